@@ -1,0 +1,1 @@
+"""Classifiers written by hand in NumPy."""

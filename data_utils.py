@@ -1,0 +1,144 @@
+"""Read CIFAR-10, split it and normalise it."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from datasets.batch_pickle import read_batch
+
+CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+TRAIN_BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
+TEST_BATCHES = ("test_batch",)
+DEFAULT_ROOT = Path(__file__).parent / "datasets" / "cifar-10-batches-py"
+
+
+def find_CIFAR10(root=None):
+    """Find the folder that holds the CIFAR-10 batches.
+
+    Parameters
+    ----------
+    root : str or Path, optional
+        The folder; by default the environment variable ``CIFAR10_DIR``, else ``datasets/cifar-10-batches-py``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FileNotFoundError
+        Where the folder or one of its batches is missing: says where it looked and how to get the data.
+    """
+    folder = Path(root or os.environ.get("CIFAR10_DIR") or DEFAULT_ROOT)
+    for name in TRAIN_BATCHES + TEST_BATCHES:
+        if not (folder / name).is_file():
+            raise FileNotFoundError(
+                f"no CIFAR-10 in {folder.absolute()}: {name} is missing. Download "
+                "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz and unpack it in datasets/, or set the "
+                "environment variable CIFAR10_DIR to the folder that holds data_batch_1"
+            )
+    return folder
+
+
+def _read_batches(folder, names):
+    """Yield (pixels, labels) of each named batch in turn, so that one file's pixels are in memory at a time."""
+    for name in names:
+        yield read_batch(Path(folder) / name)
+
+
+def _first_images(batches, count, dtype):
+    """Put the first count images of some batches into one array, channels last, and their labels into another."""
+    images, labels = np.empty((count, 32, 32, 3), dtype), np.empty(count, np.int64)
+    filled = 0
+    for pixels, batch_labels in batches:
+        n = min(len(batch_labels), count - filled)
+        images[filled : filled + n] = pixels[:n].reshape(n, 3, 32, 32).transpose(0, 2, 3, 1)
+        labels[filled : filled + n] = batch_labels[:n]
+        filled += n
+        if filled == count:
+            return images, labels
+    raise ValueError(f"{count} images were asked for, the batches hold {filled}")
+
+
+def _all_images(folder, names, dtype):
+    batches = list(_read_batches(folder, names))
+    return _first_images(batches, sum(len(labels) for _, labels in batches), dtype)
+
+
+def load_CIFAR_batch(filename, dtype=np.float32):
+    """Load one CIFAR-10 batch file.
+
+    Parameters
+    ----------
+    filename : str or Path
+        A file such as ``data_batch_1``, of any number of rows.
+    dtype : dtype
+        Of the images.
+
+    Returns
+    -------
+    X : ndarray, shape (N, 32, 32, 3)
+        Images: rows, columns, red-green-blue; values 0..255.
+    y : ndarray of int, shape (N,)
+        Classes, indices of `CLASS_NAMES`.
+
+    Raises
+    ------
+    ValueError
+        Where the file is no well-formed batch. Nothing in the file is run, see `datasets.batch_pickle`.
+    """
+    filename = Path(filename)
+    return _all_images(filename.parent, [filename.name], dtype)
+
+
+def load_CIFAR10(ROOT=None, dtype=np.float32):
+    """Load all of CIFAR-10.
+
+    Parameters
+    ----------
+    ROOT : str or Path, optional
+        The folder with the batches, see `find_CIFAR10`.
+    dtype : dtype
+        Of the images: 737 MB in float32, 184 MB in uint8.
+
+    Returns
+    -------
+    X_train, y_train, X_test, y_test : ndarray
+        50,000 and 10,000 images and classes, as `load_CIFAR_batch` gives them.
+    """
+    folder = find_CIFAR10(ROOT)
+    return *_all_images(folder, TRAIN_BATCHES, dtype), *_all_images(folder, TEST_BATCHES, dtype)
+
+
+def get_CIFAR10_data(num_training=19000, num_validation=1000, num_test=1000, dtype=np.float32, *, root=None):
+    """Load CIFAR-10 as flat rows, split, with the mean image subtracted.
+
+    Parameters
+    ----------
+    num_training, num_validation : int
+        Training images are taken from the front of the training set, validation images right behind them.
+    num_test : int
+        Test images are taken from the front of the test set.
+    dtype : floating-point dtype
+        Of the images.
+    root : str or Path, optional
+        The folder with the batches, see `find_CIFAR10`.
+
+    Returns
+    -------
+    X_train, y_train, X_val, y_val, X_test, y_test : ndarray
+        Images of shape (N, 3072), each pixel's mean over the training part subtracted, and classes of shape (N,).
+
+    Notes
+    -----
+    The mean is accumulated in float64: a float32 sum of thousands of pixels would drop digits.
+    """
+    folder = find_CIFAR10(root)
+    X, y = _first_images(_read_batches(folder, TRAIN_BATCHES), num_training + num_validation, dtype)
+    X_test, y_test = _first_images(_read_batches(folder, TEST_BATCHES), num_test, dtype)
+    X, X_test = X.reshape(len(X), -1), X_test.reshape(num_test, -1)  # (N, 3072)
+    mean_image = X[:num_training].mean(axis=0, dtype=np.float64)  # (3072,)
+    for images in (X, X_test):
+        np.subtract(images, mean_image, out=images, casting="same_kind")
+    return X[:num_training], y[:num_training], X[num_training:], y[num_training:], X_test, y_test

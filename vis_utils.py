@@ -1,0 +1,148 @@
+"""Pictures of images, weights and training histories."""
+
+from math import ceil, isqrt, sqrt
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+
+def visualize_grid(Xs, ubound=255.0, padding=1):
+    """Lay images out on a square grid, each tile scaled to the full range on its own.
+
+    Parameters
+    ----------
+    Xs : array, shape (N, H, W, C)
+        Images or weights, of any range.
+    ubound : float
+        Each tile's values are scaled linearly to 0..ubound; a constant tile becomes 0.
+    padding : int
+        Black pixels between tiles.
+
+    Returns
+    -------
+    ndarray of float, shape (n * H + (n - 1) * padding, n * W + (n - 1) * padding, C)
+        With ``n = ceil(sqrt(N))`` tiles a side; tiles that are left over stay 0.
+    """
+    Xs = np.asarray(Xs, dtype=np.float64)
+    N, H, W, C = Xs.shape
+    n = ceil(sqrt(N))
+    low, high = (reduce(Xs, axis=(1, 2, 3), keepdims=True) for reduce in (np.min, np.max))
+    span = np.where(high > low, high - low, 1)
+    grid = np.zeros((n * (H + padding), n * (W + padding), C))
+    for i, tile in enumerate(ubound * (Xs - low) / span):
+        top, left = i // n * (H + padding), i % n * (W + padding)
+        grid[top : top + H, left : left + W] = tile
+    return grid[: grid.shape[0] - padding, : grid.shape[1] - padding]
+
+
+def _show(image, ax):
+    ax = ax if ax is not None else plt.gca()
+    ax.imshow(image.astype(np.uint8))
+    ax.set(xticks=[], yticks=[])
+    return ax
+
+
+def show_net_weights(net, ax=None):
+    """Show the weights of each hidden unit as an image.
+
+    Parameters
+    ----------
+    net : TwoLayerNet
+        With ``params["W1"]`` of shape (3 * side**2, H): square RGB images, channels last.
+    ax : Axes, optional
+        By default the current one.
+
+    Returns
+    -------
+    Axes
+    """
+    W1 = net.params["W1"]
+    side = isqrt(len(W1) // 3)
+    if len(W1) != 3 * side * side:
+        raise ValueError(f"net must take square RGB images, got input size {len(W1)}")
+    ax = _show(visualize_grid(W1.T.reshape(-1, side, side, 3), padding=3), ax)
+    ax.set_title(f"First-layer weights of the {W1.shape[1]} hidden units")
+    return ax
+
+
+def show_examples(images, labels, class_names, per_class=10, ax=None):
+    """Show the first images of each class, a class a row.
+
+    Parameters
+    ----------
+    images : array, shape (N, H, W, 3)
+        Values 0..255.
+    labels : array of int, shape (N,)
+        Indices of class_names.
+    class_names : sequence of str
+        What to write beside the rows.
+    per_class : int
+        Images a row.
+    ax : Axes, optional
+        By default the current one.
+
+    Returns
+    -------
+    Axes
+    """
+    labels = np.asarray(labels)
+    H, W = images.shape[1:3]
+    canvas = np.full((len(class_names) * (H + 2), per_class * (W + 2), 3), 255)
+    for k in range(len(class_names)):
+        for j, i in enumerate(np.flatnonzero(labels == k)[:per_class]):
+            canvas[k * (H + 2) : k * (H + 2) + H, j * (W + 2) : j * (W + 2) + W] = images[i]
+    ax = _show(canvas, ax)
+    ax.set_yticks(np.arange(len(class_names)) * (H + 2) + H / 2, class_names)
+    ax.tick_params(length=0)
+    ax.set_title("Examples of each class")
+    return ax
+
+
+def show_images(images, titles, columns=5):
+    """Show images with a title each.
+
+    Parameters
+    ----------
+    images : array, shape (N, H, W, 3)
+        Values 0..255.
+    titles : sequence of str, length N
+        What to write above each.
+    columns : int
+        Images a row.
+
+    Returns
+    -------
+    ndarray of Axes, shape (rows, columns)
+    """
+    rows = ceil(len(images) / columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.7 * columns, 2.1 * rows), squeeze=False, layout="constrained")
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, image, title in zip(axes.flat, images, titles, strict=False):
+        _show(image, ax).set_title(title, fontsize=9)
+    return axes
+
+
+def plot_history(stats, axes=None):
+    """Plot what `TwoLayerNet.train` returned: the loss above, accuracies below.
+
+    Parameters
+    ----------
+    stats : dict
+        With ``loss_history``, ``train_acc_history`` and ``val_acc_history``.
+    axes : sequence of two Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    sequence of two Axes
+    """
+    if axes is None:
+        figure, axes = plt.subplots(2, 1, figsize=(8, 6), layout="constrained")
+    axes[0].plot(stats["loss_history"], linewidth=0.8)
+    axes[0].set(title="Loss of each minibatch", xlabel="iteration", ylabel="loss")
+    axes[1].plot(stats["train_acc_history"], label="training (one minibatch)")
+    axes[1].plot(stats["val_acc_history"], label="validation")
+    axes[1].set(title="Accuracy at each epoch", xlabel="epoch", ylabel="accuracy")
+    axes[1].legend()
+    return axes
