@@ -4,6 +4,7 @@ Shapes: N examples, D inputs, H hidden units, C classes.
 """
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -182,7 +183,7 @@ class TwoLayerNet:
         iterations_per_epoch = max(len(X) // batch_size, 1)
         stats = {"loss_history": [], "train_acc_history": [], "val_acc_history": []}
 
-        for it in tqdm(range(num_iters), disable=not progress):
+        for it in tqdm(range(num_iters), disable=not progress, file=sys.stdout):
             batch = rng.choice(len(X), batch_size)
             X_batch, y_batch = X[batch], y[batch]
 

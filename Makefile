@@ -1,0 +1,21 @@
+PYTHON ?= python3
+VENV = .venv/bin
+
+run: .venv/ready  # execute the notebook, write build/two_layer_net.html
+	$(VENV)/python run_notebook.py
+
+lab: .venv/ready  # open the notebook
+	$(VENV)/jupyter lab two_layer_net.ipynb
+
+test: .venv/ready  # all tests
+	$(VENV)/python -m pytest
+
+lint: .venv/ready  # what a change must pass before it is committed
+	$(VENV)/ruff check . && $(VENV)/ruff format --check .
+
+.venv/ready: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(VENV)/pip install -r requirements.txt
+	touch .venv/ready
+
+.PHONY: run lab test lint

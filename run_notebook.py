@@ -1,0 +1,80 @@
+"""Execute two_layer_net.ipynb without a browser and write the report build/two_layer_net.html."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert import HTMLExporter
+
+HERE = Path(__file__).parent
+NOTEBOOK = HERE / "two_layer_net.ipynb"
+
+
+class EchoingClient(NotebookClient):
+    """Executes a notebook and shows what its cells print while they run."""
+
+    def output(self, outs, msg, display_id, cell_index):
+        if msg["msg_type"] == "stream":
+            print(msg["content"]["text"], end="", flush=True)
+        return super().output(outs, msg, display_id, cell_index)
+
+
+def execute(notebook, folder=HERE):
+    """Run all cells of a notebook in order, in place, showing which is running and what it prints.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        Its outputs are replaced.
+    folder : Path
+        Where the cells run, that is, what they can import.
+
+    Raises
+    ------
+    CellExecutionError
+        Where a cell raises; the notebook then holds the outputs up to there.
+    """
+    code_cells = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+
+    def announce(cell, cell_index):
+        if cell_index in code_cells:
+            first_line = cell.source.partition("\n")[0]
+            print(f"\n[{code_cells.index(cell_index) + 1}/{len(code_cells)}] {first_line}", flush=True)
+
+    client = EchoingClient(
+        notebook,
+        resources={"metadata": {"path": str(folder)}},
+        timeout=None,
+        on_cell_start=announce,
+        coalesce_streams=True,  # of a progress bar, keep its last state
+        record_timing=False,  # times would make each stored run differ
+    )
+    client.execute()
+
+
+def main():
+    """Run the notebook as the command line says; exit with 1 where a cell raises."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=HERE / "build", help="folder of the report (default: build)")
+    parser.add_argument("--inplace", action="store_true", help="also store the outputs in two_layer_net.ipynb")
+    args = parser.parse_args()
+
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    try:
+        execute(notebook)
+    except CellExecutionError as error:
+        sys.exit(f"\n{error}")
+    args.output.mkdir(parents=True, exist_ok=True)
+    html, _ = HTMLExporter().from_notebook_node(notebook, {"metadata": {"name": "The two-layer net"}})
+    report = args.output / NOTEBOOK.with_suffix(".html").name
+    report.write_text(html, encoding="utf-8")
+    if args.inplace:
+        nbformat.write(notebook, NOTEBOOK)
+    print(f"\nThe report is {report}")
+
+
+if __name__ == "__main__":
+    main()

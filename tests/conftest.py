@@ -1,0 +1,69 @@
+"""The toy problem that the published numbers belong to, and tiny CIFAR-10 folders."""
+
+import pickle
+
+import matplotlib
+import numpy as np
+import pytest
+
+from classifiers.neural_net import TwoLayerNet
+from data_utils import DEFAULT_ROOT, TEST_BATCHES, TRAIN_BATCHES, find_CIFAR10
+
+matplotlib.use("Agg")
+
+
+def make_toy_net(**kwargs):
+    """The published toy net: D=4, H=10, C=3."""
+    np.random.seed(0)
+    return TwoLayerNet(4, 10, 3, std=1e-1, **kwargs)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Fix NumPy's global stream, so that a failure comes again."""
+    np.random.seed(12345)
+
+
+@pytest.fixture
+def toy_net():
+    return make_toy_net()
+
+
+@pytest.fixture
+def toy_data():
+    """The published toy data: X (5, 4) and y (5,)."""
+    np.random.seed(1)
+    return 10 * np.random.randn(5, 4), np.array([0, 1, 2, 2, 1])
+
+
+def write_batch(path, pixels, labels, protocol=2):
+    """Pickle a batch as the official files hold it, but for the Python version."""
+    batch = {"batch_label": path.name, "labels": [int(label) for label in labels], "data": pixels, "filenames": []}
+    path.write_bytes(pickle.dumps(batch, protocol))
+
+
+def make_cifar10(folder, rows=20, test_rows=20):
+    """Fabricate a CIFAR-10 folder of noise with a class-dependent brightness, so that there is something to learn."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for name in TRAIN_BATCHES + TEST_BATCHES:
+        n = test_rows if name in TEST_BATCHES else rows
+        labels = np.arange(n) % 10
+        pixels = rng.integers(0, 100, (n, 3072)) + 15 * labels[:, None]
+        write_batch(folder / name, pixels.astype(np.uint8), labels)
+    return folder
+
+
+@pytest.fixture
+def tiny_cifar10(tmp_path):
+    """A folder of five training batches of 20 rows and a test batch of 20."""
+    return make_cifar10(tmp_path / "tiny")
+
+
+@pytest.fixture
+def real_cifar10():
+    """The folder of the real CIFAR-10, or a skip that says why."""
+    try:
+        return find_CIFAR10()
+    except FileNotFoundError:
+        pytest.skip(f"real CIFAR-10 is not in {DEFAULT_ROOT} and CIFAR10_DIR does not name it")

@@ -1,0 +1,92 @@
+"""The loader on fabricated folders, and on the real CIFAR-10 where it is there."""
+
+import numpy as np
+import pytest
+from conftest import make_cifar10, write_batch
+
+import data_utils
+from data_utils import CLASS_NAMES, find_CIFAR10, get_CIFAR10_data, load_CIFAR10, load_CIFAR_batch
+
+
+def test_images_come_channels_last(tmp_path):
+    """Plane by plane in the file, pixel by pixel in the array."""
+    pixels = np.random.randint(0, 256, (3, 3072)).astype(np.uint8)
+    write_batch(tmp_path / "batch", pixels, [3, 0, 9])
+    X, y = load_CIFAR_batch(tmp_path / "batch")
+    assert X.shape == (3, 32, 32, 3) and X.dtype == np.float32
+    assert X[1, 5, 7, 2] == pixels[1, 2 * 1024 + 5 * 32 + 7]
+    np.testing.assert_array_equal(y, [3, 0, 9])
+    assert np.issubdtype(y.dtype, np.integer)
+
+
+def test_batches_are_joined_in_order(tiny_cifar10):
+    """All five training batches, whatever their number of rows."""
+    pixels = np.full((7, 3072), 200, np.uint8)
+    write_batch(tiny_cifar10 / "data_batch_5", pixels, [6] * 7)
+    X_train, y_train, X_test, y_test = load_CIFAR10(tiny_cifar10)
+    assert X_train.shape == (87, 32, 32, 3) and X_test.shape == (20, 32, 32, 3)
+    assert (X_train[80:] == 200).all() and (y_train[80:] == 6).all()
+    np.testing.assert_array_equal(X_train[20:40], load_CIFAR_batch(tiny_cifar10 / "data_batch_2")[0])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_dtype_of_images(tiny_cifar10, dtype):
+    """Values 0..255 in any dtype."""
+    X_train, _, X_test, _ = load_CIFAR10(str(tiny_cifar10), dtype=dtype)
+    assert X_train.dtype == X_test.dtype == dtype
+    np.testing.assert_array_equal(X_train, load_CIFAR10(tiny_cifar10)[0])
+
+
+def test_split_is_from_the_front(tiny_cifar10):
+    """Training rows, validation rows right behind them across a file's border, test rows from the test set."""
+    X, y, X_test, y_test = load_CIFAR10(tiny_cifar10, dtype=np.float64)
+    mean = X[:35].reshape(35, -1).mean(axis=0)
+    parts = get_CIFAR10_data(35, 10, 7, dtype=np.float64, root=tiny_cifar10)
+    expected = X[:35], y[:35], X[35:45], y[35:45], X_test[:7], y_test[:7]
+    for part, whole in zip(parts[::2], expected[::2], strict=True):
+        np.testing.assert_allclose(part, whole.reshape(len(whole), -1) - mean, atol=1e-12)
+    for part, whole in zip(parts[1::2], expected[1::2], strict=True):
+        np.testing.assert_array_equal(part, whole)
+
+
+def test_mean_is_that_of_the_training_part(tiny_cifar10):
+    """Training pixels average to 0, in float32 too, and clients may go on subtracting in place."""
+    X_train, _, X_val, *_ = get_CIFAR10_data(80, 20, 20, root=tiny_cifar10)
+    assert X_train.dtype == X_val.dtype == np.float32
+    np.testing.assert_allclose(X_train.mean(axis=0, dtype=np.float64), 0, atol=1e-4)
+    X_train -= X_train.mean(axis=0)
+
+
+def test_more_images_than_there_are(tiny_cifar10):
+    """An error that gives both numbers."""
+    with pytest.raises(ValueError, match="101 images were asked for, the batches hold 100"):
+        get_CIFAR10_data(90, 11, 5, root=tiny_cifar10)
+
+
+def test_folder_from_argument_environment_or_default(tmp_path, monkeypatch):
+    """In this order."""
+    folders = [make_cifar10(tmp_path / name) for name in ("argument", "environment", "default")]
+    monkeypatch.setattr(data_utils, "DEFAULT_ROOT", folders[2])
+    monkeypatch.delenv("CIFAR10_DIR", raising=False)
+    assert find_CIFAR10() == folders[2]
+    monkeypatch.setenv("CIFAR10_DIR", str(folders[1]))
+    assert find_CIFAR10() == folders[1]
+    assert find_CIFAR10(folders[0]) == folders[0]
+
+
+def test_missing_folder_or_batch(tiny_cifar10):
+    """The error says where it looked, what is missing and how to get it."""
+    with pytest.raises(FileNotFoundError, match=r"nowhere: data_batch_1 is missing.*https://.*CIFAR10_DIR"):
+        load_CIFAR10(tiny_cifar10 / "nowhere")
+    (tiny_cifar10 / "data_batch_4").unlink()
+    with pytest.raises(FileNotFoundError, match="data_batch_4 is missing"):
+        get_CIFAR10_data(root=tiny_cifar10)
+
+
+def test_real_classes_are_balanced(real_cifar10):
+    """5,000 training and 1,000 test images of each of the ten classes; the first is a frog."""
+    X_train, y_train, X_test, y_test = load_CIFAR10(real_cifar10, dtype=np.uint8)
+    assert X_train.shape == (50_000, 32, 32, 3) and X_test.shape == (10_000, 32, 32, 3)
+    np.testing.assert_array_equal(np.bincount(y_train), np.full(10, 5000))
+    np.testing.assert_array_equal(np.bincount(y_test), np.full(10, 1000))
+    assert [CLASS_NAMES[k] for k in y_train[:3]] == ["frog", "truck", "truck"]

@@ -1,0 +1,107 @@
+"""The checker is itself checked, with derivatives known from calculus and with gradients that are wrong."""
+
+import numpy as np
+import pytest
+
+from gradient_check import eval_numerical_gradient, eval_numerical_gradient_array, grad_check_sparse, rel_error
+
+
+def test_rel_error_by_hand():
+    """|1 - 3| / (1 + 3) = 0.5 is the largest; 0 against 0 is 0; tiny numbers are measured against 1e-8."""
+    assert rel_error(np.array([1.0, 0.0, 2.0]), np.array([3.0, 0.0, 2.0])) == 0.5
+    assert rel_error(1e-10, 0) == pytest.approx(0.01)
+
+
+def test_gradient_of_known_functions():
+    """d/dx sum(x^3) = 3 x^2, for any shape, with x left as it was."""
+    for x in (np.array(2.0), np.random.randn(3), np.random.randn(2, 3, 2)):
+        before = x.copy()
+        numeric = eval_numerical_gradient(lambda x: np.sum(x**3), x, verbose=False)
+        np.testing.assert_allclose(numeric, 3 * before**2, rtol=1e-8, atol=1e-9)
+        np.testing.assert_array_equal(x, before)
+
+
+def test_gradient_of_a_function_that_ignores_its_argument():
+    """Clients close over the array that is perturbed."""
+    x = np.random.randn(4)
+    np.testing.assert_allclose(eval_numerical_gradient(lambda _: np.sum(x * x), x, verbose=False), 2 * x, rtol=1e-7)
+
+
+def test_verbose_prints_each_coordinate(capsys):
+    """The public lab's default."""
+    eval_numerical_gradient(np.sum, np.zeros((1, 2)))
+    assert [line.split(")")[0] for line in capsys.readouterr().out.splitlines()] == ["(0, 0", "(0, 1"]
+
+
+def test_array_gradient_is_the_chain_rule():
+    """f(x) = A x has the gradient A^T df."""
+    A, x, df = np.random.randn(3, 4), np.random.randn(4), np.random.randn(3)
+    np.testing.assert_allclose(eval_numerical_gradient_array(lambda x: A @ x, x, df), A.T @ df, rtol=1e-8)
+
+
+def test_array_gradient_where_f_reuses_its_output():
+    """A layer may write into the same buffer at each call."""
+    out, x = np.empty(3), np.random.randn(3)
+    numeric = eval_numerical_gradient_array(lambda x: np.multiply(x, x, out=out), x, np.ones(3))
+    np.testing.assert_allclose(numeric, 2 * x, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda f, x: eval_numerical_gradient(f, x, verbose=False),
+        lambda f, x: eval_numerical_gradient_array(f, x, 1.0),
+        lambda f, x: grad_check_sparse(f, x, x),
+    ],
+)
+class TestAllCheckers:
+    """What holds for each function that perturbs x."""
+
+    def test_x_is_restored_where_f_raises(self, check):
+        """Both steps are undone: the one up and the one down."""
+        for failing_call in (1, 2):
+            x, calls = np.arange(3.0), []
+
+            def f(x, calls=calls, failing_call=failing_call):
+                calls.append(1)
+                if len(calls) == failing_call:
+                    raise ZeroDivisionError
+                return x.sum()
+
+            with pytest.raises(ZeroDivisionError):
+                check(f, x)
+            np.testing.assert_array_equal(x, [0, 1, 2])
+
+    @pytest.mark.parametrize("x", [np.arange(3), np.arange(3, dtype=np.float32), np.array([1 + 2j]), [1.0, 2.0]])
+    def test_x_must_be_float64(self, check, x):
+        """A step of 1e-5 rounds to nothing in an int and to noise in float32."""
+        with pytest.raises(TypeError, match="x must be a float64 array, got (dtype (int64|float32|complex128)|list)"):
+            check(np.sum, x)
+
+
+def test_sparse_check_accepts_the_right_gradient(capsys):
+    """All relative errors are small; they are returned and printed."""
+    x = np.random.randn(5, 4)
+    errors = grad_check_sparse(lambda x: np.sum(x**2), x, 2 * x, num_checks=7, rng=0)
+    assert errors.shape == (7,) and errors.max() < 1e-8
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7 and lines[0].startswith("numerical: ") and lines[0].endswith(f"{errors[0]:e}")
+
+
+def test_sparse_check_finds_a_slightly_wrong_gradient(capsys):
+    """A gradient that is 0.05% too large shows as a relative error of 0.00025."""
+    x = 1 + np.random.rand(5)
+    errors = grad_check_sparse(lambda x: np.sum(x**2), x, 2 * x * 1.0005, rng=0)
+    np.testing.assert_allclose(errors, 0.0005 / 2.0005, rtol=1e-3)
+
+
+def test_sparse_check_of_zero_against_zero(capsys):
+    """A flat function has error 0, not NaN."""
+    np.testing.assert_array_equal(grad_check_sparse(lambda x: 1.0, np.zeros(3), np.zeros(3), num_checks=4), np.zeros(4))
+
+
+def test_sparse_check_takes_rng(capsys):
+    """The same rng draws the same coordinates."""
+    x = np.random.randn(100)
+    runs = [grad_check_sparse(lambda x: np.sum(np.sin(x)), x, x, rng=np.random.default_rng(3)) for _ in range(2)]
+    np.testing.assert_array_equal(*runs)

@@ -1,0 +1,96 @@
+"""What the pictures show, read back from the arrays and artists that they consist of."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from conftest import make_toy_net
+
+from classifiers.neural_net import TwoLayerNet
+from vis_utils import plot_history, show_examples, show_images, show_net_weights, visualize_grid
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """Each test draws on figures of its own."""
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("N, n", [(1, 1), (2, 2), (4, 2), (5, 3), (9, 3), (10, 4)])
+def test_grid_is_square_for_any_number_of_tiles(N, n):
+    """ceil(sqrt(N)) tiles a side, padding between them only."""
+    assert visualize_grid(np.random.rand(N, 4, 5, 3), padding=2).shape == (4 * n + 2 * (n - 1), 5 * n + 2 * (n - 1), 3)
+
+
+def test_each_tile_is_scaled_on_its_own():
+    """The first tile's 1..3 and the second's -200..200 both become 0..255, row by row from the top left."""
+    Xs = np.array([[[[1.0], [2.0], [3.0]]], [[[-200.0], [0.0], [200.0]]]])  # (2, 1, 3, 1)
+    grid = visualize_grid(Xs, padding=1)
+    np.testing.assert_array_equal(grid[0, :, 0], [0, 127.5, 255, 0, 0, 127.5, 255])
+    assert not grid[1:].any()  # padding, and the two tiles left over
+
+
+def test_constant_tile_is_black():
+    """No division of 0 by 0."""
+    np.testing.assert_array_equal(visualize_grid(np.full((1, 2, 2, 3), 7.0)), np.zeros((2, 2, 3)))
+
+
+def test_grid_without_padding_and_another_bound():
+    """padding=0 loses no pixels."""
+    grid = visualize_grid(np.arange(4.0).reshape(1, 2, 2, 1), ubound=1.0, padding=0)
+    np.testing.assert_allclose(grid[:, :, 0], [[0, 1 / 3], [2 / 3, 1]])
+
+
+def test_weights_of_each_unit_become_a_tile():
+    """W1's columns are images of channels last."""
+    net = TwoLayerNet(3072, 3, 10, rng=0)
+    ax = show_net_weights(net)
+    shown = ax.images[0].get_array()
+    assert shown.shape == (2 * 32 + 3, 2 * 32 + 3, 3)
+    second = net.params["W1"][:, 1].reshape(32, 32, 3)
+    scaled = 255 * (second - second.min()) / np.ptp(second)
+    np.testing.assert_array_equal(shown[:32, 35:], scaled.astype(np.uint8))
+
+
+def test_weights_of_a_net_that_sees_no_images():
+    """Four inputs are no square RGB image."""
+    with pytest.raises(ValueError, match="net must take square RGB images, got input size 4"):
+        show_net_weights(make_toy_net())
+
+
+def test_history_is_drawn_whole(toy_data):
+    """Loss above, two labelled accuracies below."""
+    stats = make_toy_net().train(*toy_data, *toy_data, num_iters=9)
+    loss_axes, accuracy_axes = plot_history(stats)
+    np.testing.assert_array_equal(loss_axes.lines[0].get_ydata(), stats["loss_history"])
+    np.testing.assert_array_equal(accuracy_axes.lines[1].get_ydata(), stats["val_acc_history"])
+    labels = [(ax.get_xlabel(), ax.get_ylabel()) for ax in (loss_axes, accuracy_axes)]
+    assert labels == [("iteration", "loss"), ("epoch", "accuracy")]
+    assert [text.get_text() for text in accuracy_axes.get_legend().get_texts()][1] == "validation"
+
+
+def test_pictures_are_drawn_where_asked(toy_data):
+    """Axes that are given are used and returned."""
+    figure, axes = plt.subplots(2, 2)
+    stats = make_toy_net().train(*toy_data, *toy_data, num_iters=2)
+    assert plot_history(stats, list(axes[0])) == list(axes[0])
+    assert show_net_weights(TwoLayerNet(12, 3, 2), ax=axes[1, 0]) is axes[1, 0]
+    images, labels = np.zeros((4, 2, 2, 3)), [0, 1, 0, 1]
+    assert show_examples(images, labels, ["cat", "dog"], ax=axes[1, 1]) is axes[1, 1]
+    assert plt.get_fignums() == [figure.number]
+
+
+def test_examples_stand_in_the_row_of_their_class():
+    """Two classes; the second has a single image, and white where the next would be."""
+    images = np.zeros((3, 2, 2, 3)) + np.array([10, 20, 30]).reshape(3, 1, 1, 1)
+    ax = show_examples(images, np.array([1, 0, 0]), ["cat", "dog"], per_class=2)
+    shown = ax.images[0].get_array()[:, :, 0]
+    assert [shown[0, 0], shown[0, 4], shown[4, 0], shown[4, 4]] == [20, 30, 10, 255]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["cat", "dog"]
+
+
+def test_images_carry_their_titles():
+    """Three images in two columns leave one empty place."""
+    axes = show_images(np.zeros((3, 2, 2, 3)), ["a", "b", "c"], columns=2)
+    assert axes.shape == (2, 2)
+    assert [ax.get_title() for ax in axes.flat] == ["a", "b", "c", ""]
