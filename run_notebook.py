@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import nbformat
@@ -55,11 +56,29 @@ def execute(notebook, folder=HERE):
     client.execute()
 
 
+def save_pictures(notebook, folder):
+    """Write the picture of each cell that is tagged ``picture:NAME`` to NAME.png, for README to show.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        Executed.
+    folder : Path
+        Made where it is missing.
+    """
+    folder.mkdir(exist_ok=True)
+    for cell in notebook.cells:
+        for tag in cell.metadata.get("tags", ()):
+            if tag.startswith("picture:"):
+                (png,) = (out.data["image/png"] for out in cell.outputs if "image/png" in out.get("data", ()))
+                (folder / f"{tag.removeprefix('picture:')}.png").write_bytes(b64decode(png))
+
+
 def main():
     """Run the notebook as the command line says; exit with 1 where a cell raises."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=HERE / "build", help="folder of the report (default: build)")
-    parser.add_argument("--inplace", action="store_true", help="also store the outputs in two_layer_net.ipynb")
+    parser.add_argument("--inplace", action="store_true", help="also store outputs in the notebook, and docs/*.png")
     args = parser.parse_args()
 
     notebook = nbformat.read(NOTEBOOK, as_version=4)
@@ -67,12 +86,13 @@ def main():
         execute(notebook)
     except CellExecutionError as error:
         sys.exit(f"\n{error}")
+    if args.inplace:
+        nbformat.write(notebook, NOTEBOOK)
+        save_pictures(notebook, HERE / "docs")
     args.output.mkdir(parents=True, exist_ok=True)
     html, _ = HTMLExporter().from_notebook_node(notebook, {"metadata": {"name": "The two-layer net"}})
     report = args.output / NOTEBOOK.with_suffix(".html").name
     report.write_text(html, encoding="utf-8")
-    if args.inplace:
-        nbformat.write(notebook, NOTEBOOK)
     print(f"\nThe report is {report}")
 
 

@@ -1,0 +1,72 @@
+"""The notebook runs from the first cell to the last, and is stored as a finished run left it."""
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+
+from run_notebook import NOTEBOOK, execute, save_pictures
+
+# What the cell tagged "parameters" says, for a folder of 120 images.
+TINY = """
+num_training, num_validation, num_test = 80, 20, 20
+default_iters = 30
+sweep_hidden, sweep_iters = [2, 3], [1, 2]
+default_val_accuracy = (0.0, 1.0)
+best_val_accuracy = 0.0
+"""
+
+
+@pytest.fixture
+def notebook():
+    return nbformat.read(NOTEBOOK, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def set_parameters(notebook, text):
+    """Replace the one cell tagged "parameters", which must set the same names."""
+    (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
+    names = [
+        sorted(name.strip() for line in source.splitlines() if "=" in line for name in line.split("=")[0].split(","))
+        for source in (cell.source, text)
+    ]
+    assert names[0] == names[1]
+    cell.source = text
+
+
+def test_stored_counts_and_outputs(notebook):
+    """Counts 1..n, no error among the outputs, no warning on stderr, under 3 MB."""
+    cells = code_cells(notebook)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+    assert NOTEBOOK.stat().st_size < 3e6
+
+
+def test_cells_are_short_and_explained(notebook):
+    """At most 40 cells of at most a dozen lines, and prose before each section's code."""
+    assert len(notebook.cells) <= 40
+    assert max(len(cell.source.splitlines()) for cell in code_cells(notebook)) <= 12
+
+
+def test_notebook_runs_on_tiny_data(notebook, tiny_cifar10, monkeypatch, capsys, tmp_path):
+    """Every cell, in order, on fabricated images."""
+    monkeypatch.setenv("CIFAR10_DIR", str(tiny_cifar10))
+    set_parameters(notebook, TINY)
+    execute(notebook)
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+    printed = capsys.readouterr().out
+    assert "last loss 0.017143643532924" in printed and "test accuracy 0." in printed
+    save_pictures(notebook, tmp_path / "docs")
+    assert (tmp_path / "docs" / "best_net.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_notebook_asserts_its_claims(notebook, tiny_cifar10, monkeypatch):
+    """An expectation that is not met stops the run."""
+    monkeypatch.setenv("CIFAR10_DIR", str(tiny_cifar10))
+    set_parameters(notebook, TINY.replace("best_val_accuracy = 0.0", "best_val_accuracy = 1.1"))
+    with pytest.raises(CellExecutionError, match="AssertionError"):
+        execute(notebook)
