@@ -34,9 +34,8 @@ def find_CIFAR10(root=None):
     for name in TRAIN_BATCHES + TEST_BATCHES:
         if not (folder / name).is_file():
             raise FileNotFoundError(
-                f"no CIFAR-10 in {folder.absolute()}: {name} is missing. Download "
-                "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz and unpack it in datasets/, or set the "
-                "environment variable CIFAR10_DIR to the folder that holds data_batch_1"
+                f"no CIFAR-10 in {folder.absolute()}: {name} is missing. Get it with python datasets/fetch.py, "
+                "or set the environment variable CIFAR10_DIR to the folder that holds data_batch_1"
             )
     return folder
 

@@ -62,7 +62,7 @@ class _BatchUnpickler(pickle._Unpickler):
         self.append(bytearray(self.read(int.from_bytes(self.read(8), "little"))))
 
     def refuse(self):
-        raise pickle.UnpicklingError("an opcode that creates objects or asks the extension registry is refused")
+        raise pickle.UnpicklingError("creating objects by class, persistent id or extension code is refused")
 
     dispatch = dict(pickle._Unpickler.dispatch)
     dispatch[pickle.REDUCE[0]] = load_reduce
@@ -133,6 +133,6 @@ def read_batch(path):
                 raise ValueError(f"labels must be ints in 0..9, got {str(label)[:40]!r} at row {row}")
     except Exception as error:  # damaged pickles fail in a dozen ways
         raise ValueError(
-            f"{path} is no CIFAR-10 batch: {error or type(error).__name__}. Delete it and get the data again"
+            f"{path} is no CIFAR-10 batch: {str(error) or type(error).__name__}. Delete it and get the data again"
         ) from error
     return pixels, np.array(labels, dtype=np.int64)

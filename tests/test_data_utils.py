@@ -76,7 +76,7 @@ def test_folder_from_argument_environment_or_default(tmp_path, monkeypatch):
 
 def test_missing_folder_or_batch(tiny_cifar10):
     """The error says where it looked, what is missing and how to get it."""
-    with pytest.raises(FileNotFoundError, match=r"nowhere: data_batch_1 is missing.*https://.*CIFAR10_DIR"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere: data_batch_1 is missing.*datasets/fetch.py.*CIFAR10_DIR"):
         load_CIFAR10(tiny_cifar10 / "nowhere")
     (tiny_cifar10 / "data_batch_4").unlink()
     with pytest.raises(FileNotFoundError, match="data_batch_4 is missing"):

@@ -54,12 +54,14 @@ def test_cells_are_short_and_explained(notebook):
 def test_notebook_runs_on_tiny_data(notebook, tiny_cifar10, monkeypatch, capsys, tmp_path):
     """Every cell, in order, on fabricated images."""
     monkeypatch.setenv("CIFAR10_DIR", str(tiny_cifar10))
+    monkeypatch.delenv("DATA", raising=False)
     set_parameters(notebook, TINY)
     execute(notebook)
     counts = [cell.execution_count for cell in code_cells(notebook)]
     assert counts == list(range(1, len(counts) + 1))
     printed = capsys.readouterr().out
     assert "last loss 0.017143643532924" in printed and "test accuracy 0." in printed
+    assert printed.count("CIFAR-10, files that differ from the official ones") == 3
     save_pictures(notebook, tmp_path / "docs")
     assert (tmp_path / "docs" / "best_net.png").read_bytes().startswith(b"\x89PNG")
 
@@ -67,6 +69,7 @@ def test_notebook_runs_on_tiny_data(notebook, tiny_cifar10, monkeypatch, capsys,
 def test_notebook_asserts_its_claims(notebook, tiny_cifar10, monkeypatch):
     """An expectation that is not met stops the run."""
     monkeypatch.setenv("CIFAR10_DIR", str(tiny_cifar10))
+    monkeypatch.delenv("DATA", raising=False)
     set_parameters(notebook, TINY.replace("best_val_accuracy = 0.0", "best_val_accuracy = 1.1"))
     with pytest.raises(CellExecutionError, match="AssertionError"):
         execute(notebook)

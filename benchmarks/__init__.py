@@ -1,0 +1,1 @@
+"""Speed, memory and accuracy, as scripts that print tables."""

@@ -1,0 +1,83 @@
+"""Time and peak memory of the loader against the textbook's: ``python -m benchmarks.loader``
+
+Each loader runs in a process of its own, so that its peak is its own; the peak is what the operating system counted
+(resident set), less what the process had before it loaded anything.
+"""
+
+import multiprocessing
+import pickle
+import resource
+import statistics
+import sys
+import time
+
+import numpy as np
+
+from data_utils import get_CIFAR10_data, load_CIFAR10
+from datasets.choose import choose_data
+
+
+def textbook(folder):
+    """Load all images as the public copies of the lab do: float64, a list of batches, concatenate."""
+    xs, ys = [], []
+    for name in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
+        with open(folder / name, "rb") as file:
+            batch = pickle.load(file, encoding="latin1")
+        X = batch["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1).astype("float")
+        xs.append(X)
+        ys.append(np.array(batch["labels"]))
+    return np.concatenate(xs[:5]), np.concatenate(ys[:5]), xs[5], ys[5]
+
+
+def load_all(folder):
+    """load_CIFAR10 of all 60,000 images."""
+    return load_CIFAR10(folder)
+
+
+def load_default_split(folder):
+    """get_CIFAR10_data with its defaults."""
+    return get_CIFAR10_data(root=folder)
+
+
+def _peak():
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def _measure(loader, folder, connection):
+    before, start = _peak(), time.perf_counter()
+    arrays = loader(folder)
+    connection.send((time.perf_counter() - start, _peak() - before, sum(a.nbytes for a in arrays) / 1e6))
+
+
+def measure(loader, folder):
+    """Return seconds, peak MB and MB returned of one run in a fresh process."""
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_measure, args=(loader, folder, theirs))
+    process.start()
+    result = ours.recv()
+    process.join()
+    return result
+
+
+def main(rounds=3):
+    """Print the table, medians of interleaved rounds."""
+    source = choose_data()
+    print(f"{source.name}; median of {rounds} interleaved rounds")
+    loaders = [textbook, load_all, load_default_split]
+    results = {loader: [] for loader in loaders}
+    for _ in range(rounds):
+        for loader in loaders:
+            results[loader].append(measure(loader, source.folder))
+    textbook_seconds = statistics.median(row[0] for row in results[textbook])
+    print(f"{'loader':<20}{'seconds':>9}{'of textbook':>13}{'peak MB':>9}{'returned MB':>13}{'peak / returned':>17}")
+    for loader, rows in results.items():
+        seconds, peak, returned = (statistics.median(column) for column in zip(*rows, strict=True))
+        print(
+            f"{loader.__name__:<20}{seconds:9.2f}{seconds / textbook_seconds:13.2f}{peak:9.0f}{returned:13.0f}"
+            f"{peak / returned:17.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Draw a stand-in for CIFAR-10: ``python datasets/standin.py`` makes datasets/stand-in.
+
+Ten classes of 32x32 colour images, in CIFAR-10's numbers and file layout, for machines that cannot get the real one.
+Only additions, multiplications, divisions, square roots and comparisons of float64 are used, whose results IEEE 754
+fixes to the last bit, and NumPy's legacy generator, whose stream is frozen: the bytes are the same everywhere.
+"""
+
+import pickle
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+DATASETS = Path(__file__).resolve().parent
+MARK = "STAND-IN, not CIFAR-10"
+CLASS_NAMES = ("disc", "ring", "square", "triangle", "cross", "pair", "bars", "pillars", "checks", "horizon")
+BATCH = 10_000  # images a file
+CHUNK = 500  # images drawn at once, so that the temporaries stay in the cache
+
+
+def _wave(x):
+    """A triangle wave of period 2 between -1 and 1."""
+    return 4 * np.abs(x / 2 - np.floor(x / 2 + 0.5)) - 1
+
+
+def _distances(x, y):
+    """Yield for each class a function of the plane, negative inside the figure."""
+    radius, ax, ay = np.sqrt(x * x + y * y), np.abs(x), np.abs(y)
+    yield radius - 0.75
+    yield np.abs(radius - 0.7) - 0.22
+    yield np.maximum(ax, ay) - 0.65
+    yield np.maximum(-0.5 - y, 0.87 * ax + 0.5 * y - 0.45)
+    yield np.minimum(np.maximum(ax - 0.22, ay - 0.85), np.maximum(ax - 0.85, ay - 0.22))
+    yield np.minimum(np.sqrt((x - 0.5) * (x - 0.5) + y * y), np.sqrt((x + 0.5) * (x + 0.5) + y * y)) - 0.4
+    yield _wave(2.5 * y) * 0.2
+    yield _wave(2.5 * x) * 0.2
+    yield _wave(2 * x) * _wave(2 * y) * 0.25
+    yield y
+
+
+def draw(labels, rng):
+    """Draw one image of each class asked for.
+
+    Parameters
+    ----------
+    labels : array of int, shape (N,)
+        Indices of `CLASS_NAMES`.
+    rng : numpy.random.RandomState
+        Decides place, size, turn, colours, light and noise.
+
+    Returns
+    -------
+    ndarray of uint8, shape (N, 32, 32, 3)
+    """
+
+    def uniform(low, high, *shape):
+        return low + (high - low) * rng.random_sample((len(labels), *(shape or (1, 1))))
+
+    ruler = (np.arange(32) + 0.5) / 16 - 1
+    u, v = ruler[None, None, :], ruler[None, :, None]  # (1, 1, 32) and (1, 32, 1): right and down
+    du, dv = u - uniform(-0.45, 0.45), v - uniform(-0.45, 0.45)
+    size, t = uniform(0.45, 1.1), uniform(-0.5, 0.5)
+    cosine, sine = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)  # a turn by up to 53 degrees
+    x, y = (cosine * du + sine * dv) / size, (cosine * dv - sine * du) / size  # (N, 32, 32)
+
+    distance = np.empty_like(x)
+    for k, of_figure in enumerate(_distances(x, y)):
+        distance[labels == k] = of_figure[labels == k]
+    inside = np.minimum(np.maximum(0.5 - 8 * size * distance, 0), 1)[..., None]  # (N, 32, 32, 1): edges of two pixels
+
+    light = uniform(-60, 60) * u + uniform(-60, 60) * v
+    contrast = uniform(35, 130)[..., None] + uniform(-30, 30, 1, 1, 3)
+    noise = np.frombuffer(rng.bytes(2 * light.size * 3), np.uint8).reshape(2, *light.shape, 3).astype(np.float64)
+    image = uniform(70, 185, 1, 1, 3) + light[..., None] + contrast * (inside - 0.5)
+    image += (noise[0] + noise[1] - 255) * (90 / 255)
+    return np.minimum(np.maximum(image, 0), 255).astype(np.uint8)
+
+
+def draw_batch(rows, seed):
+    """Draw a batch with equally many images of each class, in random order.
+
+    Parameters
+    ----------
+    rows : int
+        Number of images.
+    seed : int
+        Fixes all of them.
+
+    Returns
+    -------
+    pixels : ndarray of uint8, shape (rows, 3072)
+        As CIFAR-10's files hold them: the red, green and blue plane one after the other.
+    labels : ndarray of int, shape (rows,)
+    """
+    rng = np.random.RandomState(seed)
+    labels = rng.permutation(np.arange(rows) % len(CLASS_NAMES))
+    images = np.concatenate([draw(labels[i : i + CHUNK], rng) for i in range(0, rows, CHUNK)])
+    return images.transpose(0, 3, 1, 2).reshape(rows, -1), labels
+
+
+def make_standin(folder=DATASETS / "stand-in", rows=BATCH):
+    """Write the stand-in as CIFAR-10's seven files, unless it is there already.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made whole or not at all.
+    rows : int
+        Images a file.
+
+    Returns
+    -------
+    Path
+        The folder.
+    """
+    folder = Path(folder)
+    if (folder / "batches.meta").is_file():
+        return folder
+    print(f"drawing the stand-in into {folder}", flush=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".stand-in-") as temporary:
+        workshop = Path(temporary) / folder.name
+        workshop.mkdir()
+        for seed, name in enumerate([*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]):
+            pixels, labels = draw_batch(rows, seed)
+            _write(workshop / name, {"batch_label": f"{MARK}: {name}", "labels": labels.tolist(), "data": pixels})
+        _write(workshop / "batches.meta", {"num_cases_per_batch": rows, "label_names": list(CLASS_NAMES)})
+        shutil.rmtree(folder, ignore_errors=True)  # half of one, that somebody else left
+        workshop.rename(folder)
+    return folder
+
+
+def _write(path, content):
+    # Protocol 3 spells names out, and NumPy 2 has renamed the one that it writes: both versions know the old name.
+    path.write_bytes(pickle.dumps(content, 3).replace(b"numpy._core.multiarray", b"numpy.core.multiarray", 1))
+
+
+if __name__ == "__main__":
+    print(make_standin())

@@ -1,0 +1,210 @@
+"""Fetching from a real HTTP server on loopback that delivers, lies, breaks off and hangs."""
+
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from datasets import fetch as fetch_module
+from datasets.fetch import ABANDONED, ARCHIVE, BATCHES, FOLDER, fetch, main
+
+
+def make_archive(members):
+    """Pack a .tar.gz of (TarInfo, bytes) pairs."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+        for member, content in members:
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+GOOD = make_archive([(tarfile.TarInfo(f"{FOLDER}/{name}"), name.encode() + os.urandom(50_000)) for name in BATCHES])
+GOOD_SHA256 = hashlib.sha256(GOOD).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers by the path that is asked for."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        if self.path == "/redirect":
+            self.send_response(302)
+            self.send_header("Location", "/good")
+            self.end_headers()
+            return
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        body = GOOD[:-1] + b"?" if self.path == "/wrong" else GOOD
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.path in ("/truncated", "/hanging"):
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            if self.path == "/hanging":
+                self.server.released.wait(60)
+        else:
+            self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    """The address of a server on loopback; its list `asked` holds the paths it was asked for."""
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd.asked, httpd.released, httpd.url = [], threading.Event(), f"http://127.0.0.1:{httpd.server_port}"
+    thread = threading.Thread(target=httpd.serve_forever)
+    thread.start()
+    yield httpd
+    httpd.released.set()
+    httpd.shutdown()
+    thread.join()
+    httpd.server_close()
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Half a second instead of five, for each step that may hang."""
+    monkeypatch.setattr(fetch_module, "TIMEOUT", 0.5)
+
+
+def left_behind(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("path", ["/good", "/redirect"])
+def test_good_archive(server, tmp_path, path):
+    """It is unpacked, and nothing else stays."""
+    target = fetch(tmp_path, [server.url + path], sha256=GOOD_SHA256)
+    assert target == tmp_path / FOLDER and sorted(left_behind(target)) == sorted(BATCHES)
+    assert (target / "test_batch").read_bytes().startswith(b"test_batch")
+    assert left_behind(tmp_path) == [FOLDER]
+
+
+@pytest.mark.parametrize("path", ["/wrong", "/truncated", "/missing", "/hanging"])
+def test_bad_mirror_is_given_up_for_the_next(server, tmp_path, impatient, path):
+    """Wrong bytes, half of them, none, or silence: the second mirror delivers."""
+    fetch(tmp_path, [server.url + path, server.url + "/good"], sha256=GOOD_SHA256)
+    assert server.asked == [path, "/good"]
+    assert left_behind(tmp_path) == [FOLDER]
+
+
+def test_no_mirror_delivers(server, tmp_path, impatient):
+    """The error names each mirror with its reason, and what to do; nothing stays."""
+    urls = [server.url + path for path in ("/wrong", "/truncated", "/missing", "/hanging")]
+    urls += ["http://127.0.0.1:9/refused", "http://no-such-host.invalid/"]
+    with pytest.raises(ConnectionError, match="Put cifar-10-python.tar.gz into datasets/") as caught:
+        fetch(tmp_path, urls, sha256=GOOD_SHA256)
+    for url, reason in zip(urls, ["hash", "", "404", "timed out", "refused", "cannot be resolved"], strict=True):
+        assert url in str(caught.value) and reason in str(caught.value)
+    assert left_behind(tmp_path) == []
+
+
+def test_host_that_nobody_resolves_in_time(tmp_path, impatient, monkeypatch):
+    """A name server that does not answer is given up like a silent mirror."""
+    waiting = threading.Event()
+    monkeypatch.setattr(fetch_module.socket, "getaddrinfo", lambda *args: waiting.wait(60))
+    with pytest.raises(ConnectionError, match="the name mirror.example cannot be resolved"):
+        fetch(tmp_path, ["https://mirror.example/x"])
+    waiting.set()
+
+
+def test_own_archive_is_taken(server, tmp_path):
+    """An archive that the user has put there spares the download, and stays."""
+    (tmp_path / ARCHIVE).write_bytes(GOOD)
+    fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
+    assert server.asked == [] and left_behind(tmp_path) == [FOLDER, ARCHIVE]
+
+
+def test_own_archive_that_is_damaged(server, tmp_path, capsys):
+    """It is named, left alone and not used."""
+    (tmp_path / ARCHIVE).write_bytes(GOOD[:-10])
+    fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
+    assert server.asked == ["/good"] and "is damaged or another archive" in capsys.readouterr().out
+    assert (tmp_path / ARCHIVE).read_bytes() == GOOD[:-10]
+
+
+def test_folder_that_is_there(server, tmp_path):
+    """A complete folder is not fetched again; an incomplete one is the user's to move."""
+    fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
+    assert fetch(tmp_path, [server.url + "/missing"]) == tmp_path / FOLDER
+    (tmp_path / FOLDER / "data_batch_3").unlink()
+    with pytest.raises(FileExistsError, match="lacks data_batch_3 and is in the way"):
+        fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
+    assert server.asked == ["/good"]
+
+
+def member(name, kind=tarfile.REGTYPE, link=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    return info
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        member("/tmp/absolute"),
+        member("../above"),
+        member(f"{FOLDER}/../../above"),
+        member(f"{FOLDER}/link", tarfile.SYMTYPE, "data_batch_1"),
+        member(f"{FOLDER}/hard", tarfile.LNKTYPE, f"{FOLDER}/data_batch_1"),
+        member(f"{FOLDER}/device", tarfile.CHRTYPE),
+        member(f"{FOLDER}/pipe", tarfile.FIFOTYPE),
+    ],
+    ids=lambda evil: evil.name,
+)
+def test_archive_with_surprises(tmp_path, evil):
+    """Even under the right hash, nothing but plain files and folders below the archive is unpacked."""
+    content = make_archive([(member(f"{FOLDER}/data_batch_1"), b"fine"), (evil, b"")])
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / ARCHIVE).write_bytes(content)
+    with pytest.raises(tarfile.FilterError, match=evil.name.strip("/")):
+        fetch(tmp_path / "datasets", [], sha256=hashlib.sha256(content).hexdigest())
+    assert left_behind(tmp_path) == ["datasets"] and left_behind(tmp_path / "datasets") == [ARCHIVE]
+
+
+def test_killed_half_way(server, tmp_path):
+    """SIGKILL during the download leaves no half-made folder; the next run succeeds, a later one tidies up."""
+    code = "import sys; from datasets.fetch import fetch; fetch(sys.argv[1], [sys.argv[2]])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path, server.url + "/hanging"],
+        cwd=Path(fetch_module.__file__).parents[1],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not any(path.stat().st_size > 10_000 for path in tmp_path.glob(".fetch-*/*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (abandoned,) = tmp_path.iterdir()
+    fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
+    assert left_behind(tmp_path) == [abandoned.name, FOLDER]  # too young to be called abandoned
+
+    for path in (*abandoned.iterdir(), abandoned):
+        os.utime(path, (0, time.time() - ABANDONED - 1))
+    (tmp_path / FOLDER).rename(tmp_path / "elsewhere")
+    fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
+    assert left_behind(tmp_path) == [FOLDER, "elsewhere"]
+
+
+def test_command_line(server, tmp_path, monkeypatch, capsys):
+    """--dir and --mirror; a failure is a message and exit status 1, no traceback."""
+    monkeypatch.setattr(fetch_module.fetch, "__kwdefaults__", {"sha256": GOOD_SHA256})
+    with pytest.raises(SystemExit, match="fetch: no mirror delivered"):
+        main(["--dir", str(tmp_path), "--mirror", server.url + "/missing"])
+    main(["--dir", str(tmp_path), "--mirror", server.url + "/missing", "--mirror", server.url + "/good"])
+    assert f"CIFAR-10 is in {tmp_path / FOLDER}" in capsys.readouterr().out

@@ -1,0 +1,83 @@
+"""The stand-in is the same everywhere, in CIFAR-10's layout, and not too easy."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from data_utils import load_CIFAR10, load_CIFAR_batch
+from datasets.batch_pickle import read_batch
+from datasets.standin import CLASS_NAMES, MARK, draw_batch, make_standin
+
+
+@pytest.fixture(scope="module")
+def batches():
+    """2,000 images to learn from and 1,000 to be judged by: pixels (N, 3072) and labels."""
+    return draw_batch(2000, 100), draw_batch(1000, 101)
+
+
+def test_same_bytes_everywhere(tmp_path):
+    """Pixels and file are the same on every run, machine and version of NumPy."""
+    assert hashlib.md5(draw_batch(200, 0)[0].tobytes()).hexdigest() == "cb126c7fa286e12bd688c9a3a282ab39"
+    content = (make_standin(tmp_path / "stand-in", rows=20) / "test_batch").read_bytes()
+    assert hashlib.md5(content).hexdigest() == "f0ebb71cf07773e9501bb7e4adf12dc9"
+
+
+def test_official_layout(tmp_path):
+    """Six batches and batches.meta, classes balanced, images of different batches different."""
+    folder = make_standin(tmp_path / "datasets" / "stand-in", rows=20)
+    assert MARK.encode() in (folder / "data_batch_4").read_bytes()[:1000]
+    X_train, y_train, X_test, y_test = load_CIFAR10(folder, dtype=np.uint8)
+    assert X_train.shape == (100, 32, 32, 3) and X_test.shape == (20, 32, 32, 3)
+    np.testing.assert_array_equal(np.bincount(y_train), np.full(10, 10))
+    assert len(np.unique(np.concatenate([X_train, X_test]).reshape(120, -1), axis=0)) == 120
+    assert [path.name for path in folder.parent.iterdir()] == ["stand-in"]
+
+
+def test_is_drawn_once(tmp_path):
+    """A complete folder is left alone; half a one is replaced."""
+    folder = make_standin(tmp_path / "stand-in", rows=10)
+    (folder / "data_batch_1").write_bytes(b"touched")
+    make_standin(folder, rows=10)
+    assert (folder / "data_batch_1").read_bytes() == b"touched"
+    (folder / "batches.meta").unlink()
+    make_standin(folder, rows=10)
+    assert len(read_batch(folder / "data_batch_1")[1]) == 10
+
+
+def test_mean_colour_does_not_give_the_class_away(batches):
+    """The class whose mean colour is nearest is right for less than a quarter of the images."""
+    colours, judged = (pixels.reshape(-1, 3, 1024).mean(axis=2) for pixels, _ in batches)  # (N, 3)
+    labels, truth = batches[0][1], batches[1][1]
+    centres = np.array([colours[labels == k].mean(axis=0) for k in range(10)])
+    nearest = ((judged[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    assert np.mean(nearest == truth) < 0.25
+
+
+def test_no_pixel_gives_the_class_away(batches):
+    """Nor does the class whose mean of one value is nearest, whichever of the 3072 values one looks at."""
+    (pixels, labels), (judged, truth) = batches
+    centres = np.array([pixels[labels == k].mean(axis=0) for k in range(10)])  # (10, 3072)
+    right = [np.mean(np.abs(judged[:, j, None] - centres[:, j]).argmin(axis=1) == truth) for j in range(3072)]
+    assert max(right) < 0.25
+
+
+def test_figures_differ_in_colour_and_place(batches):
+    """Brightness varies more within a class than between classes."""
+    pixels, labels = batches[0]
+    brightness = pixels.mean(axis=1)
+    within = np.mean([brightness[labels == k].std() for k in range(len(CLASS_NAMES))])
+    between = np.std([brightness[labels == k].mean() for k in range(len(CLASS_NAMES))])
+    assert within > 2 * between
+
+
+def test_files_load_without_our_loader(tmp_path):
+    """Other people's loaders, plain pickle with latin1, read them too."""
+    import pickle
+
+    folder = make_standin(tmp_path / "stand-in", rows=10)
+    with open(folder / "data_batch_2", "rb") as file:
+        batch = pickle.load(file, encoding="latin1")
+    X, y = load_CIFAR_batch(folder / "data_batch_2", dtype=np.uint8)
+    np.testing.assert_array_equal(batch["data"].reshape(10, 3, 32, 32).transpose(0, 2, 3, 1), X)
+    assert batch["labels"] == y.tolist()
