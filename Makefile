@@ -10,6 +10,9 @@ lab: .venv/ready  # open the notebook
 test: .venv/ready  # all tests
 	$(VENV)/python -m pytest
 
+bench: .venv/ready  # speed and memory, as ratios; compares with PyTorch and scikit-learn where they are installed
+	$(VENV)/python -m benchmarks.speed && $(VENV)/python -m benchmarks.memory && $(VENV)/python -m benchmarks.loader
+
 lint: .venv/ready  # what a change must pass before it is committed
 	$(VENV)/ruff check . && $(VENV)/ruff format --check .
 
@@ -18,4 +21,4 @@ lint: .venv/ready  # what a change must pass before it is committed
 	$(VENV)/pip install -r requirements.txt
 	touch .venv/ready
 
-.PHONY: run lab test lint
+.PHONY: run lab test bench lint

@@ -1,6 +1,6 @@
-"""A fully connected net with one hidden layer, written out by hand in NumPy.
+"""A fully connected net with one hidden layer: its parameters, its loss, its training.
 
-Shapes: N examples, D inputs, H hidden units, C classes.
+Shapes: N examples, D inputs, H hidden units, C classes. The maths stands in layers.py, the fast steps in sgd.py.
 """
 
 import os
@@ -12,48 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 from checks import check_rng
-
-CHUNK = 1000  # rows that predict takes at once, so that a large X costs no N x H array
-
-
-def softmax_loss(scores, y):
-    """Mean cross-entropy of the softmax of each row, and its gradient.
-
-    Parameters
-    ----------
-    scores : ndarray, shape (N, C)
-        Unnormalised log probabilities.
-    y : ndarray of int, shape (N,)
-        Class indices in 0..C-1.
-
-    Returns
-    -------
-    loss : float
-        ``-mean_i log p[i, y_i]`` with ``p = softmax(scores)``.
-    dscores : ndarray, shape (N, C)
-        Its gradient, ``(p - onehot(y)) / N``.
-
-    Notes
-    -----
-    Softmax does not change when a row is shifted, so each row is shifted by its maximum: exp cannot overflow. The loss
-    uses ``log p = shifted - log(sum(exp(shifted)))`` and so never takes the log of a probability that was rounded to 0
-    (Blanchard, Higham and Higham, "Accurately computing the log-sum-exp and softmax functions", 2021).
-
-    Examples
-    --------
-    >>> loss, dscores = softmax_loss(np.array([[0.0, 0.0], [1e4, -1e4]]), np.array([1, 0]))
-    >>> round(loss, 6)  # (log 2 + 0) / 2
-    0.346574
-    """
-    rows = np.arange(len(scores))
-    shifted = scores - scores.max(axis=1, keepdims=True)  # (N, C)
-    dscores = np.exp(shifted)  # (N, C)
-    sums = dscores.sum(axis=1, keepdims=True)  # (N, 1)
-    loss = np.mean(np.log(sums[:, 0]) - shifted[rows, y])
-    dscores /= sums  # now p
-    dscores[rows, y] -= 1
-    dscores /= len(scores)
-    return float(loss), dscores
+from classifiers.layers import backward, forward, predict, softmax_loss
+from classifiers.sgd import descend, gather
 
 
 class TwoLayerNet:
@@ -110,25 +70,16 @@ class TwoLayerNet:
         loss, grads : float, dict of ndarray
             Otherwise: the mean softmax loss plus the penalty, and its gradients, keyed and shaped as ``params``.
         """
-        W1, b1, W2, b2 = (self.params[name] for name in ("W1", "b1", "W2", "b2"))
-        X = np.asarray(X).astype(W1.dtype, copy=False)
-
-        hidden = np.maximum(0, X @ W1 + b1)  # (N, H)
-        scores = hidden @ W2 + b2  # (N, C)
+        X = np.asarray(X).astype(self.params["W1"].dtype, copy=False)
+        hidden, scores = forward(self.params, X)  # (N, H), (N, C)
         if y is None:
             return scores
 
         loss, dscores = softmax_loss(scores, y)  # (N, C)
-        loss += 0.5 * reg * float(np.sum(W1 * W1) + np.sum(W2 * W2))
-
-        dhidden = dscores @ W2.T  # (N, H)
-        dhidden *= hidden > 0  # ReLU passes the gradient on where it was open
-        grads = {
-            "W1": X.T @ dhidden + reg * W1,  # (D, H)
-            "b1": dhidden.sum(axis=0),  # (H,)
-            "W2": hidden.T @ dscores + reg * W2,  # (H, C)
-            "b2": dscores.sum(axis=0),  # (C,)
-        }
+        grads = backward(self.params, X, hidden, dscores)
+        for name in ("W1", "W2"):
+            loss += 0.5 * reg * float(np.sum(self.params[name] ** 2))
+            grads[name] += reg * self.params[name]
         return loss, grads
 
     def train(
@@ -179,25 +130,37 @@ class TwoLayerNet:
         An epoch is ``max(N // batch_size, 1)`` iterations. At each iteration that is a multiple of it, the first (0)
         included, after the step: accuracies are taken, then the learning rate decays.
         """
-        rng = check_rng(rng)
+        rng, X, y = check_rng(rng), np.asanyarray(X), np.asarray(y)
+        dtype = self.params["W1"].dtype
+        params = {name: np.array(param, dtype, order="C") for name, param in self.params.items()}
+        squares = {name: float(np.vdot(param, param)) for name, param in params.items()}
+        X_batch, dW1 = np.empty((batch_size, X.shape[1]), dtype), np.empty_like(params["W1"])
         iterations_per_epoch = max(len(X) // batch_size, 1)
         stats = {"loss_history": [], "train_acc_history": [], "val_acc_history": []}
 
         for it in tqdm(range(num_iters), disable=not progress, file=sys.stdout):
             batch = rng.choice(len(X), batch_size)
-            X_batch, y_batch = X[batch], y[batch]
+            gather(X, batch, out=X_batch)
+            hidden, scores = forward(params, X_batch)
+            loss, dscores = softmax_loss(scores, y[batch])
+            loss += 0.5 * reg * (squares["W1"] + squares["W2"])
 
-            loss, grads = self.loss(X_batch, y_batch, reg)
-            for name, grad in grads.items():
-                self.params[name] -= learning_rate * grad
+            # backward is linear in dscores: scaling these few numbers scales every gradient, and spares a pass over W1.
+            steps = backward(params, X_batch, hidden, learning_rate * dscores, dW1)
+            for name, step in steps.items():
+                squares[name] = descend(params[name], step, learning_rate * reg if name in ("W1", "W2") else 0.0)
+            params, dW1 = steps, params["W1"]  # descend has turned each step into the new parameter
 
             stats["loss_history"].append(loss)
             if verbose and it % 100 == 0:
                 print(f"iteration {it} / {num_iters}: loss {loss:f}")
             if it % iterations_per_epoch == 0:
-                stats["train_acc_history"].append(float(np.mean(self.predict(X_batch) == y_batch)))
-                stats["val_acc_history"].append(float(np.mean(self.predict(X_val) == y_val)))
+                stats["train_acc_history"].append(float(np.mean(predict(params, X_batch) == y[batch])))
+                stats["val_acc_history"].append(float(np.mean(predict(params, X_val) == y_val)))
                 learning_rate *= learning_rate_decay
+
+        for name, param in params.items():
+            self.params[name][...] = param  # in place: whoever holds these arrays sees them trained
         return stats
 
     def predict(self, X):
@@ -213,8 +176,7 @@ class TwoLayerNet:
         ndarray of int, shape (N,)
             Class indices in 0..C-1.
         """
-        chunks = [self.loss(X[i : i + CHUNK]).argmax(axis=1) for i in range(0, len(X), CHUNK)]
-        return np.concatenate(chunks)
+        return predict(self.params, X)
 
     def save(self, path):
         """Write the parameters to one ``.npz`` file, whole or not at all.

@@ -1,12 +1,14 @@
 """TwoLayerNet against published numbers, arithmetic done by hand, numeric gradients and invariances."""
 
 import copy
+import tracemalloc
 
 import numpy as np
 import pytest
 from conftest import make_toy_net
 
-from classifiers.neural_net import CHUNK, TwoLayerNet, softmax_loss
+from classifiers.layers import CHUNK, softmax_loss
+from classifiers.neural_net import TwoLayerNet
 from data_utils import get_CIFAR10_data
 from gradient_check import eval_numerical_gradient, rel_error
 
@@ -302,6 +304,81 @@ def test_accuracy_is_taken_after_the_step():
     net.params.update(b2=np.array([0.1, 0.0]))
     stats = net.train(X, y, X, y, learning_rate=1.0, num_iters=1)
     assert stats["train_acc_history"] == stats["val_acc_history"] == [1.0]
+
+
+def train_plainly(net, X, y, learning_rate, decay, reg, num_iters, batch_size, rng):
+    """SGD with nothing but `loss` and the textbook's update."""
+    losses, per_epoch = [], max(len(X) // batch_size, 1)
+    for it in range(num_iters):
+        batch = rng.choice(len(X), batch_size)
+        loss, grads = net.loss(X[batch], y[batch], reg)
+        losses.append(loss)
+        for name in grads:
+            net.params[name] = net.params[name] - learning_rate * grads[name]
+        if it % per_epoch == 0:
+            learning_rate *= decay
+    return losses
+
+
+@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 1e-3)])
+def test_fast_training_equals_plain_formulas(dtype, rtol):
+    """The tricks of `train` change nothing: same losses, same parameters after 100 iterations."""
+    net, X, y = random_problem(60, 600, 300, 4, dtype)  # W1 is larger than a block of `descend`
+    plain = copy.deepcopy(net)
+    settings = dict(learning_rate=1e-3, reg=0.3, num_iters=100, batch_size=20)
+    stats = net.train(X, y, X[:5], y[:5], learning_rate_decay=0.9, rng=5, **settings)
+    losses = train_plainly(plain, X, y, decay=0.9, rng=np.random.RandomState(5), **settings)
+    np.testing.assert_allclose(stats["loss_history"], losses, rtol=rtol)
+    for name in net.params:
+        scale = np.abs(plain.params[name]).max()
+        np.testing.assert_allclose(net.params[name], plain.params[name], rtol=rtol, atol=rtol * scale, err_msg=name)
+
+
+def test_trained_params_are_the_same_arrays(toy_data):
+    """As in the textbook, whoever holds the arrays sees them change."""
+    net = make_toy_net()
+    held = dict(net.params)
+    net.train(*toy_data, *toy_data, num_iters=2)
+    assert all(net.params[name] is held[name] for name in held) and held["b1"].any()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_training_from_a_mapped_file(tmp_path, dtype):
+    """X may lie in a file, read-only, in any dtype: the same losses as from memory."""
+    X, y = np.random.randint(0, 256, (50, 12)).astype(dtype), np.random.randint(0, 3, 50)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    histories = [
+        TwoLayerNet(12, 5, 3, rng=1).train(data, y, data, y, num_iters=20, batch_size=7, rng=2)
+        for data in (mapped, X.astype(np.float64), np.asfortranarray(X), X.repeat(2, axis=0)[::2])
+    ]
+    assert all(history == histories[0] for history in histories)
+
+
+def test_training_memory_does_not_grow_with_the_data():
+    """Beyond the parameters: at most three arrays of W1's size and five of the batch's."""
+    D, H, batch_size = 1000, 400, 100
+    peaks = []
+    for N in (500, 5000):
+        X, y = np.zeros((N, D), np.uint8), np.zeros(N, int)
+        net = TwoLayerNet(D, H, 3, rng=0)
+        tracemalloc.start()
+        net.train(X, y, X, y, num_iters=3, batch_size=batch_size)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    prediction = 1000 * 8 * (D + H)  # the chunk that accuracy is taken on, and its hidden layer
+    assert peaks[1] < 8 * (3 * D * H + 5 * batch_size * D) + prediction
+    assert peaks[1] - peaks[0] < 500 * 8 * (D + H) + 100_000  # 500 rows are half a chunk
+
+
+def test_prediction_makes_no_array_of_all_hidden_units():
+    """A large X is taken in chunks."""
+    net, X = TwoLayerNet(8, 500, 10, rng=0), np.zeros((50_000, 8), np.float32)
+    tracemalloc.start()
+    net.predict(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000 * 500 * 8 / 10
 
 
 def test_second_call_goes_on(toy_data):

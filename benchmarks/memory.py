@@ -1,0 +1,88 @@
+"""Train from a million images on disk: ``python -m benchmarks.memory``
+
+Makes a file of 1,000,000 random uint8 images (3 GB), trains from it and from 19,000 of them in memory in turn, prints
+the time of a step and how much anonymous memory (not backed by a file) training added at its peak, and removes the
+file. It lies in the page cache, since it has just been written. Linux only, for its account of memory.
+"""
+
+import argparse
+import multiprocessing
+import statistics
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from classifiers.neural_net import TwoLayerNet
+
+D, C = 3072, 10
+
+
+def anonymous_megabytes():
+    """What this process holds that no file backs."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("RssAnon:")[1].split()[0]) / 1e3
+
+
+def make_file(path, images):
+    """Write random images, ten thousand at a time."""
+    rng = np.random.default_rng(0)
+    X = np.lib.format.open_memmap(path, "w+", np.uint8, (images, D))
+    for i in range(0, images, 10_000):
+        X[i : i + 10_000] = rng.integers(0, 256, (min(10_000, images - i), D), dtype=np.uint8)
+    X.flush()
+
+
+def main():
+    """Measure as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--images", type=int, default=1_000_000)
+    parser.add_argument("--hidden", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--dir", default=".", help="where the file is made")
+    args = parser.parse_args()
+
+    with tempfile.TemporaryDirectory(dir=args.dir) as folder:
+        # In a process of its own, so that what it frees cannot hide what training takes.
+        maker = multiprocessing.Process(target=make_file, args=(Path(folder) / "images.npy", args.images))
+        maker.start()
+        maker.join()
+        mapped = np.load(Path(folder) / "images.npy", mmap_mode="r")
+        in_memory = np.array(mapped[:19_000])
+        y = np.random.default_rng(0).integers(0, C, args.images)
+        net = TwoLayerNet(D, args.hidden, C, dtype=np.float32, rng=0)
+
+        def step_time(X):
+            start = time.perf_counter()
+            net.train(X, y[: len(X)], X[:1], y[:1], 1e-7, num_iters=args.steps, rng=0)
+            return 1e3 * (time.perf_counter() - start) / args.steps
+
+        before, samples, done = anonymous_megabytes(), [], threading.Event()
+
+        def sample():
+            while not done.wait(0.002):
+                samples.append(anonymous_megabytes())
+
+        sampler = threading.Thread(target=sample)
+        sampler.start()
+        step_time(mapped)
+        done.set()
+        sampler.join()
+
+        times = {"in memory": [], "on disk": []}
+        for _ in range(args.rounds):
+            for name, X in (("in memory", in_memory), ("on disk", mapped)):
+                times[name].append(step_time(X))
+        del mapped
+    ratio = statistics.median(a / b for a, b in zip(times["on disk"], times["in memory"], strict=True))
+    print(f"H={args.hidden}, batch 200, float32 net, uint8 images, median of {args.rounds} interleaved rounds")
+    print(f"19,000 images in memory: {statistics.median(times['in memory']):.2f} ms a step")
+    print(f"{args.images:,} images on disk: {statistics.median(times['on disk']):.2f} ms a step, ratio {ratio:.2f}")
+    print(f"anonymous memory added while training: {max(samples) - before:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

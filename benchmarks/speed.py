@@ -1,0 +1,237 @@
+"""Time of a training step, ours against the bare matrix products and against others: ``python -m benchmarks.speed``
+
+Each contender lives in a process of its own (thread pools of different libraries disturb each other) and works while
+the others wait; rounds are interleaved, so that a slow moment of the machine hits all alike. PyTorch and scikit-learn
+take part where they are installed. D = 3072, batches of 200, C = 10, float32 except for the textbook.
+"""
+
+import argparse
+import importlib.util
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+import time
+
+import numpy as np
+
+from benchmarks.textbook import TextbookNet
+from classifiers.neural_net import TwoLayerNet
+
+D, N, C, EXAMPLES = 3072, 200, 10, 19_000
+RATE, REG = 1e-5, 0.5
+
+
+def make_data(dtype=np.float32):
+    """As many rows as the lab trains on, of the spread that images have."""
+    rng = np.random.default_rng(0)
+    return (60 * rng.standard_normal((EXAMPLES, D), dtype=np.float32)).astype(dtype), rng.integers(0, C, EXAMPLES)
+
+
+def floor(H):
+    """The five matrix products of a step, into arrays that are there already."""
+    rng = np.random.default_rng(0)
+    shapes = {"X": (N, D), "W1": (D, H), "W2": (H, C), "hidden": (N, H), "scores": (N, C), "dW1": (D, H), "dW2": (H, C)}
+    a = {name: 0.01 * rng.standard_normal(shape, dtype=np.float32) for name, shape in shapes.items()}
+    scores, dhidden = np.empty_like(a["scores"]), np.empty_like(a["hidden"])
+
+    def run(steps):
+        for _ in range(steps):
+            np.matmul(a["X"], a["W1"], out=dhidden)
+            np.matmul(a["hidden"], a["W2"], out=scores)
+            np.matmul(a["scores"], a["W2"].T, out=dhidden)
+            np.matmul(a["X"].T, a["hidden"], out=a["dW1"])
+            np.matmul(a["hidden"].T, a["scores"], out=a["dW2"])
+
+    return run
+
+
+def ours(H):
+    """TwoLayerNet.train, float32."""
+    X, y = make_data()
+    net = TwoLayerNet(D, H, C, dtype=np.float32, rng=0)
+    return lambda steps: net.train(X, y, X[:1], y[:1], RATE, reg=REG, num_iters=steps, batch_size=N, rng=0)
+
+
+def textbook(H):
+    """The textbook's loop, float64."""
+    X, y = make_data(np.float64)
+    net = TextbookNet(D, H, C)
+    return lambda steps: net.train(X, y, X[:1], y[:1], RATE, reg=REG, num_iters=steps, batch_size=N)
+
+
+def torch_sgd(H, fused=False):
+    """PyTorch eager; each step reports a loss that includes the penalty, which is computed without gradient."""
+    import torch
+
+    torch.set_num_threads(os.cpu_count())
+    X, y = (torch.from_numpy(a) for a in make_data())
+    net = torch.nn.Sequential(torch.nn.Linear(D, H), torch.nn.ReLU(), torch.nn.Linear(H, C))
+    weights, biases = [net[0].weight, net[2].weight], [net[0].bias, net[2].bias]
+    groups = [{"params": weights, "weight_decay": REG}, {"params": biases, "weight_decay": 0.0}]
+    optimizer = torch.optim.SGD(groups, lr=RATE, fused=fused)
+    losses = []
+
+    def run(steps):
+        for _ in range(steps):
+            batch = torch.randint(EXAMPLES, (N,))
+            loss = torch.nn.functional.cross_entropy(net(X[batch]), y[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            with torch.no_grad():
+                penalty = sum(torch.vdot(w.view(-1), w.view(-1)) for w in weights)
+                losses.append(float(loss) + 0.5 * REG * float(penalty))
+            optimizer.step()
+
+    return run
+
+
+def torch_fused(H):
+    """PyTorch with its fused SGD."""
+    return torch_sgd(H, fused=True)
+
+
+def sklearn(H):
+    """scikit-learn's MLPClassifier, float32, plain SGD."""
+    from sklearn.neural_network import MLPClassifier
+
+    X, y = make_data()
+    net = MLPClassifier((H,), solver="sgd", alpha=REG, batch_size=N, learning_rate_init=RATE, momentum=0.0)
+    net.partial_fit(X[:N], y[:N], classes=np.arange(C))
+    return lambda steps: net.partial_fit(X[: steps * N], y[: steps * N])
+
+
+CONTENDERS = {f.__name__: f for f in (floor, ours, textbook, torch_sgd, torch_fused, sklearn)}
+NEEDS = {"torch_sgd": "torch", "torch_fused": "torch", "sklearn": "sklearn"}
+
+
+def _serve(name, H, connection):
+    run = CONTENDERS[name](H)
+    run(5)
+    connection.send("ready")
+    while steps := connection.recv():
+        start = time.perf_counter()
+        run(steps)
+        connection.send(1e3 * (time.perf_counter() - start) / steps)
+
+
+def measure(H, names, rounds, steps):
+    """Return for each contender its milliseconds a step, one number a round."""
+    context = multiprocessing.get_context("spawn")
+    workers, times = {}, {name: [] for name in names}
+    for name in names:
+        ours_end, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(name, H, theirs), daemon=True)
+        process.start()
+        ours_end.recv()
+        workers[name] = ours_end, process
+    for _ in range(rounds):
+        for name, (connection, _) in workers.items():
+            time.sleep(0.05)  # until the spinning threads of the last one have gone to sleep
+            connection.send(steps)
+            times[name].append(connection.recv())
+    for connection, process in workers.values():
+        connection.send(0)
+        process.join()
+    return times
+
+
+def ratio(numerator, denominator):
+    """Median over the rounds of the ratio within a round."""
+    return statistics.median(a / b for a, b in zip(numerator, denominator, strict=True))
+
+
+def measure_whole_runs(rounds):
+    """Ours against the textbook for whole calls: the notebook's default cell and the toy net."""
+    X, y = make_data()
+    X64 = X.astype(np.float64)
+    toy_X, toy_y = X64[:5, :4] / 6, y[:5] % 3
+    default = dict(num_iters=1000, learning_rate=1e-4, reg=0.25)
+    calls = {
+        "default cell (H=50, 1000 iterations, float32)": (
+            lambda: TwoLayerNet(D, 50, C, dtype=np.float32).train(X, y, X[:1000], y[:1000], **default),
+            lambda: TextbookNet(D, 50, C).train(X64, y, X64[:1000], y[:1000], **default),
+        ),
+        "toy net (D=4, H=10, 1000 iterations, batch 200)": (
+            lambda: TwoLayerNet(4, 10, 3).train(toy_X, toy_y, toy_X, toy_y, num_iters=1000),
+            lambda: TextbookNet(4, 10, 3).train(toy_X, toy_y, toy_X, toy_y, num_iters=1000),
+        ),
+    }
+    results = {}
+    for name, pair in calls.items():
+        seconds = [[], []]
+        for _ in range(rounds):
+            for call, row in zip(pair, seconds, strict=True):
+                start = time.perf_counter()
+                call()
+                row.append(time.perf_counter() - start)
+        results[name] = ratio(*seconds)
+    return results
+
+
+def describe_machine():
+    """Name what the figures depend on."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    threads = os.environ.get("OPENBLAS_NUM_THREADS", "default")
+    return (
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}, "
+        f"{blas['name']} {blas['version']} with threads: {threads}"
+    )
+
+
+def plot(table, path):
+    """Draw step time against H, one line a contender."""
+    import matplotlib.pyplot as plt
+
+    styles = {"floor": "k--", "ours": "o-", "textbook": "s-", "torch_sgd": "^-", "torch_fused": "v-", "sklearn": "D-"}
+    labels = {"floor": "the five products alone", "ours": "this lab", "textbook": "textbook, float64"}
+    labels |= {"torch_sgd": "PyTorch, SGD", "torch_fused": "PyTorch, fused SGD", "sklearn": "scikit-learn"}
+    _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    sizes = sorted(table)
+    for name in table[sizes[0]]:
+        ax.plot(sizes, [statistics.median(table[H][name]) for H in sizes], styles[name], label=labels[name])
+    ax.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="milliseconds a step")
+    ax.set_title("Time of a training step (batch of 200 images of 3072 values)")
+    ax.set_xticks(sizes, [str(H) for H in sizes], minor=False)
+    ax.minorticks_off()
+    ax.legend()
+    ax.figure.savefig(path, dpi=90)
+
+
+def main():
+    """Measure as the command line says, and print milliseconds and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--hidden", type=int, nargs="+", default=[50, 200, 500, 1000], help="hidden units")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=0, help="steps a round (default: about 0.4 s of ours)")
+    parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--json", help="write the figures to this file")
+    parser.add_argument("--plot", help="write a plot to this file")
+    args = parser.parse_args()
+
+    names = [name for name in args.only if importlib.util.find_spec(NEEDS.get(name, "numpy"))]
+    print(describe_machine())
+    for name in args.only:
+        if name not in names:
+            print(f"{name}: left out, {NEEDS[name]} is not installed")
+    print(f"median of {args.rounds} interleaved rounds, milliseconds a step (and ours as a ratio to it)")
+    print(f"{'H':>6}" + "".join(f"{name:>20}" for name in names))
+    table = {}
+    for H in args.hidden:
+        steps = args.steps or min(max(20_000 // H, 30), 90)
+        table[H] = times = measure(H, names, args.rounds, steps)
+        cells = [f"{statistics.median(times[n]):.2f} ({ratio(times['ours'], times[n]):.2f})" for n in names]
+        print(f"{H:6d}" + "".join(f"{cell:>20}" for cell in cells), flush=True)
+    whole = measure_whole_runs(max(3, args.rounds // 3))
+    for name, value in whole.items():
+        print(f"{name}: {value:.2f} of the textbook's time")
+    if args.json:
+        with open(args.json, "w") as file:
+            json.dump({"machine": describe_machine(), "milliseconds": table, "whole": whole}, file, indent=1)
+    if args.plot:
+        plot(table, args.plot)
+
+
+if __name__ == "__main__":
+    main()

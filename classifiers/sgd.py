@@ -1,0 +1,74 @@
+"""What makes training fast: each pass over an array of the size of W1 counts, so there are as few as possible.
+
+Nothing here knows about nets. `TwoLayerNet.train` reads like the textbook and calls these two functions.
+"""
+
+import numpy as np
+
+BLOCK = 1 << 20  # bytes that a core keeps at hand between two passes
+
+
+def gather(X, rows, out):
+    """Copy some rows of X into a kept buffer.
+
+    Parameters
+    ----------
+    X : array, shape (N, D)
+        Of any real dtype and layout, in memory or mapped from a file.
+    rows : ndarray of int, shape (n,)
+        Indices of rows.
+    out : ndarray, shape (n, D)
+        Filled with ``X[rows]`` in its own dtype.
+    """
+    if X.dtype == out.dtype and X.flags.c_contiguous:
+        # mode="clip" lets take write straight into out: no array of the batch's size is made and thrown away.
+        np.take(X, rows, axis=0, out=out, mode="clip")
+    else:
+        np.copyto(out, X[rows], casting="unsafe")
+
+
+def descend(param, step, decay, velocity=None, momentum=0.0):
+    """Take one step of gradient descent with weight decay; the new parameter replaces the step in memory.
+
+    Parameters
+    ----------
+    param : ndarray, C-contiguous
+        W. Left as it is, so that the caller can still go back.
+    step : ndarray, shaped as param
+        The learning rate times the gradient without penalty. Becomes the new parameter.
+    decay : float
+        The learning rate times reg, 0 for biases.
+    velocity : ndarray, shaped as param, optional
+        V, changed in place. Without it there is no momentum.
+    momentum : float
+        Share of the velocity that survives a step.
+
+    Returns
+    -------
+    float
+        The sum of squares of the new parameter, which the next loss needs.
+
+    Notes
+    -----
+    ``V = momentum V - step - decay W`` and ``W = W + V`` (classical momentum, Polyak 1964), which without momentum is
+    ``W = (1 - decay) W - step``. The arrays are walked through in blocks, so that of several operations on one
+    block only the first has to wait for the memory.
+    """
+    param, step = param.reshape(-1), step.reshape(-1)
+    velocity = velocity if velocity is None else velocity.reshape(-1)
+    block = min(param.size, BLOCK // param.itemsize)
+    scratch, squares = np.empty(block, param.dtype), 0.0
+    for i in range(0, param.size, block):
+        old, new = param[i : i + block], step[i : i + block]
+        decayed = scratch[: old.size]
+        if velocity is None:
+            np.multiply(old, 1 - decay, out=decayed)
+            np.subtract(decayed, new, out=new)
+        else:
+            v = velocity[i : i + block]
+            v *= momentum
+            v -= new
+            v -= np.multiply(old, decay, out=decayed)
+            np.add(old, v, out=new)
+        squares += float(new @ new)
+    return squares
