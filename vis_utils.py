@@ -146,3 +146,42 @@ def plot_history(stats, axes=None):
     axes[1].set(title="Accuracy at each epoch", xlabel="epoch", ylabel="accuracy")
     axes[1].legend()
     return axes
+
+
+def plot_sweep(result, axes=None):
+    """Plot the validation accuracy of a sweep's trials against each hyperparameter.
+
+    Parameters
+    ----------
+    result : SweepResult
+        What `classifiers.sweep.sweep` returned.
+    axes : sequence of Axes, optional
+        One for each hyperparameter; by default those of a new figure.
+
+    Returns
+    -------
+    sequence of Axes
+    """
+    names = list(result.trials[0].params)
+    if axes is None:
+        _, axes = plt.subplots(
+            1, len(names), figsize=(3.2 * len(names), 3.5), sharey=True, squeeze=False, layout="constrained"
+        )
+        axes = axes[0]
+    done = [trial for trial in result.trials if trial.state == "done"]
+    for ax, name in zip(axes, names, strict=True):
+        values = [trial.params[name] for trial in done]
+        numbers = all(isinstance(value, (int, float)) for value in values)
+        xs = values if numbers else [str(value) for value in values]
+        errors = [trial.standard_error for trial in done]
+        ax.errorbar(xs, [t.val_accuracy for t in done], errors, fmt="o", markersize=4, elinewidth=0.6, alpha=0.6)
+        if result.best is not None:
+            best = result.best.params[name]
+            label = f"best: {best}"
+            ax.plot(best if numbers else str(best), result.best.val_accuracy, "*", markersize=15, label=label)
+            ax.legend(loc="lower right")
+        if numbers and values and min(values) > 0 and max(values) >= 4 * min(values):
+            ax.set_xscale("log")
+        ax.set(title=name, xlabel=name)
+    axes[0].set_ylabel("validation accuracy")
+    return axes

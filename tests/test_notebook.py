@@ -11,6 +11,8 @@ TINY = """
 num_training, num_validation, num_test = 80, 20, 20
 default_iters = 30
 sweep_hidden, sweep_iters = [2, 3], [1, 2]
+sweep_journal = "JOURNAL"
+expected_effect = ["hidden_size", "learning_rate", "num_iters", "reg"]
 default_val_accuracy = (0.0, 1.0)
 best_val_accuracy = 0.0
 """
@@ -55,7 +57,7 @@ def test_notebook_runs_on_tiny_data(notebook, tiny_cifar10, monkeypatch, capsys,
     """Every cell, in order, on fabricated images."""
     monkeypatch.setenv("CIFAR10_DIR", str(tiny_cifar10))
     monkeypatch.delenv("DATA", raising=False)
-    set_parameters(notebook, TINY)
+    set_parameters(notebook, TINY.replace("JOURNAL", str(tmp_path / "sweep.jsonl")))
     execute(notebook)
     counts = [cell.execution_count for cell in code_cells(notebook)]
     assert counts == list(range(1, len(counts) + 1))
@@ -66,10 +68,15 @@ def test_notebook_runs_on_tiny_data(notebook, tiny_cifar10, monkeypatch, capsys,
     assert (tmp_path / "docs" / "best_net.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_notebook_asserts_its_claims(notebook, tiny_cifar10, monkeypatch):
+def test_notebook_asserts_its_claims(notebook, tiny_cifar10, monkeypatch, tmp_path):
     """An expectation that is not met stops the run."""
     monkeypatch.setenv("CIFAR10_DIR", str(tiny_cifar10))
     monkeypatch.delenv("DATA", raising=False)
-    set_parameters(notebook, TINY.replace("best_val_accuracy = 0.0", "best_val_accuracy = 1.1"))
+    set_parameters(
+        notebook,
+        TINY.replace("JOURNAL", str(tmp_path / "sweep.jsonl")).replace(
+            "best_val_accuracy = 0.0", "best_val_accuracy = 1.1"
+        ),
+    )
     with pytest.raises(CellExecutionError, match="AssertionError"):
         execute(notebook)

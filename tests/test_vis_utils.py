@@ -6,7 +6,8 @@ import pytest
 from conftest import make_toy_net
 
 from classifiers.neural_net import TwoLayerNet
-from vis_utils import plot_history, show_examples, show_images, show_net_weights, visualize_grid
+from classifiers.sweep import SweepResult, Trial
+from vis_utils import plot_history, plot_sweep, show_examples, show_images, show_net_weights, visualize_grid
 
 
 @pytest.fixture(autouse=True)
@@ -94,3 +95,24 @@ def test_images_carry_their_titles():
     axes = show_images(np.zeros((3, 2, 2, 3)), ["a", "b", "c"], columns=2)
     assert axes.shape == (2, 2)
     assert [ax.get_title() for ax in axes.flat] == ["a", "b", "c", ""]
+
+
+def make_result():
+    """A sweep of three trials, of which one diverged."""
+    trials = [
+        Trial(0, {"reg": 0.1, "dtype": "float32"}, [0, 0], val_accuracy=0.5, standard_error=0.1),
+        Trial(1, {"reg": 1.0, "dtype": "float64"}, [0, 1], val_accuracy=0.75, standard_error=0.05),
+        Trial(2, {"reg": 10.0, "dtype": "float64"}, [0, 2], state="diverged"),
+    ]
+    return SweepResult(trials, None)
+
+
+def test_sweep_is_drawn_by_hyperparameter():
+    """A panel each, done trials only, the best marked, rates on a logarithmic axis."""
+    reg_axes, dtype_axes = plot_sweep(make_result())
+    points, star = reg_axes.lines[0], reg_axes.lines[-1]
+    np.testing.assert_array_equal(points.get_xydata(), [[0.1, 0.5], [1.0, 0.75]])
+    np.testing.assert_array_equal(star.get_xydata(), [[1.0, 0.75]])
+    assert reg_axes.get_xscale() == "log" and dtype_axes.get_xscale() == "linear"
+    assert [label.get_text() for label in dtype_axes.get_xticklabels()] == ["float32", "float64"]
+    assert reg_axes.get_ylabel() == "validation accuracy" and dtype_axes.get_title() == "dtype"

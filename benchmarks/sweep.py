@@ -1,0 +1,117 @@
+"""The published grid with a tenth of its iterations, four ways: ``python -m benchmarks.sweep``
+
+The textbook's loop in float64; the lab's sweep with one and with two processes of one BLAS thread each; and on two Dask
+workers, where Dask is installed (requirements-cluster.txt). Interleaved rounds. The memory is the anonymous memory (not
+shared, not backed by a file) of the largest worker process at its peak, Linux only.
+"""
+
+import argparse
+import importlib.util
+import itertools
+import json
+import statistics
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+from benchmarks.textbook import TextbookNet
+from classifiers.sweep import sweep
+from data_utils import get_CIFAR10_data
+from datasets.choose import choose_data
+
+GRID = {"hidden_size": [200, 500], "learning_rate": [1e-3, 5e-4, 1e-4], "num_iters": [100, 200], "reg": [0.5, 1.0]}
+
+
+def textbook(data):
+    """Four nested loops."""
+    best = 0.0
+    for hidden_size, learning_rate, num_iters, reg in itertools.product(*GRID.values()):
+        net = TextbookNet(data[0].shape[1], hidden_size, 10)
+        net.train(*data, learning_rate=learning_rate, num_iters=num_iters, reg=reg)
+        best = max(best, np.mean(net.predict(data[2]) == data[3]))
+    return best
+
+
+class WorkerMemory:
+    """Watches the processes that joblib starts; `peak` is the most anonymous memory that one of them had, in MB."""
+
+    def __enter__(self):
+        self.peak, self._done = 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def _watch(self):
+        while not self._done.wait(0.05):
+            for process in Path("/proc").glob("[0-9]*"):
+                try:
+                    if b"loky" in (process / "cmdline").read_bytes():
+                        status = (process / "status").read_text()
+                        self.peak = max(self.peak, int(status.split("RssAnon:")[1].split()[0]) / 1e3)
+                except (OSError, IndexError):
+                    continue
+
+    def __exit__(self, *exception):
+        self._done.set()
+        self._thread.join()
+
+
+def main():
+    """Measure as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", help="write the figures to this file")
+    args = parser.parse_args()
+    source = choose_data()
+    data = get_CIFAR10_data(root=source.folder)[:4]
+    data64 = [a.astype(np.float64) if a.ndim == 2 else a for a in data]
+
+    def ours(n_jobs):
+        return sweep(GRID, *data, n_jobs=n_jobs, dtype=np.float32, progress=False).best.val_accuracy
+
+    with ExitStack() as stack:
+        ways = {"textbook": lambda: textbook(data64), "one process": lambda: ours(1), "two processes": lambda: ours(2)}
+        if importlib.util.find_spec("distributed"):
+            from distributed import Client, LocalCluster
+
+            cluster = stack.enter_context(
+                LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
+            )
+            stack.enter_context(Client(cluster))
+
+            def on_dask():
+                with joblib.parallel_config(backend="dask"):
+                    return ours(2)
+
+            ways["two Dask workers"] = on_dask
+        else:
+            print("Dask is not installed: left out")
+
+        seconds, memory = {name: [] for name in ways}, 0.0
+        for _ in range(args.rounds):
+            for name, way in ways.items():
+                with WorkerMemory() as watch:
+                    start = time.perf_counter()
+                    way()
+                    seconds[name].append(time.perf_counter() - start)
+                memory = max(memory, watch.peak)
+
+    print(f"{source.name}; 24 nets, 100 or 200 iterations; median of {args.rounds} interleaved rounds")
+    for name, row in seconds.items():
+        ratios = [
+            f"{statistics.median(a / b for a, b in zip(row, seconds[base], strict=True)):.2f} of {base}"
+            for base in ("textbook", "one process", "two processes")
+            if base != name
+        ]
+        print(f"{name:<17}{statistics.median(row):7.1f} s   " + ", ".join(ratios))
+    print(f"anonymous memory of the largest worker process: {memory:.0f} MB")
+    if args.json:
+        Path(args.json).write_text(json.dumps({"seconds": seconds, "worker_MB": memory}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
