@@ -1,6 +1,7 @@
-"""Read CIFAR-10, split it and normalise it."""
+"""Read CIFAR-10, split it, normalise it and vary it."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,102 @@ def get_CIFAR10_data(num_training=19000, num_validation=1000, num_test=1000, dty
     for images in (X, X_test):
         np.subtract(images, mean_image, out=images, casting="same_kind")
     return X[:num_training], y[:num_training], X[num_training:], y[num_training:], X_test, y_test
+
+
+class Standardizer:
+    """Each input minus its mean, divided by its standard deviation, both taken from the training part alone.
+
+    Parameters
+    ----------
+    X : array, shape (N, D)
+        The training part, of any real dtype.
+
+    Attributes
+    ----------
+    mean, std : ndarray of float64, shape (D,)
+        Inputs that never vary have std 1.
+
+    Examples
+    --------
+    >>> scale = Standardizer(np.array([[1.0, 7.0], [3.0, 7.0]]))
+    >>> scale(np.array([[1.0, 7.0], [5.0, 8.0]]))
+    array([[-1.,  0.],
+           [ 3.,  1.]], dtype=float32)
+    """
+
+    def __init__(self, X):
+        X = np.asarray(X)
+        self.mean, self.std = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
+        self.std[self.std == 0] = 1
+
+    def __call__(self, X, dtype=np.float32):
+        """Standardise some examples.
+
+        Parameters
+        ----------
+        X : array, shape (N, D)
+            Any part of the data, on the scale of the training part.
+        dtype : dtype
+            Of the result.
+
+        Returns
+        -------
+        ndarray, shape (N, D)
+        """
+        out = np.empty(np.shape(X), dtype)
+        np.subtract(X, self.mean, out=out, casting="same_kind")
+        return np.divide(out, self.std, out=out, casting="same_kind")
+
+    def absorb(self, net):
+        """Make a net that was trained on standardised examples take the plain ones, so that one file holds all.
+
+        Parameters
+        ----------
+        net : TwoLayerNet
+            Changed in place: ``W1 / std`` and ``b1 - mean / std W1``, which leaves every score as it was.
+        """
+        W1, b1 = net.params["W1"], net.params["b1"]
+        scaled = W1 / self.std[:, None]  # (D, H)
+        b1 -= (self.mean @ scaled).astype(b1.dtype)
+        W1[...] = scaled
+
+
+def random_flip_shift(max_shift, shape=(32, 32, 3)):
+    """Make an ``augment`` for `TwoLayerNet.train`: mirror half of the images, shift each by some pixels.
+
+    Parameters
+    ----------
+    max_shift : int
+        Each image moves by -max_shift..max_shift pixels down and right; what moves in is 0, the mean of
+        standardised images.
+    shape : tuple of int
+        Rows, columns and channels of an image.
+
+    Returns
+    -------
+    callable
+        ``augment(X, rng)``: rows (N, D) or images (N, rows, columns, channels) in, the like out; X stays as it is.
+    """
+    return RandomFlipShift(max_shift, tuple(shape))
+
+
+@dataclass(frozen=True)
+class RandomFlipShift:
+    """What `random_flip_shift` returns: a class, so that processes can send it to each other and print it alike."""
+
+    max_shift: int
+    shape: tuple
+
+    def __call__(self, X, rng):
+        N, m, (rows, columns, channels) = len(X), self.max_shift, self.shape
+        mirrored, down, right = rng.random((3, N))
+        down, right = (np.floor(move * (2 * m + 1)).astype(np.intp) for move in (down, right))  # 0..2m
+        padded = np.zeros((N, rows + 2 * m, columns + 2 * m, channels), X.dtype)
+        inner = padded[:, m : m + rows, m : m + columns]
+        inner[...] = X.reshape(N, *self.shape)
+        flip = mirrored < 0.5
+        inner[flip] = inner[flip, :, ::-1]
+        # A view of every window of the padded images: picking one for each image copies whole rows of pixels.
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), axis=(1, 2))
+        windows = windows.transpose(0, 1, 2, 4, 5, 3)  # (N, 2m + 1, 2m + 1, rows, columns, channels)
+        return windows[np.arange(N), down, right].reshape(X.shape)

@@ -1,8 +1,17 @@
-"""Numeric gradients, by central differences, to hold analytic ones against."""
+"""Numeric gradients, by central differences, and what they say about a net.
+
+``python gradient_check.py path/to/neural_net.py`` checks the class in that file.
+"""
+
+import argparse
+import importlib.util
+import sys
+from pathlib import Path
 
 import numpy as np
 
 from checks import check_rng
+from gradient_diagnosis import NetReport, Subject, check_numerically, diagnose, report_unexplained
 
 
 def rel_error(x, y):
@@ -142,3 +151,67 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
         errors.append(abs(numeric - analytic) / size if size else 0.0)
         print(f"numerical: {numeric:f} analytic: {analytic:f}, relative error: {errors[-1]:e}")
     return np.array(errors)
+
+
+def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng=None):
+    """Check a two-layer net's scores, loss and gradients, and say what is wrong.
+
+    Parameters
+    ----------
+    net : object
+        With ``params`` (W1, b1, W2, b2) and ``loss(X, y, reg)`` as `TwoLayerNet` has them; may be a class of one's own.
+        Its parameters are taken as float64 and left as they are.
+    X, y : array, shapes (N, D) and (N,)
+        Data; a handful of rows will do.
+    reg : float
+        Strength of the penalty.
+    h : float
+        Step of the numeric derivatives.
+    tolerance : float
+        Largest relative error that passes where there is nothing else to compare with.
+    max_checks : int
+        Coordinates of each parameter that are tried numerically, at random if there are more.
+    rng : None, int, RandomState or Generator
+        Where those are drawn from.
+
+    Returns
+    -------
+    NetReport
+
+    Notes
+    -----
+    A coordinate is skipped where the step flips the sign of a hidden unit for some row: the loss has a kink there, and
+    the numeric derivative is that of neither side.
+    """
+    X, y, report, subject = np.asarray(X, dtype=np.float64), np.asarray(y), NetReport(), Subject(net)
+    reference = diagnose(subject, X, y, reg, report)
+    if reference is not None:
+        check_numerically(subject, X, y, reg, h, max_checks, check_rng(rng), reference, report)
+        report_unexplained(report, tolerance)
+    return report
+
+
+def main(arguments=None):
+    """Check the class in a file, print the report, exit with 1 where there is a finding."""
+    parser = argparse.ArgumentParser(description="Check the gradients of the two-layer net in a Python file.")
+    parser.add_argument("file", type=Path, help="runs this file: use a sandbox for strangers' files")
+    parser.add_argument("--class", dest="name", default="TwoLayerNet", help="the class (default: TwoLayerNet)")
+    args = parser.parse_args(arguments)
+    sys.path.insert(0, str(args.file.resolve().parent))
+    try:
+        spec = importlib.util.spec_from_file_location("student_net", args.file)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        net = getattr(module, args.name)(4, 10, 3, 1e-1)
+    except Exception as error:
+        sys.exit(f"{args.file}: {args.name}(4, 10, 3, 1e-1) cannot be made: {type(error).__name__}: {error}")
+    rng = np.random.default_rng(0)
+    for name, param in net.params.items():
+        net.params[name] = 0.5 * rng.standard_normal(param.shape)  # biases too: at zero they hide mistakes
+    report = check_net(net, rng.standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]), rng=rng)
+    print(report)
+    sys.exit(0 if report.ok else 1)
+
+
+if __name__ == "__main__":
+    main()

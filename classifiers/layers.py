@@ -9,7 +9,7 @@ import numpy as np
 CHUNK = 1000  # rows that predict takes at once, so that a large X costs no N x H array
 
 
-def forward(params, X):
+def forward(params, X, keep=None):
     """Compute the hidden layer and the scores.
 
     Parameters
@@ -18,17 +18,21 @@ def forward(params, X):
         See the module.
     X : ndarray, shape (N, D)
         One example a row.
+    keep : ndarray, shape (N, H), optional
+        What dropout multiplies the hidden layer with, see `dropout_mask`.
 
     Returns
     -------
     hidden : ndarray, shape (N, H)
-        ``max(0, X W1 + b1)``.
+        ``max(0, X W1 + b1)``, times keep.
     scores : ndarray, shape (N, C)
         ``hidden W2 + b2``.
     """
     hidden = X @ params["W1"]  # (N, H)
     hidden += params["b1"]
     np.maximum(hidden, 0, out=hidden)
+    if keep is not None:
+        hidden *= keep
     scores = hidden @ params["W2"]  # (N, C)
     scores += params["b2"]
     return hidden, scores
@@ -74,12 +78,12 @@ def softmax_loss(scores, y):
     return float(loss), dscores
 
 
-def backward(params, X, hidden, dscores, dW1=None):
+def backward(params, X, hidden, dscores, keep=None, dW1=None):
     """Carry a gradient from the scores back to the parameters, by the chain rule.
 
     Parameters
     ----------
-    params, X, hidden
+    params, X, hidden, keep
         As in `forward`.
     dscores : ndarray, shape (N, C)
         Gradient of the loss by the scores.
@@ -92,6 +96,8 @@ def backward(params, X, hidden, dscores, dW1=None):
         Gradients keyed and shaped as params, without penalty.
     """
     dhidden = dscores @ params["W2"].T  # (N, H)
+    if keep is not None:
+        dhidden *= keep
     dhidden *= hidden > 0  # ReLU passes nothing back where it was closed
     return {
         "W1": np.matmul(X.T, dhidden, out=dW1),  # (D, H)
@@ -99,6 +105,30 @@ def backward(params, X, hidden, dscores, dW1=None):
         "W2": hidden.T @ dscores,  # (H, C)
         "b2": dscores.sum(axis=0),  # (C,)
     }
+
+
+def dropout_mask(shape, dropout, dtype, rng):
+    """Draw what inverted dropout multiplies the hidden layer with.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (N, H).
+    dropout : float
+        Share of the units that are dropped, in 0..1.
+    dtype : dtype
+        Of the mask.
+    rng : RandomState or Generator
+        Asked for 16 random bits a unit.
+
+    Returns
+    -------
+    ndarray, shape (N, H)
+        0 with probability `dropout`, else ``1 / (1 - dropout)``, so that the expected value is 1 and prediction needs
+        no scaling (Srivastava et al., "Dropout", JMLR 15, 2014).
+    """
+    bits = np.frombuffer(rng.bytes(2 * shape[0] * shape[1]), np.uint16).reshape(shape)
+    return (bits >= round(dropout * 65536)) * np.dtype(dtype).type(1 / (1 - dropout))
 
 
 def predict(params, X):

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from checks import check_rng
-from classifiers.layers import backward, forward, predict, softmax_loss
+from classifiers.layers import backward, dropout_mask, forward, predict, softmax_loss
 from classifiers.sgd import descend, gather
 
 
@@ -95,6 +95,10 @@ class TwoLayerNet:
         batch_size=200,
         verbose=False,
         *,
+        momentum=0.0,
+        dropout=0.0,
+        augment=None,
+        schedule=None,
         rng=None,
         progress=False,
     ):
@@ -114,8 +118,17 @@ class TwoLayerNet:
             Number of steps, and of rows drawn for each, with replacement.
         verbose : bool
             Print the loss every 100 iterations.
+        momentum : float
+            Share of the last step that is taken again, in 0..1: see `classifiers.sgd.descend`.
+        dropout : float
+            Share of the hidden units that are left out of a step, in 0..1: see `classifiers.layers.dropout_mask`.
+        augment : callable, optional
+            ``augment(X_batch, rng)`` returns another version of the batch, for example `data_utils.random_flip_shift`.
+            May work in place: the batch is a copy.
+        schedule : callable, optional
+            ``schedule(it, num_iters)`` is multiplied with the learning rate, for example `classifiers.sgd.warm_cosine`.
         rng : None, int, RandomState or Generator
-            Where batches are drawn from. ``None`` is NumPy's global stream.
+            Where batches, dropout and augmentation are drawn from. ``None`` is NumPy's global stream.
         progress : bool
             Show a progress bar.
 
@@ -135,27 +148,32 @@ class TwoLayerNet:
         params = {name: np.array(param, dtype, order="C") for name, param in self.params.items()}
         squares = {name: float(np.vdot(param, param)) for name, param in params.items()}
         X_batch, dW1 = np.empty((batch_size, X.shape[1]), dtype), np.empty_like(params["W1"])
+        velocity = {name: np.zeros_like(param) if momentum else None for name, param in params.items()}
         iterations_per_epoch = max(len(X) // batch_size, 1)
         stats = {"loss_history": [], "train_acc_history": [], "val_acc_history": []}
 
         for it in tqdm(range(num_iters), disable=not progress, file=sys.stdout):
             batch = rng.choice(len(X), batch_size)
             gather(X, batch, out=X_batch)
-            hidden, scores = forward(params, X_batch)
+            X_seen = X_batch if augment is None else augment(X_batch, rng).astype(dtype, copy=False)
+            keep = dropout_mask((batch_size, len(params["b1"])), dropout, dtype, rng) if dropout else None
+            hidden, scores = forward(params, X_seen, keep)
             loss, dscores = softmax_loss(scores, y[batch])
             loss += 0.5 * reg * (squares["W1"] + squares["W2"])
 
             # backward is linear in dscores: scaling these few numbers scales every gradient, and spares a pass over W1.
-            steps = backward(params, X_batch, hidden, learning_rate * dscores, dW1)
+            rate = learning_rate if schedule is None else learning_rate * schedule(it, num_iters)
+            steps = backward(params, X_seen, hidden, rate * dscores, keep, dW1)
             for name, step in steps.items():
-                squares[name] = descend(params[name], step, learning_rate * reg if name in ("W1", "W2") else 0.0)
+                decay = rate * reg if name in ("W1", "W2") else 0.0
+                squares[name] = descend(params[name], step, decay, velocity[name], momentum)
             params, dW1 = steps, params["W1"]  # descend has turned each step into the new parameter
 
             stats["loss_history"].append(loss)
             if verbose and it % 100 == 0:
                 print(f"iteration {it} / {num_iters}: loss {loss:f}")
             if it % iterations_per_epoch == 0:
-                stats["train_acc_history"].append(float(np.mean(predict(params, X_batch) == y[batch])))
+                stats["train_acc_history"].append(float(np.mean(predict(params, X_seen) == y[batch])))
                 stats["val_acc_history"].append(float(np.mean(predict(params, X_val) == y_val)))
                 learning_rate *= learning_rate_decay
 

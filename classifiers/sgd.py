@@ -5,6 +5,7 @@ Nothing here knows about nets. `TwoLayerNet.train` reads like the textbook and c
 
 import numpy as np
 
+WARM_UP = 500  # iterations in which `warm_cosine` rises
 BLOCK = 1 << 20  # bytes that a core keeps at hand between two passes
 
 
@@ -20,7 +21,7 @@ def gather(X, rows, out):
     out : ndarray, shape (n, D)
         Filled with ``X[rows]`` in its own dtype.
     """
-    if X.dtype == out.dtype and X.flags.c_contiguous:
+    if X.dtype == out.dtype and X.flags.c_contiguous and X.flags.aligned:  # of any other, take would copy all
         # mode="clip" lets take write straight into out: no array of the batch's size is made and thrown away.
         np.take(X, rows, axis=0, out=out, mode="clip")
     else:
@@ -72,3 +73,21 @@ def descend(param, step, decay, velocity=None, momentum=0.0):
             np.add(old, v, out=new)
         squares += float(new @ new)
     return squares
+
+
+def warm_cosine(it, num_iters):
+    """Schedule of the learning rate: a linear rise, then half a cosine down to zero.
+
+    Parameters
+    ----------
+    it, num_iters : int
+        The present iteration, from 0, and their number.
+
+    Returns
+    -------
+    float
+        ``min(1, (it + 1) / rise) * (1 + cos(pi * it / num_iters)) / 2`` with ``rise = min(500, num_iters // 10)``
+        (Loshchilov and Hutter, "SGDR", 2017).
+    """
+    rise = max(1, min(WARM_UP, num_iters // 10))
+    return float(min(1.0, (it + 1) / rise) * (1 + np.cos(np.pi * it / num_iters)) / 2)

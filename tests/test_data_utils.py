@@ -1,11 +1,22 @@
 """The loader on fabricated folders, and on the real CIFAR-10 where it is there."""
 
+import pickle
+
 import numpy as np
 import pytest
 from conftest import make_cifar10, write_batch
 
 import data_utils
-from data_utils import CLASS_NAMES, find_CIFAR10, get_CIFAR10_data, load_CIFAR10, load_CIFAR_batch
+from classifiers.neural_net import TwoLayerNet
+from data_utils import (
+    CLASS_NAMES,
+    Standardizer,
+    find_CIFAR10,
+    get_CIFAR10_data,
+    load_CIFAR10,
+    load_CIFAR_batch,
+    random_flip_shift,
+)
 
 
 def test_images_come_channels_last(tmp_path):
@@ -90,3 +101,66 @@ def test_real_classes_are_balanced(real_cifar10):
     np.testing.assert_array_equal(np.bincount(y_train), np.full(10, 5000))
     np.testing.assert_array_equal(np.bincount(y_test), np.full(10, 1000))
     assert [CLASS_NAMES[k] for k in y_train[:3]] == ["frog", "truck", "truck"]
+
+
+def test_standardizer_is_that_of_the_training_part():
+    """Mean 0 and standard deviation 1 there; the same shift and scale elsewhere; a constant input becomes 0."""
+    X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
+    X[:, 2] = 7
+    scale = Standardizer(X)
+    Z = scale(X, dtype=np.float64)
+    np.testing.assert_allclose(Z.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(Z.std(axis=0), [1, 1, 0, 1, 1, 1], atol=1e-12)
+    other = np.random.randint(0, 256, (3, 6))
+    np.testing.assert_allclose(scale(other), (other - X.mean(axis=0)) / scale.std, rtol=1e-5, atol=1e-6)
+    assert scale(other).dtype == np.float32
+
+
+def test_standardizer_moves_into_the_net():
+    """The net then gives the same scores for plain pixels, and can be saved with all that it needs."""
+    X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
+    scale, net = Standardizer(X), TwoLayerNet(6, 5, 3, std=0.5, rng=0)
+    scores = net.loss(scale(X, dtype=np.float64))
+    scale.absorb(net)
+    np.testing.assert_allclose(net.loss(X), scores, rtol=1e-9)
+
+
+def shifted(image, down, right):
+    """Move an image by hand, pixel by pixel."""
+    out = np.zeros_like(image)
+    rows, columns, _ = image.shape
+    for i in range(rows):
+        for j in range(columns):
+            if 0 <= i - down < rows and 0 <= j - right < columns:
+                out[i, j] = image[i - down, j - right]
+    return out
+
+
+def test_augmentation_shows_all_versions_and_no_other():
+    """Each output is the image or its mirror image, moved by up to one pixel; all 18 come up."""
+    image = np.random.rand(4, 5, 3).astype(np.float32)
+    versions = [shifted(im, i, j) for im in (image, image[:, ::-1]) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    X = np.repeat(image.reshape(1, -1), 400, axis=0)
+    before = X.copy()
+    out = random_flip_shift(1, (4, 5, 3))(X, np.random.default_rng(0))
+    assert out.shape == X.shape and out.dtype == np.float32
+    np.testing.assert_array_equal(X, before)
+    found = {int(np.flatnonzero([np.array_equal(row.reshape(4, 5, 3), v) for v in versions])[0]) for row in out}
+    assert found == set(range(18))
+
+
+@pytest.mark.parametrize("rng", [np.random.RandomState(0), np.random.default_rng(0), np.random.mtrand._rand])
+def test_augmentation_of_rows_and_images(rng):
+    """Rows in, rows out; images in, images out; without shift only mirrors."""
+    images = np.random.rand(6, 32, 32, 3)
+    out = random_flip_shift(0)(images, rng)
+    assert out.shape == images.shape
+    for one, other in zip(out, images, strict=True):
+        assert np.array_equal(one, other) or np.array_equal(one, other[:, ::-1])
+    assert random_flip_shift(2)(images.reshape(6, -1), rng).shape == (6, 3072)
+
+
+def test_augmentation_prints_alike_everywhere():
+    """So that a journal can name it and another process can take it."""
+    assert repr(random_flip_shift(2)) == "RandomFlipShift(max_shift=2, shape=(32, 32, 3))"
+    assert pickle.loads(pickle.dumps(random_flip_shift(2))) == random_flip_shift(2)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import make_toy_net
 
-from classifiers.layers import CHUNK, softmax_loss
+from classifiers.layers import CHUNK, backward, dropout_mask, forward, softmax_loss
 from classifiers.neural_net import TwoLayerNet
 from data_utils import get_CIFAR10_data
 from gradient_check import eval_numerical_gradient, rel_error
@@ -332,6 +332,96 @@ def test_fast_training_equals_plain_formulas(dtype, rtol):
     for name in net.params:
         scale = np.abs(plain.params[name]).max()
         np.testing.assert_allclose(net.params[name], plain.params[name], rtol=rtol, atol=rtol * scale, err_msg=name)
+
+
+def test_everything_off_changes_nothing(toy_data):
+    """Momentum, dropout, augmentation and schedule that do nothing give the same bits as none of them."""
+    nets = [make_toy_net(), make_toy_net()]
+    plain = nets[0].train(*toy_data, *toy_data, learning_rate=0.1, reg=0.1, num_iters=30, rng=3)
+    idle = nets[1].train(
+        *toy_data, *toy_data, learning_rate=0.1, reg=0.1, num_iters=30, rng=3,
+        momentum=0.0, dropout=0.0, augment=lambda X, rng: X, schedule=lambda it, num_iters: 1.0,
+    )  # fmt: skip
+    assert plain == idle
+    np.testing.assert_equal(nets[0].params, nets[1].params)
+
+
+def test_momentum_in_training(toy_data):
+    """Two steps on the whole of the data: V1 = -lr g1, V2 = 0.5 V1 - lr g2, W moves by V1 and then V2."""
+    X, y = toy_data
+    net, twin = make_toy_net(), make_toy_net()
+    net.train(X[:1], y[:1], X, y, 0.1, 1.0, reg=0.5, num_iters=2, batch_size=1, momentum=0.5, rng=0)
+    velocity = {name: 0.0 for name in twin.params}
+    for _ in range(2):
+        _, grads = twin.loss(X[:1], y[:1], reg=0.5)
+        for name, grad in grads.items():
+            velocity[name] = 0.5 * velocity[name] - 0.1 * grad
+            twin.params[name] = twin.params[name] + velocity[name]
+    for name in net.params:
+        np.testing.assert_allclose(net.params[name], twin.params[name], rtol=1e-12, atol=1e-14)
+
+
+def test_schedule_scales_the_rate(toy_data):
+    """A schedule that is 1 at iteration 0 and 0 afterwards moves once; it is told the iteration and their number."""
+    asked, nets = [], [make_toy_net(), make_toy_net()]
+
+    def first_only(it, num_iters):
+        asked.append((it, num_iters))
+        return 1.0 if it == 0 else 0.0
+
+    nets[0].train(*toy_data, *toy_data, 0.1, num_iters=4, schedule=first_only, rng=1)
+    nets[1].train(*toy_data, *toy_data, 0.1, num_iters=1, rng=1)
+    assert asked == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    np.testing.assert_equal(nets[0].params, nets[1].params)
+
+
+def test_augment_changes_each_batch(toy_data):
+    """The step is taken on what augment returns, which is given a copy of the rows and the rng."""
+    X, y = toy_data
+    before, net, twin, rng = X.copy(), make_toy_net(), make_toy_net(), np.random.default_rng(0)
+
+    def double(X_batch, given):
+        assert given is rng
+        X_batch *= 2
+        return X_batch
+
+    stats = net.train(X, y, X, y, num_iters=3, augment=double, rng=rng)
+    assert stats == twin.train(2 * X, y, X, y, num_iters=3, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(X, before)
+
+
+def test_gradients_with_dropout_are_numerically_right():
+    """Under a fixed mask, every coordinate."""
+    net, X, y = random_problem(6, 5, 8, 3)
+    keep = dropout_mask((6, 8), 0.4, np.float64, np.random.default_rng(0))
+    assert 0 < np.count_nonzero(keep) < keep.size
+    hidden, scores = forward(net.params, X, keep)
+    grads = backward(net.params, X, hidden, softmax_loss(scores, y)[1], keep)
+    for name, param in net.params.items():
+        numeric = eval_numerical_gradient(
+            lambda _: softmax_loss(forward(net.params, X, keep)[1], y)[0], param, verbose=False
+        )
+        np.testing.assert_allclose(grads[name], numeric, rtol=1e-6, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("dropout", [0.1, 0.5])
+def test_dropout_mask_keeps_the_mean(dropout):
+    """Zero for a share of the units, 1 / (1 - dropout) for the rest."""
+    keep = dropout_mask((200, 500), dropout, np.float32, np.random.RandomState(0))
+    assert keep.dtype == np.float32 and set(np.unique(keep)) == {0, np.float32(1 / (1 - dropout))}
+    assert np.mean(keep == 0) == pytest.approx(dropout, abs=0.01) and keep.mean() == pytest.approx(1, abs=0.02)
+
+
+def test_dropout_in_training(toy_data):
+    """Draws from rng after the batch; prediction uses all units."""
+    X, y = toy_data
+    net, twin, rng = make_toy_net(), make_toy_net(), np.random.RandomState(4)
+    stats = net.train(X, y, X, y, num_iters=1, batch_size=3, reg=0.0, dropout=0.5, rng=4)
+    batch = rng.choice(5, 3)
+    keep = dropout_mask((3, 10), 0.5, np.float64, rng)
+    _, scores = forward(twin.params, X[batch], keep)
+    assert stats["loss_history"] == [softmax_loss(scores, y[batch])[0]]
+    np.testing.assert_array_equal(net.predict(X), net.loss(X).argmax(axis=1))
 
 
 def test_trained_params_are_the_same_arrays(toy_data):

@@ -1,0 +1,109 @@
+"""Test accuracy against training time: ``python -m benchmarks.accuracy``
+
+Each recipe trains on the first 49,000 training images; its hyperparameters were chosen on the last 1,000. The 10,000
+test images are looked at once, after training. No ensemble, no averaging at test time: `predict` of the one net.
+"""
+
+import argparse
+import json
+import statistics
+import time
+
+import numpy as np
+
+from classifiers.neural_net import TwoLayerNet
+from classifiers.sgd import warm_cosine
+from data_utils import Standardizer, get_CIFAR10_data, random_flip_shift
+from datasets.choose import choose_data
+
+# epochs and hidden units, then what TwoLayerNet and train are called with
+MODERN = dict(std=0.0255, learning_rate=0.02, learning_rate_decay=1.0, momentum=0.9, schedule=warm_cosine)
+RECIPES = {
+    "plain": dict(epochs=8, hidden_size=500, learning_rate=1e-3, reg=0.5, standardize=False),
+    "short": dict(epochs=20, hidden_size=1000, reg=2e-4, augment=random_flip_shift(2), **MODERN),
+    "long": dict(epochs=85, hidden_size=1500, reg=2e-4, dropout=0.1, augment=random_flip_shift(2), **MODERN),
+}
+
+
+def load(root):
+    """Return the six arrays of 49,000, 1,000 and 10,000 images, mean-subtracted, and the same standardised."""
+    data = get_CIFAR10_data(49_000, 1_000, 10_000, root=root)
+    scale = Standardizer(data[0])
+    return data, tuple(scale(a) if a.ndim == 2 else a for a in data)
+
+
+def train(recipe, data, seed, progress=False):
+    """Train one net.
+
+    Returns
+    -------
+    dict
+        Validation and test accuracy, training seconds, H and epochs; and the net.
+    """
+    recipe = dict(recipe)
+    epochs, hidden_size = recipe.pop("epochs"), recipe.pop("hidden_size")
+    X_train, y_train, X_val, y_val, X_test, y_test = data[1] if recipe.pop("standardize", True) else data[0]
+    rng = np.random.default_rng(seed)
+    net = TwoLayerNet(3072, hidden_size, 10, recipe.pop("std", 1e-4), dtype=np.float32, rng=rng)
+    start = time.perf_counter()
+    num_iters = epochs * (len(X_train) // 200)
+    net.train(X_train, y_train, X_val, y_val, num_iters=num_iters, rng=rng, progress=progress, **recipe)
+    seconds = time.perf_counter() - start
+    accuracies = {
+        "val_accuracy": float(np.mean(net.predict(X_val) == y_val)),
+        "test_accuracy": float(np.mean(net.predict(X_test) == y_test)),
+    }
+    return {"seed": seed, **accuracies, "seconds": seconds, "H": hidden_size, "epochs": epochs}, net
+
+
+def plot(results, path):
+    """Draw test accuracy against training seconds, one point a seed."""
+    import matplotlib.pyplot as plt
+
+    _, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+    for (name, rows), marker in zip(results.items(), "osD^v", strict=False):
+        label = f"{name}: H={rows[0]['H']}, {rows[0]['epochs']} epochs"
+        ax.plot([r["seconds"] for r in rows], [r["test_accuracy"] for r in rows], marker, label=label)
+    ax.axhline(0.572, color="gray", linestyle=":", label="best public copy of this lab, 0.572")
+    ax.set(xscale="log", xlabel="seconds of training", ylabel="test accuracy", title="One hidden layer on CIFAR-10")
+    ax.legend()
+    ax.figure.savefig(path, dpi=90)
+
+
+def main():
+    """Train as the command line says, and print accuracy with its standard error against time."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--recipe", choices=RECIPES, nargs="+", default=list(RECIPES))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--json", help="write a row for each recipe and seed to this file")
+    parser.add_argument("--plot", help="write a plot to this file")
+    args = parser.parse_args()
+
+    source = choose_data()
+    data = load(source.folder)
+    print(source.name)
+    results = {}
+    for name in args.recipe:
+        rows = results[name] = []
+        for seed in range(args.seeds):
+            rows.append({"recipe": name, **train(RECIPES[name], data, seed)[0]})
+            print(
+                " ".join(f"{key}={value:.4g}" if key != "recipe" else value for key, value in rows[-1].items()),
+                flush=True,
+            )
+        tests = [row["test_accuracy"] for row in rows]
+        error = statistics.stdev(tests) / len(tests) ** 0.5 if len(tests) > 1 else float("nan")
+        seconds = statistics.mean(row["seconds"] for row in rows)
+        print(
+            f"{name}: test {statistics.mean(tests):.4f} ± {error:.4f} over {len(tests)} seeds, {seconds:.0f} s",
+            flush=True,
+        )
+        if args.json:
+            with open(args.json, "w") as file:
+                json.dump([row for rows in results.values() for row in rows], file, indent=1)
+    if args.plot:
+        plot(results, args.plot)
+
+
+if __name__ == "__main__":
+    main()
