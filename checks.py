@@ -24,3 +24,200 @@ def check_rng(rng):
     if isinstance(rng, (np.random.RandomState, np.random.Generator)):
         return rng
     raise TypeError(f"rng must be None, an int in 0..2**32-1, a RandomState or a Generator, got {rng!r}")
+
+
+def _got(value):
+    """Show what was passed, briefly."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def check_number(name, value, low=0.0, high=np.inf, *, below=False):
+    """Check that an argument is a finite number in a range.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the error.
+    value : object
+        What was passed.
+    low, high : float
+        Bounds; high is excluded if `below`.
+    below : bool
+        See high.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what it must be and what it was.
+    """
+    span = f"a finite number, at least {low:g}" if high == np.inf else f"a number in {low:g}..{high:g}"
+    span += f", {high:g} excluded" if below else ""
+    if isinstance(value, (bool, np.bool_, str)) or np.ndim(value) != 0:
+        raise TypeError(f"{name} must be {span}, got {_got(value)}")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be {span}, got {_got(value)}") from None
+    if not (np.isfinite(number) and low <= number <= high) or below and number == high:
+        raise ValueError(f"{name} must be {span}, got {_got(value)}")
+    return number
+
+
+def check_count(name, value, low=1):
+    """Check that an argument is a whole number of at least `low`, see `check_number`; return it as an int."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        whole = isinstance(value, (float, np.floating)) and float(value).is_integer()
+        if not whole:
+            raise TypeError(f"{name} must be a whole number, at least {low}, got {_got(value)}")
+    if value < low:
+        raise ValueError(f"{name} must be a whole number, at least {low}, got {_got(value)}")
+    return int(value)
+
+
+def check_array(name, value, ndim, columns=None, *, rows=1):
+    """Check that an argument is an array of finite real numbers.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the error.
+    value : array_like
+        Lists are taken; memory-mapped arrays stay what they are.
+    ndim : int
+        Number of dimensions.
+    columns : int, optional
+        Length of the last dimension.
+    rows : int
+        Least length of the first.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what it must be, what it was and, for NaN and infinity, where.
+    """
+    try:
+        array = np.asanyarray(value)
+        if array.dtype == object:
+            array = array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be an array of real numbers, {ndim}-dimensional, got {_got(value)}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got {_got(array)}")
+    if array.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimension(s), got {_got(array)}")
+    if columns is not None and array.shape[-1] != columns:
+        raise ValueError(f"{name} must have {columns} columns, got {_got(array)}")
+    if len(array) < rows or array.size == 0:
+        raise ValueError(f"{name} must not be empty, got {_got(array)}")
+    if array.dtype.kind == "f":
+        _check_finite(name, array)
+    return array
+
+
+def _check_finite(name, array):
+    for start in range(0, len(array), 1000):  # a large array must not cost another of its size
+        part = array[start : start + 1000]
+        with np.errstate(all="ignore"):
+            suspicious = not np.isfinite(part.sum())
+        if suspicious and not np.isfinite(part).all():
+            place = [int(i) for i in np.argwhere(~np.isfinite(part))[0]]
+            bad = part[tuple(place)]
+            place[0] += start
+            where = f"row {place[0]}" + "".join(f", column {i}" for i in place[1:2])
+            raise ValueError(f"{name} must hold finite numbers, got {bad} at {where}")
+
+
+def check_labels(name, value, length, classes):
+    """Check that an argument holds class indices.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the error.
+    value : array_like
+        Integers, or floats that are whole numbers.
+    length : int
+        Number of labels needed.
+    classes : int
+        C: labels are in 0..C-1.
+
+    Returns
+    -------
+    ndarray of int64, shape (length,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `check_array`; for a wrong label, which and where.
+    """
+    array = check_array(name, value, 1)
+    if len(array) != length:
+        raise ValueError(f"{name} must hold one label for each of {length} rows, got {len(array)}")
+    if array.dtype.kind == "b":
+        raise TypeError(f"{name} must hold class indices in 0..{classes - 1}, got {_got(array)}")
+    whole = array.dtype.kind != "f" or bool((array == np.floor(array)).all())
+    if not whole or array.min() < 0 or array.max() >= classes:
+        row = int(((array != np.floor(array)) | (array < 0) | (array >= classes)).argmax())
+        raise ValueError(f"{name} must hold class indices in 0..{classes - 1}, got {array[row]} at row {row}")
+    return array.astype(np.int64, copy=False)
+
+
+def check_params(params):
+    """Check that the parameters of a net fit together; return D, H and C."""
+    missing = [name for name in ("W1", "b1", "W2", "b2") if name not in params]
+    if missing:
+        raise ValueError(f"params must have W1, b1, W2 and b2, {missing[0]} is missing")
+    shapes = {name: np.shape(params[name]) for name in ("W1", "b1", "W2", "b2")}
+    if len(shapes["W1"]) != 2 or len(shapes["W2"]) != 2:
+        raise ValueError(f"params must have W1 (D, H) and W2 (H, C), got {shapes['W1']} and {shapes['W2']}")
+    (D, H), C = shapes["W1"], shapes["W2"][1]
+    expected = {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)}
+    for name, shape in expected.items():
+        if shapes[name] != shape:
+            raise ValueError(f"params[{name!r}] must have shape {shape}, got {shapes[name]}")
+        if params[name].dtype.kind != "f":
+            raise TypeError(f"params[{name!r}] must be of a floating-point type, got {params[name].dtype}")
+    return D, H, C
+
+
+def check_rates(learning_rate, learning_rate_decay):
+    """Check the two numbers that decide how far a step goes."""
+    return check_number("learning_rate", learning_rate), check_number("learning_rate_decay", learning_rate_decay)
+
+
+def check_regularisation(reg, momentum, dropout):
+    """Check the three numbers that keep the weights in check."""
+    return (
+        check_number("reg", reg),
+        check_number("momentum", momentum, 0, 1, below=True),
+        check_number("dropout", dropout, 0, 1, below=True),
+    )
+
+
+def check_call(name, value):
+    """Check that an argument is None or can be called."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be None or a function, got {_got(value)}")
+    return value
+
+
+def check_dtype(dtype):
+    """Check that an argument names a floating-point type that NumPy computes products in."""
+    try:
+        checked = np.dtype(dtype)
+    except TypeError:
+        checked = None
+    if checked is None or checked.kind != "f":
+        raise TypeError(f"dtype must be a floating-point type such as float32, got {_got(dtype)}")
+    return checked

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from checks import check_array, check_count, check_dtype
 from datasets.batch_pickle import read_batch
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -134,6 +135,11 @@ def get_CIFAR10_data(num_training=19000, num_validation=1000, num_test=1000, dty
     -----
     The mean is accumulated in float64: a float32 sum of thousands of pixels would drop digits.
     """
+    num_training, num_validation = (
+        check_count("num_training", num_training),
+        check_count("num_validation", num_validation),
+    )
+    num_test, dtype = check_count("num_test", num_test), check_dtype(dtype)
     folder = find_CIFAR10(root)
     X, y = _first_images(_read_batches(folder, TRAIN_BATCHES), num_training + num_validation, dtype)
     X_test, y_test = _first_images(_read_batches(folder, TEST_BATCHES), num_test, dtype)
@@ -166,7 +172,7 @@ class Standardizer:
     """
 
     def __init__(self, X):
-        X = np.asarray(X)
+        X = check_array("X", X, 2)
         self.mean, self.std = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
         self.std[self.std == 0] = 1
 
@@ -184,7 +190,8 @@ class Standardizer:
         -------
         ndarray, shape (N, D)
         """
-        out = np.empty(np.shape(X), dtype)
+        X = check_array("X", X, 2, len(self.mean))
+        out = np.empty(X.shape, dtype)
         np.subtract(X, self.mean, out=out, casting="same_kind")
         return np.divide(out, self.std, out=out, casting="same_kind")
 
@@ -218,7 +225,7 @@ def random_flip_shift(max_shift, shape=(32, 32, 3)):
     callable
         ``augment(X, rng)``: rows (N, D) or images (N, rows, columns, channels) in, the like out; X stays as it is.
     """
-    return RandomFlipShift(max_shift, tuple(shape))
+    return RandomFlipShift(check_count("max_shift", max_shift, 0), tuple(shape))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from checks import check_rng
+from checks import check_count, check_number, check_rng
 from gradient_diagnosis import NetReport, Subject, check_numerically, diagnose, report_unexplained
 
 
@@ -31,7 +31,8 @@ def rel_error(x, y):
     return float(np.max(np.abs(x - y) / np.maximum(1e-8, np.abs(x) + np.abs(y))))
 
 
-def _check_perturbable(x):
+def _check_perturbable(x, h):
+    check_number("h", h, 1e-12)
     if not (isinstance(x, np.ndarray) and x.dtype == np.float64):
         got = f"dtype {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
         raise TypeError(f"x must be a float64 array, got {got}: a step of h=1e-5 drowns in the rounding of other types")
@@ -105,7 +106,7 @@ def eval_numerical_gradient_array(f, x, df, h=1e-5):
 
 
 def _gradient(f, x, df, h, verbose):
-    _check_perturbable(x)
+    _check_perturbable(x, h)
     gradient = np.empty_like(x)
     for index in np.ndindex(x.shape):
         gradient[index] = np.sum(_central_difference(f, x, index, h) * df)
@@ -142,7 +143,10 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
     TypeError
         Where x is not float64.
     """
-    _check_perturbable(x)
+    _check_perturbable(x, h)
+    num_checks, analytic_grad = check_count("num_checks", num_checks), np.asarray(analytic_grad)
+    if analytic_grad.shape != x.shape:
+        raise ValueError(f"analytic_grad must have shape {x.shape}, got {analytic_grad.shape}")
     errors = []
     for flat in check_rng(rng).choice(x.size, num_checks):
         index = np.unravel_index(flat, x.shape)

@@ -5,6 +5,8 @@ from math import ceil, isqrt, sqrt
 import matplotlib.pyplot as plt
 import numpy as np
 
+from checks import check_array, check_count, check_labels
+
 
 def visualize_grid(Xs, ubound=255.0, padding=1):
     """Lay images out on a square grid, each tile scaled to the full range on its own.
@@ -23,7 +25,7 @@ def visualize_grid(Xs, ubound=255.0, padding=1):
     ndarray of float, shape (n * H + (n - 1) * padding, n * W + (n - 1) * padding, C)
         With ``n = ceil(sqrt(N))`` tiles a side; tiles that are left over stay 0.
     """
-    Xs = np.asarray(Xs, dtype=np.float64)
+    Xs, padding = check_array("Xs", Xs, 4).astype(np.float64), check_count("padding", padding, 0)
     N, H, W, C = Xs.shape
     n = ceil(sqrt(N))
     low, high = (reduce(Xs, axis=(1, 2, 3), keepdims=True) for reduce in (np.min, np.max))
@@ -85,7 +87,8 @@ def show_examples(images, labels, class_names, per_class=10, ax=None):
     -------
     Axes
     """
-    labels = np.asarray(labels)
+    images = check_array("images", images, 4)
+    labels = check_labels("labels", labels, len(images), len(class_names))
     H, W = images.shape[1:3]
     canvas = np.full((len(class_names) * (H + 2), per_class * (W + 2), 3), 255)
     for k in range(len(class_names)):
@@ -114,6 +117,7 @@ def show_images(images, titles, columns=5):
     -------
     ndarray of Axes, shape (rows, columns)
     """
+    images, columns = check_array("images", images, 4), check_count("columns", columns)
     rows = ceil(len(images) / columns)
     figure, axes = plt.subplots(rows, columns, figsize=(1.7 * columns, 2.1 * rows), squeeze=False, layout="constrained")
     for ax in axes.flat:
@@ -185,3 +189,35 @@ def plot_sweep(result, axes=None):
         ax.set(title=name, xlabel=name)
     axes[0].set_ylabel("validation accuracy")
     return axes
+
+
+def show_confusion(y_true, y_pred, class_names, ax=None):
+    """Show which classes are taken for which.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of int, shape (N,)
+        True and predicted classes.
+    class_names : sequence of str
+        Names of the classes.
+    ax : Axes, optional
+        By default the current one.
+
+    Returns
+    -------
+    Axes
+        A row for each true class, its shares in percent.
+    """
+    ax = ax if ax is not None else plt.gca()
+    C = len(class_names)
+    counts = np.bincount(C * np.asarray(y_true) + y_pred, minlength=C * C).reshape(C, C)
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    ax.imshow(shares, cmap="cividis", vmin=0, vmax=100)
+    for i in range(C):
+        for j in range(C):
+            color = "black" if shares[i, j] > 50 else "white"
+            ax.text(j, i, f"{shares[i, j]:.0f}", ha="center", va="center", color=color, fontsize=8)
+    ax.set_xticks(range(C), class_names, rotation=90)
+    ax.set_yticks(range(C), class_names)
+    ax.set(title="Confusion, in percent of each true class", xlabel="predicted", ylabel="true")
+    return ax

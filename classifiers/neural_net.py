@@ -5,15 +5,25 @@ Shapes: N examples, D inputs, H hidden units, C classes. The maths stands in lay
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from checks import check_rng
+from checks import (
+    check_array,
+    check_call,
+    check_count,
+    check_dtype,
+    check_labels,
+    check_number,
+    check_params,
+    check_rates,
+    check_regularisation,
+    check_rng,
+)
 from classifiers.layers import backward, dropout_mask, forward, predict, softmax_loss
-from classifiers.sgd import descend, gather
+from classifiers.sgd import Descent, gather
 
 
 class TwoLayerNet:
@@ -43,7 +53,10 @@ class TwoLayerNet:
     """
 
     def __init__(self, input_size, hidden_size, output_size, std=1e-4, *, dtype=np.float64, rng=None):
-        rng = check_rng(rng)
+        input_size = check_count("input_size", input_size)
+        hidden_size = check_count("hidden_size", hidden_size)
+        output_size = check_count("output_size", output_size)
+        std, rng, dtype = check_number("std", std), check_rng(rng), check_dtype(dtype)
         self.params = {
             "W1": (std * rng.standard_normal((input_size, hidden_size))).astype(dtype, copy=False),
             "b1": np.zeros(hidden_size, dtype),
@@ -70,7 +83,10 @@ class TwoLayerNet:
         loss, grads : float, dict of ndarray
             Otherwise: the mean softmax loss plus the penalty, and its gradients, keyed and shaped as ``params``.
         """
-        X = np.asarray(X).astype(self.params["W1"].dtype, copy=False)
+        D, _, C = check_params(self.params)
+        X = check_array("X", X, 2, D).astype(self.params["W1"].dtype, copy=False)
+        y = None if y is None else check_labels("y", y, len(X), C)
+        reg = check_number("reg", reg)
         hidden, scores = forward(self.params, X)  # (N, H), (N, C)
         if y is None:
             return scores
@@ -140,45 +156,52 @@ class TwoLayerNet:
 
         Notes
         -----
+        Where the loss becomes infinite or NaN, training stops with a `RuntimeWarning`; that loss is the last of
+        ``loss_history``, and the parameters are the last that gave a finite one. Ctrl-C stops it too: the parameters
+        are those of the last whole iteration, and the histories so far are returned.
+
         An epoch is ``max(N // batch_size, 1)`` iterations. At each iteration that is a multiple of it, the first (0)
         included, after the step: accuracies are taken, then the learning rate decays.
         """
-        rng, X, y = check_rng(rng), np.asanyarray(X), np.asarray(y)
-        dtype = self.params["W1"].dtype
-        params = {name: np.array(param, dtype, order="C") for name, param in self.params.items()}
-        squares = {name: float(np.vdot(param, param)) for name, param in params.items()}
-        X_batch, dW1 = np.empty((batch_size, X.shape[1]), dtype), np.empty_like(params["W1"])
-        velocity = {name: np.zeros_like(param) if momentum else None for name, param in params.items()}
+        D, H, C = check_params(self.params)
+        X, X_val = check_array("X", X, 2, D), check_array("X_val", X_val, 2, D)
+        y, y_val = check_labels("y", y, len(X), C), check_labels("y_val", y_val, len(X_val), C)
+        num_iters, batch_size = check_count("num_iters", num_iters, 0), check_count("batch_size", batch_size)
+        learning_rate, decay = check_rates(learning_rate, learning_rate_decay)
+        reg, momentum, dropout = check_regularisation(reg, momentum, dropout)
+        augment, schedule, rng = check_call("augment", augment), check_call("schedule", schedule), check_rng(rng)
+
+        descent = Descent(self.params, momentum)
+        X_batch = np.empty((batch_size, D), descent.dtype)
         iterations_per_epoch = max(len(X) // batch_size, 1)
         stats = {"loss_history": [], "train_acc_history": [], "val_acc_history": []}
+        with np.errstate(all="ignore"), descent.interruptible(stats, num_iters):
+            for it in tqdm(range(num_iters), disable=not progress, file=sys.stdout):
+                batch = rng.choice(len(X), batch_size)
+                gather(X, batch, out=X_batch)
+                X_seen = X_batch if augment is None else augment(X_batch, rng).astype(descent.dtype, copy=False)
+                keep = dropout_mask((batch_size, H), dropout, descent.dtype, rng) if dropout else None
 
-        for it in tqdm(range(num_iters), disable=not progress, file=sys.stdout):
-            batch = rng.choice(len(X), batch_size)
-            gather(X, batch, out=X_batch)
-            X_seen = X_batch if augment is None else augment(X_batch, rng).astype(dtype, copy=False)
-            keep = dropout_mask((batch_size, len(params["b1"])), dropout, dtype, rng) if dropout else None
-            hidden, scores = forward(params, X_seen, keep)
-            loss, dscores = softmax_loss(scores, y[batch])
-            loss += 0.5 * reg * (squares["W1"] + squares["W2"])
+                hidden, scores = forward(descent.params, X_seen, keep)
+                loss, dscores = softmax_loss(scores, y[batch])
+                loss += descent.penalty(reg)
+                if not np.isfinite(loss):
+                    stats["loss_history"].append(loss)
+                    break
 
-            # backward is linear in dscores: scaling these few numbers scales every gradient, and spares a pass over W1.
-            rate = learning_rate if schedule is None else learning_rate * schedule(it, num_iters)
-            steps = backward(params, X_seen, hidden, rate * dscores, keep, dW1)
-            for name, step in steps.items():
-                decay = rate * reg if name in ("W1", "W2") else 0.0
-                squares[name] = descend(params[name], step, decay, velocity[name], momentum)
-            params, dW1 = steps, params["W1"]  # descend has turned each step into the new parameter
+                # backward is linear in dscores: scaling these few numbers scales every gradient, at no pass over W1.
+                rate = learning_rate if schedule is None else learning_rate * schedule(it, num_iters)
+                steps = backward(descent.params, X_seen, hidden, rate * dscores, keep, descent.spare_W1)
+                descent.step(steps, rate * reg)
 
-            stats["loss_history"].append(loss)
-            if verbose and it % 100 == 0:
-                print(f"iteration {it} / {num_iters}: loss {loss:f}")
-            if it % iterations_per_epoch == 0:
-                stats["train_acc_history"].append(float(np.mean(predict(params, X_seen) == y[batch])))
-                stats["val_acc_history"].append(float(np.mean(predict(params, X_val) == y_val)))
-                learning_rate *= learning_rate_decay
-
-        for name, param in params.items():
-            self.params[name][...] = param  # in place: whoever holds these arrays sees them trained
+                stats["loss_history"].append(loss)
+                if verbose and it % 100 == 0:
+                    print(f"iteration {it} / {num_iters}: loss {loss:f}")
+                if it % iterations_per_epoch == 0:
+                    stats["train_acc_history"].append(float(np.mean(predict(descent.params, X_seen) == y[batch])))
+                    stats["val_acc_history"].append(float(np.mean(predict(descent.params, X_val) == y_val)))
+                    learning_rate *= decay
+        descent.finish(self.params, stats, learning_rate)
         return stats
 
     def predict(self, X):
@@ -194,7 +217,8 @@ class TwoLayerNet:
         ndarray of int, shape (N,)
             Class indices in 0..C-1.
         """
-        return predict(self.params, X)
+        D, _, _ = check_params(self.params)
+        return predict(self.params, check_array("X", X, 2, D))
 
     def save(self, path):
         """Write the parameters to one ``.npz`` file, whole or not at all.
@@ -205,9 +229,15 @@ class TwoLayerNet:
             Written as named; an existing file is replaced.
         """
         path = Path(path)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-            np.savez(file, **self.params)
-        os.replace(file.name, path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with open(temporary, "wb") as file:
+                np.savez(file, **self.params)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path):
@@ -222,8 +252,20 @@ class TwoLayerNet:
         -------
         TwoLayerNet
             With the saved parameters, to the bit.
+
+        Raises
+        ------
+        ValueError
+            Where the file is no such file, or does not hold a whole net: names the file and what is wrong.
         """
-        with np.load(path, allow_pickle=False) as arrays:
-            net = cls(1, 1, 1, rng=0)  # of any size: its parameters are replaced
-            net.params = {name: arrays[name] for name in net.params}
+        net = cls(1, 1, 1, rng=0)  # of any size: its parameters are replaced
+        with open(path, "rb") as file:
+            try:
+                with np.load(file, allow_pickle=False) as arrays:
+                    net.params = {name: arrays[name] for name in net.params if name in arrays}
+                check_params(net.params)
+                for name, param in net.params.items():
+                    check_array(name, param, param.ndim)
+            except Exception as error:  # damaged archives fail in many ways
+                raise ValueError(f"{path} is no saved TwoLayerNet: {error}") from error
         return net

@@ -1,7 +1,10 @@
-"""What makes training fast: each pass over an array of the size of W1 counts, so there are as few as possible.
+"""What makes training fast and safe: few passes over arrays of the size of W1, and always a way back.
 
-Nothing here knows about nets. `TwoLayerNet.train` reads like the textbook and calls these two functions.
+Nothing here knows about nets. `TwoLayerNet.train` reads like the textbook and calls these.
 """
+
+import warnings
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -73,6 +76,67 @@ def descend(param, step, decay, velocity=None, momentum=0.0):
             np.add(old, v, out=new)
         squares += float(new @ new)
     return squares
+
+
+class Descent:
+    """Parameters on their way down, with the way back from the last step.
+
+    Parameters
+    ----------
+    params : dict of ndarray
+        Where to start; copied.
+    momentum : float
+        See `descend`.
+
+    Attributes
+    ----------
+    params : dict of ndarray
+        The present parameters, of the dtype of the first.
+    spare_W1 : ndarray or None
+        Memory of W1's size, the last step's parameter, that the next gradient may be written to.
+    """
+
+    def __init__(self, params, momentum):
+        self.dtype = params["W1"].dtype.newbyteorder("=")
+        self.params = {name: np.array(param, self.dtype, order="C") for name, param in params.items()}
+        self.squares = {name: float(np.vdot(param, param)) for name, param in self.params.items()}
+        self.velocity = {name: np.zeros_like(param) if momentum else None for name, param in self.params.items()}
+        self.momentum, self.previous, self.spare_W1 = momentum, self.params, None
+
+    def penalty(self, reg):
+        """L2 penalty of the present weights, ``0.5 * reg * (sum(W1**2) + sum(W2**2))``."""
+        return 0.5 * reg * (self.squares["W1"] + self.squares["W2"])
+
+    def step(self, steps, decay):
+        """Go on by the steps, which become the parameters: see `descend`. Biases do not decay."""
+        for name, step in steps.items():
+            weight_decay = decay if name in ("W1", "W2") else 0.0
+            self.squares[name] = descend(self.params[name], step, weight_decay, self.velocity[name], self.momentum)
+        self.previous, self.params = self.params, steps
+        self.spare_W1 = self.previous["W1"]
+
+    @contextmanager
+    def interruptible(self, stats, num_iters):
+        """Let Ctrl-C end the block, and say how far it came; the parameters are those of the last whole step."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            print(
+                f"\ninterrupted after {len(stats['loss_history'])} of {num_iters} iterations: train goes on from here"
+            )
+
+    def finish(self, params, stats, learning_rate):
+        """Write the parameters back; if the last step led to infinity or NaN, those before it, and warn."""
+        diverged = not np.isfinite([*stats["loss_history"][-1:], *self.squares.values()]).all()
+        if diverged:
+            warnings.warn(
+                f"training diverged at iteration {len(stats['loss_history']) - 1}, learning rate {learning_rate:g}: "
+                "the parameters are the last that gave a finite loss. Try a lower learning_rate, or standardise X",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        for name, param in (self.previous if diverged else self.params).items():
+            params[name][...] = param  # in place: whoever holds these arrays sees them trained
 
 
 def warm_cosine(it, num_iters):

@@ -4,6 +4,7 @@ import inspect
 import itertools
 import sys
 import time
+import warnings
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 
@@ -13,6 +14,7 @@ from joblib.parallel import get_active_backend
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from checks import check_array, check_count, check_labels
 from classifiers.journal import Journal
 from classifiers.neural_net import TwoLayerNet
 from tables import Table
@@ -161,9 +163,9 @@ def sweep(
     Results do not depend on n_jobs, on the order in which trials end, on the joblib backend or on an interruption.
     Inside ``joblib.parallel_config(backend="dask")`` the trials run on the Dask cluster.
     """
+    seed = check_count("seed", seed, 0)
     combinations = plan_trials(grid, n_trials, seed, fixed)
-    arrays = [np.asanyarray(a) for a in (X_train, y_train, X_val, y_val)]
-    fixed = {"output_size": int(max(arrays[1].max(), arrays[3].max())) + 1, **fixed}
+    arrays, fixed = check_data(X_train, y_train, X_val, y_val, fixed)
     todo, finished, best, best_net = dict(enumerate(combinations)), [], None, None
     book = None
     if journal is not None:
@@ -193,8 +195,20 @@ def sweep(
     return SweepResult(finished, best_net)
 
 
+def check_data(X_train, y_train, X_val, y_val, fixed):
+    """Check the data once for all trials; without ``output_size`` there are as many classes as labels need."""
+    X_train = check_array("X_train", X_train, 2)
+    X_val = check_array("X_val", X_val, 2, X_train.shape[1])
+    classes = fixed.get("output_size", int(max(np.max(y_train), np.max(y_val))) + 1)
+    y_train = check_labels("y_train", y_train, len(X_train), classes)
+    y_val = check_labels("y_val", y_val, len(X_val), classes)
+    return [X_train, y_train, X_val, y_val], {"output_size": classes, **fixed}
+
+
 def plan_trials(grid, n_trials, seed, fixed):
     """Check what is to be swept and list the combinations, a dict each, in grid order."""
+    if not isinstance(grid, dict):
+        raise TypeError(f"grid must be a dict, got {grid!r}")
     for name in (*grid, *fixed):
         if name not in NET_ARGUMENTS | TRAIN_ARGUMENTS:
             known = ", ".join(sorted(NET_ARGUMENTS | TRAIN_ARGUMENTS))
@@ -209,7 +223,9 @@ def plan_trials(grid, n_trials, seed, fixed):
                 raise ValueError(f"n_trials must be given, since {name} is a distribution")
         elif isinstance(values, str) or not np.iterable(values) or len(values) == 0:
             raise ValueError(f"{name} must be a list of at least one value, got {values!r}")
-    if n_trials is None:
+    if n_trials is not None:
+        n_trials = check_count("n_trials", n_trials)
+    else:
         return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
     def draw(values, rng):
@@ -257,7 +273,8 @@ def run_trial(index, params, seed, fixed, X_train, y_train, X_val, y_val):
     arguments = {**fixed, **params}
     start = time.perf_counter()
     try:
-        with threadpool_limits(1), np.errstate(all="ignore"):
+        with threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # divergence is recorded
             net_arguments = {name: arguments.pop(name) for name in NET_ARGUMENTS & arguments.keys()}
             net = TwoLayerNet(X_train.shape[1], **net_arguments, rng=rng)
             trial.stats = net.train(X_train, y_train, X_val, y_val, **arguments, rng=rng)
@@ -266,9 +283,12 @@ def run_trial(index, params, seed, fixed, X_train, y_train, X_val, y_val):
         trial.state, trial.error = "failed", f"{type(error).__name__}: {error}"
         return trial, None
     trial.seconds = time.perf_counter() - start
-    if not np.isfinite(trial.stats["loss_history"][-1:]).all():
+    losses = trial.stats["loss_history"]
+    if not np.isfinite(losses[-1:]).all():
         trial.state = "diverged"
         return trial, None
+    if len(losses) < arguments.get("num_iters", 0):  # train swallowed a Ctrl-C that was meant for the sweep
+        raise KeyboardInterrupt
     trial.val_accuracy = accuracy
     trial.standard_error = float(np.sqrt(accuracy * (1 - accuracy) / len(y_val)))
     return trial, net

@@ -7,7 +7,15 @@ from conftest import make_toy_net
 
 from classifiers.neural_net import TwoLayerNet
 from classifiers.sweep import SweepResult, Trial
-from vis_utils import plot_history, plot_sweep, show_examples, show_images, show_net_weights, visualize_grid
+from vis_utils import (
+    plot_history,
+    plot_sweep,
+    show_confusion,
+    show_examples,
+    show_images,
+    show_net_weights,
+    visualize_grid,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -116,3 +124,11 @@ def test_sweep_is_drawn_by_hyperparameter():
     assert reg_axes.get_xscale() == "log" and dtype_axes.get_xscale() == "linear"
     assert [label.get_text() for label in dtype_axes.get_xticklabels()] == ["float32", "float64"]
     assert reg_axes.get_ylabel() == "validation accuracy" and dtype_axes.get_title() == "dtype"
+
+
+def test_confusion_counts_by_true_class():
+    """Two of three cats right, the third taken for a dog; no dog at all."""
+    ax = show_confusion([0, 0, 0], np.array([0, 1, 0]), ["cat", "dog"])
+    np.testing.assert_allclose(ax.images[0].get_array(), [[200 / 3, 100 / 3], [0, 0]])
+    assert [text.get_text() for text in ax.texts] == ["67", "33", "0", "0"]
+    assert ax.get_xlabel() == "predicted" and ax.get_yticklabels()[1].get_text() == "dog"
