@@ -8,7 +8,10 @@ lab: .venv/ready  # open the notebook
 	$(VENV)/jupyter lab two_layer_net.ipynb
 
 test: .venv/ready  # all tests
-	$(VENV)/python -m pytest
+	$(VENV)/python -m pytest --cov
+
+test-oldest: .venv-oldest/ready  # the same with the oldest NumPy, matplotlib, … that requirements.txt admits
+	.venv-oldest/bin/python -m pytest
 
 bench: .venv/ready  # speed and memory, as ratios; compares with PyTorch and scikit-learn where they are installed
 	$(VENV)/python -m benchmarks.speed && $(VENV)/python -m benchmarks.memory && $(VENV)/python -m benchmarks.loader
@@ -21,4 +24,9 @@ lint: .venv/ready  # what a change must pass before it is committed
 	$(VENV)/pip install -r requirements.txt
 	touch .venv/ready
 
-.PHONY: run lab test bench lint
+.venv-oldest/ready: requirements.txt requirements-oldest.txt
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install -r requirements-oldest.txt
+	touch .venv-oldest/ready
+
+.PHONY: run lab test test-oldest bench lint
