@@ -26,6 +26,17 @@ from classifiers.layers import backward, dropout_mask, forward, predict, softmax
 from classifiers.sgd import Descent, gather
 
 
+def _take_step(descent, X, y, rate, reg, keep):
+    """Compute the loss of a batch and, where it is finite, go one step down its gradient; return the loss."""
+    hidden, scores = forward(descent.params, X, keep)  # (N, H), (N, C)
+    loss, dscores = softmax_loss(scores, y)
+    loss += descent.penalty(reg)
+    if np.isfinite(loss):
+        dscores *= rate  # backward is linear in dscores: this scales every gradient, and spares a pass over W1
+        descent.step(backward(descent.params, X, hidden, dscores, keep, descent.spare_W1), rate * reg)
+    return loss
+
+
 class TwoLayerNet:
     """Input, affine layer, ReLU, affine layer, softmax: a classifier trained by SGD.
 
@@ -182,19 +193,12 @@ class TwoLayerNet:
                 X_seen = X_batch if augment is None else augment(X_batch, rng).astype(descent.dtype, copy=False)
                 keep = dropout_mask((batch_size, H), dropout, descent.dtype, rng) if dropout else None
 
-                hidden, scores = forward(descent.params, X_seen, keep)
-                loss, dscores = softmax_loss(scores, y[batch])
-                loss += descent.penalty(reg)
-                if not np.isfinite(loss):
-                    stats["loss_history"].append(loss)
-                    break
-
-                # backward is linear in dscores: scaling these few numbers scales every gradient, at no pass over W1.
                 rate = learning_rate if schedule is None else learning_rate * schedule(it, num_iters)
-                steps = backward(descent.params, X_seen, hidden, rate * dscores, keep, descent.spare_W1)
-                descent.step(steps, rate * reg)
 
+                loss = _take_step(descent, X_seen, y[batch], rate, reg, keep)
                 stats["loss_history"].append(loss)
+                if not np.isfinite(loss):
+                    break
                 if verbose and it % 100 == 0:
                     print(f"iteration {it} / {num_iters}: loss {loss:f}")
                 if it % iterations_per_epoch == 0:

@@ -14,6 +14,10 @@ sweep_hidden, sweep_iters = [2, 3], [1, 2]
 sweep_journal = "JOURNAL"
 expected_effect = ["hidden_size", "learning_rate", "num_iters", "reg"]
 default_val_accuracy = (0.0, 1.0)
+largest_gap = 1.0
+final_sizes, step_epochs, final_epochs = (80, 20, 20), 2, 2
+tolerated_gap = 1.0
+final_accuracy = 0.0
 best_val_accuracy = 0.0
 """
 
@@ -63,7 +67,7 @@ def test_notebook_runs_on_tiny_data(notebook, tiny_cifar10, monkeypatch, capsys,
     assert counts == list(range(1, len(counts) + 1))
     printed = capsys.readouterr().out
     assert "last loss 0.017143643532924" in printed and "test accuracy 0." in printed
-    assert printed.count("CIFAR-10, files that differ from the official ones") == 3
+    assert printed.count("CIFAR-10, files that differ from the official ones") == 4
     save_pictures(notebook, tmp_path / "docs")
     assert (tmp_path / "docs" / "best_net.png").read_bytes().startswith(b"\x89PNG")
 
