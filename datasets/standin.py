@@ -1,4 +1,4 @@
-"""Draw a stand-in for CIFAR-10: ``python datasets/standin.py`` makes datasets/stand-in.
+"""Draw a stand-in for CIFAR-10: ``python -m datasets.standin`` makes datasets/stand-in.
 
 Ten classes of 32x32 colour images, in CIFAR-10's numbers and file layout, for machines that cannot get the real one.
 Only additions, multiplications, divisions, square roots and comparisons of float64 are used, whose results IEEE 754
@@ -7,6 +7,7 @@ fixes to the last bit, and NumPy's legacy generator, whose stream is frozen: the
 
 import pickle
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -136,5 +137,21 @@ def _write(path, content):
     path.write_bytes(pickle.dumps(content, 3).replace(b"numpy._core.multiarray", b"numpy.core.multiarray", 1))
 
 
+def draw_picture(path):
+    """Write a picture of ten images of each class."""
+    import matplotlib.pyplot as plt  # slow to import, and not needed to make the data
+
+    from vis_utils import show_examples
+
+    pixels, labels = draw_batch(300, 0)
+    _, ax = plt.subplots(figsize=(7, 7), layout="constrained")
+    show_examples(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels, CLASS_NAMES, ax=ax)
+    ax.set_title(MARK)
+    ax.figure.savefig(path, dpi=72)
+
+
 if __name__ == "__main__":
-    print(make_standin())
+    if len(sys.argv) > 1:
+        draw_picture(sys.argv[1])
+    else:
+        print(make_standin())

@@ -7,7 +7,7 @@ import pytest
 
 from data_utils import load_CIFAR10, load_CIFAR_batch
 from datasets.batch_pickle import read_batch
-from datasets.standin import CLASS_NAMES, MARK, draw_batch, make_standin
+from datasets.standin import CLASS_NAMES, MARK, draw_batch, draw_picture, make_standin
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +81,9 @@ def test_files_load_without_our_loader(tmp_path):
     X, y = load_CIFAR_batch(folder / "data_batch_2", dtype=np.uint8)
     np.testing.assert_array_equal(batch["data"].reshape(10, 3, 32, 32).transpose(0, 2, 3, 1), X)
     assert batch["labels"] == y.tolist()
+
+
+def test_picture(tmp_path):
+    """README's command writes one."""
+    draw_picture(tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
