@@ -1,0 +1,41 @@
+"""README's code runs as it stands, but for sizes."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import data_utils
+
+ROOT = Path(data_utils.__file__).parent
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture
+def world(tiny_cifar10, tmp_path, monkeypatch):
+    """Tiny data, an empty folder to write to, and the student's module that README speaks of."""
+    whole = data_utils.get_CIFAR10_data
+    monkeypatch.setattr(data_utils, "get_CIFAR10_data", lambda: whole(80, 20, 20, root=tiny_cifar10))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_neural_net.py").write_text("from classifiers.neural_net import TwoLayerNet\n")
+
+
+def test_code_in_readme(world, capsys):
+    """The script, the sweep and the check one after the other; the cluster's is tested with the sweep."""
+    names = {}
+    for block in BLOCKS:
+        if "Client(" not in block:
+            exec(block.replace("num_iters=2000", "num_iters=3"), names)
+    printed = capsys.readouterr().out
+    assert "test accuracy" in printed and "within one standard error" in printed and "No mistake found." in printed
+    assert isinstance(names["net"].load("net.npz").params["W1"], np.ndarray) and Path("best.npz").exists()
+
+
+def test_files_in_readme_exist():
+    """Every file that README links to or lists."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    linked = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r"^\| `([\w/.]+)`", text, re.MULTILINE)
+    assert len(linked) > 10
+    assert [name for name in linked if not (ROOT / name).exists()] == []
