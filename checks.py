@@ -81,7 +81,7 @@ def check_count(name, value, low=1):
     return int(value)
 
 
-def check_array(name, value, ndim, columns=None, *, rows=1):
+def check_array(name, value, ndim, columns=None):
     """Check that an argument is an array of finite real numbers.
 
     Parameters
@@ -94,8 +94,6 @@ def check_array(name, value, ndim, columns=None, *, rows=1):
         Number of dimensions.
     columns : int, optional
         Length of the last dimension.
-    rows : int
-        Least length of the first.
 
     Returns
     -------
@@ -118,7 +116,7 @@ def check_array(name, value, ndim, columns=None, *, rows=1):
         raise ValueError(f"{name} must have {ndim} dimension(s), got {_got(array)}")
     if columns is not None and array.shape[-1] != columns:
         raise ValueError(f"{name} must have {columns} columns, got {_got(array)}")
-    if len(array) < rows or array.size == 0:
+    if array.size == 0:
         raise ValueError(f"{name} must not be empty, got {_got(array)}")
     if array.dtype.kind == "f":
         _check_finite(name, array)

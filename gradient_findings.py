@@ -90,14 +90,14 @@ def factor_between(a, b, floor):
     return k if np.isfinite(k) and k != 0 and same(a, k * b, abs(k) * floor) else None
 
 
-def describe_factor(k, N, what, remedy="divide by N once"):
+def describe_factor(k, N, what):
     """Put a wrong factor into a sentence."""
     if np.isclose(k, N, rtol=1e-6) and N > 1:
         return (
             f"{what} is {N} times too large, as many as there are rows: it is not divided by N. Take the mean over rows"
         )
     if np.isclose(k, 1 / N, rtol=1e-6) and N > 1:
-        return f"{what} is too small by the factor {N}, the number of rows: it is divided by N twice; {remedy}"
+        return f"{what} is too small by the factor {N}, the number of rows: it is divided by N twice; divide once"
     if np.isclose(k, -1, rtol=1e-6):
         return f"{what} has the wrong sign (factor -1): the loss is minus log p, and its gradient p - onehot(y)"
     return f"{what} is {k:.6g} times what it should be"

@@ -23,6 +23,7 @@ NET_ARGUMENTS = {"hidden_size", "output_size", "std", "dtype"}
 TRAIN_ARGUMENTS = set(inspect.signature(TwoLayerNet.train).parameters) - {
     "self", "X", "y", "X_val", "y_val", "rng", "progress", "verbose"
 }  # fmt: skip
+DEFAULT_ITERS = inspect.signature(TwoLayerNet.train).parameters["num_iters"].default
 ATTEMPTS = 3  # in a row that may end without a finished trial, when workers die
 
 
@@ -157,6 +158,9 @@ def sweep(
     ------
     ValueError
         Where a name is unknown, a list is empty or the journal belongs to another sweep. Nothing has been trained.
+    TypeError
+        Where a value cannot be put into a journal, since it prints otherwise in every process, as frozen
+        distributions of SciPy do.
 
     Notes
     -----
@@ -171,7 +175,7 @@ def sweep(
     if journal is not None:
         described = {name: list(values) if n_trials is None else values for name, values in grid.items()}
         book = Journal(journal, {"grid": described, "trials": n_trials, "fixed": fixed, "seed": seed}, arrays)
-        finished = [Trial(**line) for line in book.finished]
+        finished = [Trial(**{**line, "params": combinations[line["index"]]}) for line in book.finished]
     for trial in finished:
         del todo[trial.index]
         best = max(best or trial, trial, key=rank) if trial.state == "done" else best
@@ -223,10 +227,10 @@ def plan_trials(grid, n_trials, seed, fixed):
                 raise ValueError(f"n_trials must be given, since {name} is a distribution")
         elif isinstance(values, str) or not np.iterable(values) or len(values) == 0:
             raise ValueError(f"{name} must be a list of at least one value, got {values!r}")
-    if n_trials is not None:
-        n_trials = check_count("n_trials", n_trials)
-    else:
+    if n_trials is None:
         return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+    n_trials = check_count("n_trials", n_trials)
 
     def draw(values, rng):
         return values.rvs(random_state=rng) if hasattr(values, "rvs") else values[rng.integers(len(values))]
@@ -287,7 +291,7 @@ def run_trial(index, params, seed, fixed, X_train, y_train, X_val, y_val):
     if not np.isfinite(losses[-1:]).all():
         trial.state = "diverged"
         return trial, None
-    if len(losses) < arguments.get("num_iters", 0):  # train swallowed a Ctrl-C that was meant for the sweep
+    if len(losses) < arguments.get("num_iters", DEFAULT_ITERS):  # train swallowed a Ctrl-C that was meant for the sweep
         raise KeyboardInterrupt
     trial.val_accuracy = accuracy
     trial.standard_error = float(np.sqrt(accuracy * (1 - accuracy) / len(y_val)))

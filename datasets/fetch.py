@@ -52,10 +52,14 @@ def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
     Raises
     ------
     ConnectionError
-        Where no mirror delivers: says why, for each, and what to do.
+        Where no mirror delivers: says why, for each, and what to do. Also where Python cannot unpack safely.
     FileExistsError
         Where ``folder/cifar-10-batches-py`` is there but lacks a batch.
     """
+    if not hasattr(tarfile, "data_filter"):
+        raise ConnectionError(
+            "unpacking safely needs Python 3.10.12, 3.11.4 or newer: update Python, or unpack by hand"
+        )
     folder = Path(folder)
     target = folder / FOLDER
     if target.exists():

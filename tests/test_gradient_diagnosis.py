@@ -39,14 +39,14 @@ class Student:
         self.calls += 1
         if self.has("raises"):
             raise IndexError("out of bounds")
-        pre = X @ W1 + b1
+        pre = X @ W1 if self.has("forward: no b1") else X @ W1 + b1
         if self.has("forward: no ReLU"):
             hidden = pre
         elif self.has("forward: sigmoid"):
             hidden = 1 / (1 + np.exp(-pre))
         else:
             hidden = np.maximum(0, pre)
-        scores = hidden @ W2 + b2
+        scores = hidden @ W2 if self.has("forward: no b2") else hidden @ W2 + b2
         if y is None:
             return scores
 
@@ -229,6 +229,30 @@ def test_mistakes_that_mix_are_admitted():
     """Where nothing known fits: more than one thing is wrong, with both values at the worst coordinate."""
     report = findings("labels in gradient", "no ReLU")
     assert any("more than one thing is wrong. Worst at" in finding for finding in report.findings)
+
+
+@pytest.mark.parametrize(
+    "mistake, words",
+    [("forward: no b1", "b1 is missing"), ("forward: no b2", "b2 is missing"), ("mask without bias", "without b1")],
+)
+def test_biases_of_zero_hide_nothing(mistake, words):
+    """As a fresh net has them."""
+    net = Student(4, 6, 3, mistake)
+    net.params["b1"][:], net.params["b2"][:] = 0, 0
+    report = check_net(net, *make_data())
+    assert not report.ok
+    assert re.search(
+        {"forward: no b1": "b1 is missing", "forward: no b2": "b2 is missing"}.get(mistake, "without b1"), str(report)
+    )
+
+
+def test_loss_that_needs_as_many_rows_as_it_was_written_for():
+    """Raises for other numbers of rows: a finding, no traceback."""
+    net = Student()
+    right = net.loss
+    net.loss = lambda X, y=None, reg=0.0: right(X + np.zeros((5, 4)), y, reg)
+    report = check_net(net, *make_data())
+    assert any("numbers of rows than yours" in finding for finding in report.findings)
 
 
 def test_missing_half_is_a_convention():

@@ -16,7 +16,9 @@ BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encod
 def world(tiny_cifar10, tmp_path, monkeypatch):
     """Tiny data, an empty folder to write to, and the student's module that README speaks of."""
     whole = data_utils.get_CIFAR10_data
-    monkeypatch.setattr(data_utils, "get_CIFAR10_data", lambda: whole(80, 20, 20, root=tiny_cifar10))
+    monkeypatch.setattr(data_utils, "get_CIFAR10_data", lambda root: whole(80, 20, 20, root=root))
+    monkeypatch.setenv("CIFAR10_DIR", str(tiny_cifar10))
+    monkeypatch.delenv("DATA", raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "my_neural_net.py").write_text("from classifiers.neural_net import TwoLayerNet\n")

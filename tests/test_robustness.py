@@ -289,8 +289,9 @@ def test_interrupt_of_a_sweep_is_passed_on(tmp_path, toy_data):
     def interrupt(it, num_iters):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        sweep({"hidden_size": [3]}, X, Y, X, Y, schedule=interrupt, num_iters=5, n_jobs=1, progress=False)
+    for number in ({"num_iters": 5}, {}):  # the default number of iterations too
+        with pytest.raises(KeyboardInterrupt):
+            sweep({"hidden_size": [3]}, X, Y, X, Y, schedule=interrupt, n_jobs=1, progress=False, **number)
 
 
 # Files
