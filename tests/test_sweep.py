@@ -14,7 +14,9 @@ import pytest
 
 from classifiers import sweep as sweep_module
 from classifiers.neural_net import TwoLayerNet
+from classifiers.sgd import warm_cosine
 from classifiers.sweep import LogUniform, sweep
+from data_utils import random_flip_shift
 
 ROOT = Path(sweep_module.__file__).parents[1]
 GRID = {"hidden_size": [3, 5], "learning_rate": [1e-1, 1e-3], "reg": [0.0, 0.5]}
@@ -193,6 +195,32 @@ def test_journal_of_other_data_is_refused(tmp_path):
     arrays[0][17, 2] += 1e-9
     with pytest.raises(ValueError, match="belongs to another sweep: its data is"):
         sweep(GRID, *arrays, num_iters=30, std=0.3, progress=False, n_jobs=1, journal=path)
+
+
+def test_journal_of_values_that_json_lacks(tmp_path):
+    """Types, NumPy's numbers, functions and augmentations are journaled by name; what has none is refused."""
+    settings = {
+        "grid": {"hidden_size": [np.int64(3)], "dtype": [np.float32, np.dtype("f8")]},
+        "schedule": warm_cosine,
+        "augment": random_flip_shift(0, (1, 4, 1)),
+        "journal": tmp_path / "sweep.jsonl",
+    }
+    first = small_sweep(**settings)
+    again = small_sweep(**settings)
+    assert [t.stats for t in again.trials] == [t.stats for t in first.trials]
+    assert again.trials[0].params["dtype"] is np.float32
+    header = json.loads((tmp_path / "sweep.jsonl").read_bytes().splitlines()[0])
+    assert header["grid"] == {"hidden_size": [3], "dtype": ["float32", "float64"]}
+    assert header["fixed"]["schedule"] == "classifiers.sgd.warm_cosine"
+    with pytest.raises(TypeError, match="a journal needs values that print alike in every process, got <test_sw"):
+        small_sweep(augment=Nameless(), journal=tmp_path / "other.jsonl")
+
+
+class Nameless:
+    """Can be called, but prints its address."""
+
+    def __call__(self, X, rng):
+        return X
 
 
 def test_file_that_is_no_journal(tmp_path):
