@@ -3,6 +3,7 @@
 Shapes: N examples, D inputs, H hidden units, C classes. The maths stands in layers.py, the fast steps in sgd.py.
 """
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def _take_step(descent, X, y, rate, reg, keep):
     hidden, scores = forward(descent.params, X, keep)  # (N, H), (N, C)
     loss, dscores = softmax_loss(scores, y)
     loss += descent.penalty(reg)
-    if np.isfinite(loss):
+    if math.isfinite(loss):
         dscores *= rate  # backward is linear in dscores: this scales every gradient, and spares a pass over W1
         descent.step(backward(descent.params, X, hidden, dscores, keep, descent.spare_W1), rate * reg)
     return loss
@@ -197,7 +198,7 @@ class TwoLayerNet:
 
                 loss = _take_step(descent, X_seen, y[batch], rate, reg, keep)
                 stats["loss_history"].append(loss)
-                if not np.isfinite(loss):
+                if not math.isfinite(loss):
                     break
                 if verbose and it % 100 == 0:
                     print(f"iteration {it} / {num_iters}: loss {loss:f}")
