@@ -139,13 +139,13 @@ def explain_gradients(grads, reference):
     if not wrong:
         return {}
 
-    def fits(candidate, names):
-        return all(same(grads[name], candidate[name], floors[name]) for name in names)
+    def fits(candidate):
+        return all(same(grads[name], candidate[name], floors[name]) for name in NAMES)
 
     for words, y in reference.other_labels():  # mistakes in dscores, which all gradients share
-        if fits(reference.grads(reference.dscores(y)), NAMES):
+        if fits(reference.grads(reference.dscores(y))):
             return {f"labels: {words}": wrong}
-    if fits(reference.grads(reference.dscores(axis=0)), NAMES):
+    if fits(reference.grads(reference.dscores(axis=0))):
         return {"axis": wrong}
     found = {}
     for name in wrong:
@@ -156,8 +156,7 @@ def explain_gradients(grads, reference):
 def _explain_gradient(name, grad, reference, right):
     """Explain the wrong gradient of one parameter."""
     floor, shape = reference.floor[name], right[name].shape
-    transposed = right[name].T
-    if name in WEIGHTS and same(grad, transposed, floor):
+    if name in WEIGHTS and same(grad, right[name].T, floor):
         return "transposed"
     if grad.shape != shape:
         if name not in WEIGHTS and same(grad, reference.unsummed(name), floor):

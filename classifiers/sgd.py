@@ -59,7 +59,8 @@ def descend(param, step, decay, velocity=None, momentum=0.0):
     block only the first has to wait for the memory.
     """
     param, step = param.reshape(-1), step.reshape(-1)
-    velocity = velocity if velocity is None else velocity.reshape(-1)
+    if velocity is not None:
+        velocity = velocity.reshape(-1)
     block = min(param.size, BLOCK // param.itemsize)
     scratch, squares = np.empty(block, param.dtype), 0.0
     for i in range(0, param.size, block):
