@@ -223,7 +223,7 @@ def main():
         table[H] = times = measure(H, names, args.rounds, steps)
         cells = [f"{statistics.median(times[n]):.2f} ({ratio(times['ours'], times[n]):.2f})" for n in names]
         print(f"{H:6d}" + "".join(f"{cell:>20}" for cell in cells), flush=True)
-    whole = measure_whole_runs(max(3, args.rounds // 3))
+    whole = measure_whole_runs(args.rounds)
     for name, value in whole.items():
         print(f"{name}: {value:.2f} of the textbook's time")
     if args.json:

@@ -11,6 +11,7 @@ from classifiers.neural_net import TwoLayerNet
 from data_utils import (
     CLASS_NAMES,
     Standardizer,
+    Whitener,
     find_CIFAR10,
     get_CIFAR10_data,
     load_CIFAR10,
@@ -123,6 +124,43 @@ def test_standardizer_moves_into_the_net():
     scores = net.loss(scale(X, dtype=np.float64))
     scale.absorb(net)
     np.testing.assert_allclose(net.loss(X), scores, rtol=1e-9)
+
+
+def test_whitener_shrinks_the_directions_that_vary_most():
+    """The covariance S of the standardised inputs becomes S (S + softness)^-1, scaled to a mean variance of 1."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((12_000, 6)) @ rng.standard_normal((6, 6)) + 100  # more rows than are whitened at once
+    S = np.corrcoef(X.T)
+    expected = S @ np.linalg.inv(S + 0.3 * np.eye(6))
+    Z = Whitener(X, softness=0.3)(X, dtype=np.float64)
+    np.testing.assert_allclose(np.cov(Z.T, bias=True), expected * 6 / np.trace(expected), atol=1e-5)
+    np.testing.assert_allclose(Z.mean(axis=0), 0, atol=1e-5)
+
+
+def test_a_very_soft_whitener_standardises():
+    """Also where an input never varies, which stays 0."""
+    X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
+    X[:, 2] = 7
+    whitened = Whitener(X, softness=1e9)(X)
+    expected = Standardizer(X)(X) / np.sqrt(5 / 6)  # five of six inputs vary
+    np.testing.assert_allclose(whitened, expected, atol=1e-4)
+    assert np.isfinite(Whitener(np.full((5, 3), 7))(np.full((2, 3), 8))).all()
+
+
+def test_whitener_moves_into_the_net():
+    """The net then gives the same scores for plain pixels."""
+    X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
+    whiten, net = Whitener(X, softness=0.5), TwoLayerNet(6, 5, 3, std=0.5, rng=0)
+    scores = net.loss(whiten(X, dtype=np.float64))
+    whiten.absorb(net)
+    np.testing.assert_allclose(net.loss(X), scores, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("softness", "told"), [(0, "must be > 0, got 0"), (-1, "softness must be"), ("1", "softness")])
+def test_whitener_says_what_softness_must_be(softness, told):
+    """Without any, a direction in which nothing varies would be divided by 0."""
+    with pytest.raises((TypeError, ValueError), match=told):
+        Whitener(np.eye(3), softness)
 
 
 def shifted(image, down, right):
