@@ -1,6 +1,7 @@
 """Execute two_layer_net.ipynb without a browser and write the report build/two_layer_net.html."""
 
 import argparse
+import html
 import sys
 from base64 import b64decode
 from pathlib import Path
@@ -12,6 +13,7 @@ from nbconvert import HTMLExporter
 
 HERE = Path(__file__).parent
 NOTEBOOK = HERE / "two_layer_net.ipynb"
+NO_ALT = "No description has been provided for this image"  # what nbconvert writes
 
 
 class EchoingClient(NotebookClient):
@@ -74,6 +76,17 @@ def save_pictures(notebook, folder):
                 (folder / f"{tag.removeprefix('picture:')}.png").write_bytes(b64decode(png))
 
 
+def render(notebook):
+    """Return a notebook as HTML; the ``alt`` in the metadata of a cell describes its picture to who cannot see it."""
+    body, _ = HTMLExporter().from_notebook_node(notebook, {"metadata": {"name": "The two-layer net"}})
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if "image/png" in output.get("data", ()):
+                alt = f'alt="{html.escape(cell.metadata.get("alt", NO_ALT))}"'
+                body = body.replace(f'alt="{NO_ALT}"', alt, 1)
+    return body
+
+
 def main():
     """Run the notebook as the command line says; exit with 1 where a cell raises."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -90,9 +103,8 @@ def main():
         nbformat.write(notebook, NOTEBOOK)
         save_pictures(notebook, HERE / "docs")
     args.output.mkdir(parents=True, exist_ok=True)
-    html, _ = HTMLExporter().from_notebook_node(notebook, {"metadata": {"name": "The two-layer net"}})
     report = args.output / NOTEBOOK.with_suffix(".html").name
-    report.write_text(html, encoding="utf-8")
+    report.write_text(render(notebook), encoding="utf-8")
     print(f"\nThe report is {report}")
 
 

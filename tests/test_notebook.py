@@ -4,7 +4,7 @@ import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from run_notebook import NOTEBOOK, execute, save_pictures
+from run_notebook import NO_ALT, NOTEBOOK, execute, render, save_pictures
 
 # What the cell tagged "parameters" says, for a folder of 120 images.
 TINY = """
@@ -49,6 +49,15 @@ def test_stored_counts_and_outputs(notebook):
     outputs = [output for cell in cells for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
     assert NOTEBOOK.stat().st_size < 3e6
+
+
+def test_pictures_are_described_in_the_report(notebook):
+    """To who cannot see them, in their own words."""
+    cells = [cell for cell in code_cells(notebook) if any("image/png" in out.get("data", ()) for out in cell.outputs)]
+    body = render(notebook)
+    positions = [body.index(f'alt="{cell.metadata["alt"]}"') for cell in cells]
+    assert positions == sorted(positions) and len(positions) == 8
+    assert NO_ALT not in body
 
 
 def test_cells_are_short_and_explained(notebook):
