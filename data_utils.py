@@ -249,6 +249,7 @@ class Whitener:
         softness = check_number("softness", softness)
         if softness == 0:
             raise ValueError("softness must be > 0, got 0: a direction without variance would be divided by 0")
+        X = check_array("X", X, 2)
         self.scale = Standardizer(X)
         covariance = np.zeros((X.shape[1], X.shape[1]))
         for i in range(0, len(X), CHUNK):

@@ -147,6 +147,12 @@ def test_a_very_soft_whitener_standardises():
     assert np.isfinite(Whitener(np.full((5, 3), 7))(np.full((2, 3), 8))).all()
 
 
+def test_whitener_takes_lists():
+    """As the standardizer does, and with the same numbers as an array."""
+    rows = [[1.0, 2.0], [3.0, 5.0], [4.0, 4.0]]
+    np.testing.assert_array_equal(Whitener(rows)(rows), Whitener(np.array(rows))(np.array(rows)))
+
+
 def test_whitener_moves_into_the_net():
     """The net then gives the same scores for plain pixels."""
     X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
