@@ -12,7 +12,7 @@ import json
 import statistics
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import joblib
@@ -34,6 +34,19 @@ def textbook(data):
         net.train(*data, learning_rate=learning_rate, num_iters=num_iters, reg=reg)
         best = max(best, np.mean(net.predict(data[2]) == data[3]))
     return best
+
+
+@contextmanager
+def dask_workers():
+    """Two Dask workers, there only while they are measured: an idle cluster takes a few percent of each core."""
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
+        Client(cluster, direct_to_workers=True),
+        joblib.parallel_config(backend="dask"),
+    ):
+        yield
 
 
 class WorkerMemory:
@@ -73,32 +86,23 @@ def main():
     def ours(n_jobs):
         return sweep(GRID, *data, n_jobs=n_jobs, dtype=np.float32, progress=False).best.val_accuracy
 
-    with ExitStack() as stack:
-        ways = {"textbook": lambda: textbook(data64), "one process": lambda: ours(1), "two processes": lambda: ours(2)}
-        if importlib.util.find_spec("distributed"):
-            from distributed import Client, LocalCluster
-
-            cluster = stack.enter_context(
-                LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
-            )
-            stack.enter_context(Client(cluster))
-
-            def on_dask():
-                with joblib.parallel_config(backend="dask"):
-                    return ours(2)
-
-            ways["two Dask workers"] = on_dask
-        else:
-            print("Dask is not installed: left out")
-
-        seconds, memory = {name: [] for name in ways}, 0.0
-        for _ in range(args.rounds):
-            for name, way in ways.items():
-                with WorkerMemory() as watch:
-                    start = time.perf_counter()
-                    way()
-                    seconds[name].append(time.perf_counter() - start)
-                memory = max(memory, watch.peak)
+    ways = {
+        "textbook": (nullcontext, lambda: textbook(data64)),
+        "one process": (nullcontext, lambda: ours(1)),
+        "two processes": (nullcontext, lambda: ours(2)),
+        "two Dask workers": (dask_workers, lambda: ours(2)),
+    }
+    if not importlib.util.find_spec("distributed"):
+        print("Dask is not installed: left out")
+        del ways["two Dask workers"]
+    seconds, memory = {name: [] for name in ways}, 0.0
+    for _ in range(args.rounds):
+        for name, (surroundings, way) in ways.items():
+            with surroundings(), WorkerMemory() as watch:
+                start = time.perf_counter()
+                way()
+                seconds[name].append(time.perf_counter() - start)
+            memory = max(memory, watch.peak)
 
     print(f"{source.name}; 24 nets, 100 or 200 iterations; median of {args.rounds} interleaved rounds")
     for name, row in seconds.items():

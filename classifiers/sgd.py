@@ -24,9 +24,10 @@ def gather(X, rows, out):
     out : ndarray, shape (n, D)
         Filled with ``X[rows]`` in its own dtype.
     """
-    if X.dtype == out.dtype and X.flags.c_contiguous and X.flags.aligned:  # of any other, take would copy all
-        # mode="clip" lets take write straight into out: no array of the batch's size is made and thrown away.
-        np.take(X, rows, axis=0, out=out, mode="clip")
+    if X.dtype == out.dtype and X.flags.c_contiguous:
+        # As bytes, since take would copy all of an X that is not aligned, as arrays from a network are. mode="clip"
+        # lets it write straight into out: no array of the batch's size is made and thrown away.
+        np.take(X.view(np.uint8), rows, axis=0, out=out.view(np.uint8), mode="clip")
     else:
         np.copyto(out, X[rows], casting="unsafe")
 

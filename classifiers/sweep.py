@@ -5,11 +5,10 @@ import itertools
 import sys
 import time
 import warnings
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -244,25 +243,26 @@ def _run_all(todo, arrays, seed, n_jobs, fixed):
     todo, attempts = dict(todo), ATTEMPTS
     while todo:
         try:
-            with _data_on_every_worker(arrays):
-                calls = (delayed(run_trial)(i, params, seed, fixed, *arrays) for i, params in list(todo.items()))
-                parallel = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
-                for trial, net in parallel(calls):
-                    del todo[trial.index]
-                    attempts = ATTEMPTS
-                    yield trial, net
+            placed = _place(arrays)
+            calls = (delayed(run_trial)(i, params, seed, fixed, *placed) for i, params in list(todo.items()))
+            parallel = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
+            for trial, net in parallel(calls):
+                del todo[trial.index]
+                attempts = ATTEMPTS
+                yield trial, net
         except Exception:  # what a trial raises is in its Trial: this comes from the machinery, a worker that died
             attempts -= 1
             if attempts == 0:
                 raise
 
 
-def _data_on_every_worker(arrays):
-    """On Dask, send the data to each worker once, so that no worker's death can lose them; elsewhere, do nothing."""
+def _place(arrays):
+    """On Dask, send the data to each worker once, so that no worker's death can lose them, and return what stands for
+    them; elsewhere return them, since joblib's own processes map them from shared memory."""
     backend, _ = get_active_backend()
     if type(backend).__name__ != "DaskDistributedBackend":
-        return nullcontext()  # joblib's own processes map the arrays from shared memory
-    return parallel_config(backend="dask", client=backend.client, scatter=arrays)
+        return arrays
+    return backend.client.scatter(arrays, broadcast=True, hash=False)  # a hash would cost half a second for 250 MB
 
 
 def run_trial(index, params, seed, fixed, X_train, y_train, X_val, y_val):
