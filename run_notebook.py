@@ -2,6 +2,7 @@
 
 import argparse
 import html
+import os
 import sys
 from base64 import b64decode
 from pathlib import Path
@@ -33,7 +34,7 @@ def execute(notebook, folder=HERE):
     notebook : nbformat.NotebookNode
         Its outputs are replaced.
     folder : Path
-        Where the cells run, that is, what they can import.
+        Where the cells run, that is, where what they write goes; the modules are imported from here all the same.
 
     Raises
     ------
@@ -55,7 +56,8 @@ def execute(notebook, folder=HERE):
         coalesce_streams=True,  # of a progress bar, keep its last state
         record_timing=False,  # times would make each stored run differ
     )
-    client.execute()
+    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    client.execute(env={**os.environ, "PYTHONPATH": path})
 
 
 def save_pictures(notebook, folder):
@@ -90,20 +92,20 @@ def render(notebook):
 def main():
     """Run the notebook as the command line says; exit with 1 where a cell raises."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=HERE / "build", help="folder of the report (default: build)")
+    parser.add_argument("--output", type=Path, default=HERE, help="folder that gets build/ (default: this one)")
     parser.add_argument("--inplace", action="store_true", help="also store outputs in the notebook, and docs/*.png")
     args = parser.parse_args()
 
+    report = args.output.absolute() / "build" / NOTEBOOK.with_suffix(".html").name
+    report.parent.mkdir(parents=True, exist_ok=True)  # before minutes are spent
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     try:
-        execute(notebook)
+        execute(notebook, args.output)
     except CellExecutionError as error:
         sys.exit(f"\n{error}")
     if args.inplace:
         nbformat.write(notebook, NOTEBOOK)
         save_pictures(notebook, HERE / "docs")
-    args.output.mkdir(parents=True, exist_ok=True)
-    report = args.output / NOTEBOOK.with_suffix(".html").name
     report.write_text(render(notebook), encoding="utf-8")
     print(f"\nThe report is {report}")
 

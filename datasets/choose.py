@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+import pooch
+
 import data_utils
 from datasets import fetch, standin
 
@@ -34,7 +36,9 @@ def choose_data(choice=None):
     ----------
     choice : {"cifar-10", "stand-in"}, optional
         By default the environment variable ``DATA``, else "cifar-10", which is: the folder that ``CIFAR10_DIR`` names,
-        else ``datasets/cifar-10-batches-py``, else a download, else, where that fails, the stand-in.
+        else ``datasets/cifar-10-batches-py``, else a download, else, where that fails, the stand-in. Where
+        ``datasets/`` cannot be written to, download and stand-in go to the user's cache, for example
+        ``~/.cache/two-layer-net``.
 
     Returns
     -------
@@ -50,18 +54,19 @@ def choose_data(choice=None):
     choice = choice or os.environ.get("DATA") or "cifar-10"
     if choice not in ("cifar-10", "stand-in"):
         raise ValueError(f"DATA must be cifar-10 or stand-in, got {choice!r}")
+    folder = fetch.DATASETS if os.access(fetch.DATASETS, os.W_OK) else pooch.os_cache("two-layer-net")
     if choice == "stand-in":
-        return describe(standin.make_standin())
+        return describe(standin.make_standin(folder / "stand-in"))
     try:
         return describe(data_utils.find_CIFAR10())
     except FileNotFoundError:
         if os.environ.get("CIFAR10_DIR"):
             raise
     try:
-        return describe(fetch.fetch())
+        return describe(fetch.fetch(folder))
     except ConnectionError as error:
         print(f"{error}\nGoing on with the stand-in.")
-        return describe(standin.make_standin())
+        return describe(standin.make_standin(folder / "stand-in"))
 
 
 def describe(folder):

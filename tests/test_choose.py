@@ -14,15 +14,16 @@ from datasets.choose import choose_data, describe
 def world(tmp_path, monkeypatch):
     """No data anywhere, no network, and a stand-in of ten images a file."""
 
-    def no_network():
+    def no_network(folder):
         raise ConnectionError("no mirror delivered CIFAR-10")
 
     monkeypatch.delenv("CIFAR10_DIR", raising=False)
     monkeypatch.delenv("DATA", raising=False)
     monkeypatch.setattr(data_utils, "DEFAULT_ROOT", tmp_path / "cifar-10-batches-py")
+    monkeypatch.setattr(fetch, "DATASETS", tmp_path)
     monkeypatch.setattr(fetch, "fetch", no_network)
     make_standin = standin.make_standin
-    monkeypatch.setattr(standin, "make_standin", lambda: make_standin(tmp_path / "stand-in", rows=10))
+    monkeypatch.setattr(standin, "make_standin", lambda folder: make_standin(folder, rows=10))
 
 
 def test_environment_comes_first(tmp_path, monkeypatch):
@@ -42,7 +43,7 @@ def test_datasets_comes_second(tmp_path):
 
 def test_download_comes_third(tmp_path, monkeypatch):
     """Where nothing is there, it is fetched."""
-    monkeypatch.setattr(fetch, "fetch", lambda: make_cifar10(tmp_path / "fetched"))
+    monkeypatch.setattr(fetch, "fetch", lambda folder: make_cifar10(folder / "fetched"))
     assert choose_data().folder == tmp_path / "fetched"
 
 
@@ -61,9 +62,18 @@ def test_standin_on_demand(tmp_path, monkeypatch):
     assert choose_data("cifar-10").folder == tmp_path / "cifar-10-batches-py"
 
 
+def test_data_of_a_readonly_installation(tmp_path, monkeypatch):
+    """Download and stand-in go to the user's cache where datasets/ cannot be written to."""
+    monkeypatch.setattr(choose.os, "access", lambda path, mode: path != tmp_path)
+    monkeypatch.setattr(choose.pooch, "os_cache", lambda name: tmp_path / "cache" / name)
+    assert choose_data().folder == choose_data("stand-in").folder == tmp_path / "cache" / "two-layer-net" / "stand-in"
+    monkeypatch.setattr(fetch, "fetch", lambda folder: make_cifar10(folder / "fetched"))
+    assert choose_data().folder == tmp_path / "cache" / "two-layer-net" / "fetched"
+
+
 def test_standin_cannot_pass_for_cifar10(tmp_path, monkeypatch):
     """Not even from CIFAR-10's own folder."""
-    shutil.copytree(standin.make_standin(), tmp_path / "cifar-10-batches-py")
+    shutil.copytree(standin.make_standin(tmp_path / "stand-in"), tmp_path / "cifar-10-batches-py")
     assert choose_data().name == "STAND-IN, not CIFAR-10"
 
 

@@ -70,8 +70,9 @@ def test_notebook_runs_on_tiny_data(notebook, tiny_cifar10, monkeypatch, capsys,
     """Every cell, in order, on fabricated images."""
     monkeypatch.setenv("CIFAR10_DIR", str(tiny_cifar10))
     monkeypatch.delenv("DATA", raising=False)
-    set_parameters(notebook, TINY.replace("JOURNAL", str(tmp_path / "sweep.jsonl")))
-    execute(notebook)
+    set_parameters(notebook, TINY.replace("JOURNAL", "sweep.jsonl"))
+    execute(notebook, tmp_path)
+    assert (tmp_path / "sweep.jsonl").is_file()  # what cells write goes where they run
     counts = [cell.execution_count for cell in code_cells(notebook)]
     assert counts == list(range(1, len(counts) + 1))
     printed = capsys.readouterr().out
