@@ -52,6 +52,7 @@ def execute(notebook, folder=HERE):
         notebook,
         resources={"metadata": {"path": str(folder)}},
         timeout=None,
+        extra_arguments=["--log-level=ERROR"],  # or newer kernels warn that they talk to this process unencrypted
         on_cell_start=announce,
         coalesce_streams=True,  # of a progress bar, keep its last state
         record_timing=False,  # times would make each stored run differ
