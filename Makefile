@@ -13,8 +13,10 @@ test: .venv/ready  # all tests
 test-oldest: .venv-oldest/ready  # the same with the oldest NumPy, matplotlib, … that requirements.txt admits
 	.venv-oldest/bin/python -m pytest
 
-bench: .venv/ready  # speed and memory, as ratios; compares with PyTorch and scikit-learn where they are installed
-	$(VENV)/python -m benchmarks.speed && $(VENV)/python -m benchmarks.memory && $(VENV)/python -m benchmarks.loader
+bench: .venv/ready  # speed and memory, as ratios; the last of three measures memory as Linux counts it
+	$(VENV)/python -m benchmarks.speed
+	$(VENV)/python -m benchmarks.loader
+	$(VENV)/python -m benchmarks.memory
 
 lint: .venv/ready  # what a change must pass before it is committed
 	$(VENV)/ruff check . && $(VENV)/ruff format --check .

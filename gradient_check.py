@@ -172,7 +172,8 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     h : float
         Step of the numeric derivatives.
     tolerance : float
-        Largest relative error that passes where there is nothing else to compare with.
+        Largest relative error against the numeric derivative that passes where the scores are wrong already, so that
+        no right gradient is known.
     max_checks : int
         Coordinates of each parameter that are tried numerically, at random if there are more.
     rng : None, int, RandomState or Generator
@@ -196,10 +197,12 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
 
 
 def main(arguments=None):
-    """Check the class in a file, print the report, exit with 1 where there is a finding."""
+    """Check the class in a file and print the report; exit with 1 on a finding, with 2 where it cannot be made."""
     parser = argparse.ArgumentParser(description="Check the gradients of the two-layer net in a Python file.")
     parser.add_argument("file", type=Path, help="runs this file: use a sandbox for strangers' files")
-    parser.add_argument("--class", dest="name", default="TwoLayerNet", help="the class (default: TwoLayerNet)")
+    parser.add_argument(
+        "--class", dest="name", default="TwoLayerNet", help="the class, made as TwoLayerNet(4, 10, 3, 1e-1)"
+    )
     args = parser.parse_args(arguments)
     sys.path.insert(0, str(args.file.resolve().parent))
     try:
@@ -208,7 +211,7 @@ def main(arguments=None):
         spec.loader.exec_module(module)
         net = getattr(module, args.name)(4, 10, 3, 1e-1)
     except Exception as error:
-        sys.exit(f"{args.file}: {args.name}(4, 10, 3, 1e-1) cannot be made: {type(error).__name__}: {error}")
+        parser.error(f"{args.file}: {args.name}(4, 10, 3, 1e-1) cannot be made: {type(error).__name__}: {error}")
     rng = np.random.default_rng(0)
     for name, param in net.params.items():
         net.params[name] = 0.5 * rng.standard_normal(param.shape)  # biases too: at zero they hide mistakes

@@ -275,9 +275,8 @@ def penalty_factors(subject, X, y, reg):
         stands for a gradient that is no multiple of its parameter.
     """
     factors = {}
-    for (
-        name
-    ) in NAMES:  # with ones in one parameter and zeros elsewhere, the scores are constant: only the penalty moves
+    for name in NAMES:
+        # With ones in one parameter and zeros elsewhere the scores are constant: only the penalty moves.
         params = {other: np.zeros_like(param) for other, param in subject.params.items()}
         params[name] += 1
         (loss0, grads0), (loss1, grads1) = (subject.ask(params, X, y, r) for r in (0.0, reg))

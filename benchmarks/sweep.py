@@ -2,7 +2,7 @@
 
 The textbook's loop in float64; the lab's sweep with one and with two processes of one BLAS thread each; and on two Dask
 workers, where Dask is installed (requirements-cluster.txt). Interleaved rounds. The memory is the anonymous memory (not
-shared, not backed by a file) of the largest worker process at its peak, Linux only.
+shared, not backed by a file) of the largest of joblib's own worker processes at its peak, Linux only.
 """
 
 import argparse

@@ -4,7 +4,7 @@ import numpy as np
 
 
 class TextbookNet:
-    """Takes the arguments of `TwoLayerNet` and gives the same numbers, slowly."""
+    """Takes the arguments of `TwoLayerNet` and gives its numbers, but for rounding."""
 
     def __init__(self, input_size, hidden_size, output_size, std=1e-4):
         self.params = {
@@ -52,7 +52,7 @@ class TextbookNet:
     ):
         """Plain SGD; returns the histories."""
         iterations_per_epoch = max(X.shape[0] // batch_size, 1)
-        loss_history, val_acc_history = [], []
+        loss_history, train_acc_history, val_acc_history = [], [], []
         for it in range(num_iters):
             batch = np.random.choice(X.shape[0], batch_size)
             loss, grads = self.loss(X[batch], y[batch], reg)
@@ -60,10 +60,11 @@ class TextbookNet:
             for name in grads:
                 self.params[name] -= learning_rate * grads[name]
             if it % iterations_per_epoch == 0:
-                np.mean(self.predict(X[batch]) == y[batch])
+                train_acc_history.append(np.mean(self.predict(X[batch]) == y[batch]))
                 val_acc_history.append(np.mean(self.predict(X_val) == y_val))
                 learning_rate *= learning_rate_decay
-        return {"loss_history": loss_history, "val_acc_history": val_acc_history}
+        histories = {"train_acc_history": train_acc_history, "val_acc_history": val_acc_history}
+        return {"loss_history": loss_history, **histories}
 
     def predict(self, X):
         """Class indices."""

@@ -115,7 +115,7 @@ def dropout_mask(shape, dropout, dtype, rng):
     shape : tuple of int
         (N, H).
     dropout : float
-        Share of the units that are dropped, in 0..1.
+        Share of the units that are dropped, from 0 to below 1.
     dtype : dtype
         Of the mask.
     rng : RandomState or Generator

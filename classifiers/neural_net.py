@@ -147,9 +147,10 @@ class TwoLayerNet:
         verbose : bool
             Print the loss every 100 iterations.
         momentum : float
-            Share of the last step that is taken again, in 0..1: see `classifiers.sgd.descend`.
+            Share of the last step that is taken again, from 0 to below 1: see `classifiers.sgd.descend`.
         dropout : float
-            Share of the hidden units that are left out of a step, in 0..1: see `classifiers.layers.dropout_mask`.
+            Share of the hidden units that are left out of a step, from 0 to below 1: see
+            `classifiers.layers.dropout_mask`.
         augment : callable, optional
             ``augment(X_batch, rng)`` returns another version of the batch, for example `data_utils.random_flip_shift`.
             May work in place: the batch is a copy.

@@ -1,6 +1,6 @@
 """What makes training fast and safe: few passes over arrays of the size of W1, and always a way back.
 
-Nothing here knows about nets. `TwoLayerNet.train` reads like the textbook and calls these.
+The formulas of the net stand in layers.py. `TwoLayerNet.train` reads like the textbook and calls these.
 """
 
 import warnings
@@ -152,8 +152,8 @@ def warm_cosine(it, num_iters):
     Returns
     -------
     float
-        ``min(1, (it + 1) / rise) * (1 + cos(pi * it / num_iters)) / 2`` with ``rise = min(500, num_iters // 10)``
-        (Loshchilov and Hutter, "SGDR", 2017).
+        ``min(1, (it + 1) / rise) * (1 + cos(pi * it / num_iters)) / 2`` with
+        ``rise = max(1, min(500, num_iters // 10))`` (Loshchilov and Hutter, "SGDR", 2017).
     """
     rise = max(1, min(WARM_UP, num_iters // 10))
     return float(min(1.0, (it + 1) / rise) * (1 + np.cos(np.pi * it / num_iters)) / 2)

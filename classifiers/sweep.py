@@ -143,7 +143,9 @@ def sweep(
     n_jobs : int
         Processes that train at once, each with one BLAS thread; -1 is one a core.
     journal : str or Path, optional
-        A ``.jsonl`` file that gets a line for each trial as it ends. The same call takes finished trials from it.
+        A ``.jsonl`` file that gets a line for each trial as it ends; the nets go to a folder beside it. The same call
+        takes finished trials from it, and tries failed ones again. It knows a sweep by grid, settings, seed and data,
+        not by the code: remove the file after a change to the code.
     progress : bool
         Show a progress bar.
     **fixed
@@ -176,7 +178,8 @@ def sweep(
     if journal is not None:
         described = {name: list(values) if n_trials is None else values for name, values in grid.items()}
         book = Journal(journal, {"grid": described, "trials": n_trials, "fixed": fixed, "seed": seed}, arrays)
-        finished = [Trial(**{**line, "params": combinations[line["index"]]}) for line in book.finished]
+        lines = (line for line in book.finished if line["state"] != "failed")  # those are tried again
+        finished = [Trial(**{**line, "params": combinations[line["index"]]}) for line in lines]
     for trial in finished:
         del todo[trial.index]
         best = max(best or trial, trial, key=rank) if trial.state == "done" else best

@@ -5,8 +5,6 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-import pooch
-
 import data_utils
 from datasets import fetch, standin
 
@@ -54,7 +52,7 @@ def choose_data(choice=None):
     choice = choice or os.environ.get("DATA") or "cifar-10"
     if choice not in ("cifar-10", "stand-in"):
         raise ValueError(f"DATA must be cifar-10 or stand-in, got {choice!r}")
-    folder = fetch.DATASETS if os.access(fetch.DATASETS, os.W_OK) else pooch.os_cache("two-layer-net")
+    folder = fetch.data_folder()
     if choice == "stand-in":
         return describe(standin.make_standin(folder / "stand-in"))
     try:

@@ -32,13 +32,19 @@ TIMEOUT = 5  # seconds for a name, a connection and each read: three dead mirror
 ABANDONED = 600  # seconds in which a living run always writes something
 
 
+def data_folder():
+    """Return ``datasets/`` or, where that cannot be written to, the user's cache, as ``~/.cache/two-layer-net``."""
+    return DATASETS if os.access(DATASETS, os.W_OK) else Path(pooch.os_cache("two-layer-net"))
+
+
 def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
     """Make ``folder/cifar-10-batches-py`` from the archive in the folder, else from the first mirror that delivers.
 
     Parameters
     ----------
     folder : str or Path
-        Where ``cifar-10-batches-py`` goes, and where a ``cifar-10-python.tar.gz`` that the user has put there is found.
+        Where ``cifar-10-batches-py`` goes. A ``cifar-10-python.tar.gz`` that the user has put there, or into
+        ``datasets/``, is used.
     mirrors : sequence of str
         Addresses of the archive, tried in order. Certificates are verified.
     sha256 : str
@@ -70,7 +76,7 @@ def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
     folder.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as workshop:
-        archive = _own_archive(folder, sha256) or _download(Path(workshop), mirrors, sha256)
+        archive = _own_archive((folder, DATASETS), sha256) or _download(Path(workshop), mirrors, sha256)
         return _unpack(archive, Path(workshop) / "unpacked", target)
 
 
@@ -82,13 +88,13 @@ def _remove_abandoned(folder):
             shutil.rmtree(workshop, ignore_errors=True)
 
 
-def _own_archive(folder, sha256):
-    archive = folder / ARCHIVE
-    if not archive.is_file():
-        return None
-    if pooch.file_hash(str(archive)) == sha256:
-        return archive
-    print(f"{archive} is damaged or another archive (its SHA-256 is not {sha256[:12]}…) and is not used", flush=True)
+def _own_archive(folders, sha256):
+    for archive in dict.fromkeys(folder / ARCHIVE for folder in folders):
+        if archive.is_file() and pooch.file_hash(str(archive)) == sha256:
+            return archive
+        if archive.is_file():
+            found = f"{archive} is damaged or another archive"
+            print(f"{found} (its SHA-256 is not {sha256[:12]}…) and is not used", flush=True)
     return None
 
 
@@ -106,8 +112,8 @@ def _download(workshop, mirrors, sha256):
             failures.append(f"{url}: {str(error)[:300] or type(error).__name__}")
             print(f"  gave up: {type(error).__name__}", flush=True)
     raise ConnectionError(
-        "no mirror delivered CIFAR-10. Put cifar-10-python.tar.gz into datasets/, or set CIFAR10_DIR to a folder "
-        "with the batches.\n" + "\n".join(failures)
+        f"no mirror delivered CIFAR-10. Put {ARCHIVE} into {workshop.parent}, or set CIFAR10_DIR to a folder with the "
+        "batches.\n" + "\n".join(failures)
     )
 
 
@@ -152,7 +158,7 @@ def _refuse_surprises(member, path):
 def main(arguments=None):
     """Fetch as the command line says; exit with 1 where nothing could be had."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[2])
-    parser.add_argument("--dir", type=Path, default=DATASETS, help="folder that gets cifar-10-batches-py")
+    parser.add_argument("--dir", type=Path, default=data_folder(), help="folder that gets cifar-10-batches-py")
     parser.add_argument("--mirror", action="append", help="address of the archive, may be repeated")
     args = parser.parse_args(arguments)
     try:

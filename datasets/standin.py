@@ -1,13 +1,13 @@
-"""Draw a stand-in for CIFAR-10: ``python -m datasets.standin`` makes datasets/stand-in.
+"""Draw a stand-in for CIFAR-10: ``python -m datasets.standin [--dir D] [--picture P]`` makes datasets/stand-in.
 
 Ten classes of 32x32 colour images, in CIFAR-10's numbers and file layout, for machines that cannot get the real one.
 Only additions, multiplications, divisions, square roots and comparisons of float64 are used, whose results IEEE 754
 fixes to the last bit, and NumPy's legacy generator, whose stream is frozen: the bytes are the same everywhere.
 """
 
+import argparse
 import pickle
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -150,8 +150,17 @@ def draw_picture(path):
     ax.figure.savefig(path, dpi=72)
 
 
-if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        draw_picture(sys.argv[1])
+def main(arguments=None):
+    """Draw the stand-in, or a picture of it, as the command line says."""
+    parser = argparse.ArgumentParser(description="Draw a stand-in for CIFAR-10.")
+    parser.add_argument("--dir", type=Path, default=DATASETS / "stand-in", help="folder that is made")
+    parser.add_argument("--picture", type=Path, help="instead write a PNG of ten images of each class to this file")
+    args = parser.parse_args(arguments)
+    if args.picture:
+        draw_picture(args.picture)
     else:
-        print(make_standin())
+        print(make_standin(args.dir))
+
+
+if __name__ == "__main__":
+    main()

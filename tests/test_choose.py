@@ -64,8 +64,8 @@ def test_standin_on_demand(tmp_path, monkeypatch):
 
 def test_data_of_a_readonly_installation(tmp_path, monkeypatch):
     """Download and stand-in go to the user's cache where datasets/ cannot be written to."""
-    monkeypatch.setattr(choose.os, "access", lambda path, mode: path != tmp_path)
-    monkeypatch.setattr(choose.pooch, "os_cache", lambda name: tmp_path / "cache" / name)
+    monkeypatch.setattr(fetch.os, "access", lambda path, mode: path != tmp_path)
+    monkeypatch.setattr(fetch.pooch, "os_cache", lambda name: tmp_path / "cache" / name)
     assert choose_data().folder == choose_data("stand-in").folder == tmp_path / "cache" / "two-layer-net" / "stand-in"
     monkeypatch.setattr(fetch, "fetch", lambda folder: make_cifar10(folder / "fetched"))
     assert choose_data().folder == tmp_path / "cache" / "two-layer-net" / "fetched"

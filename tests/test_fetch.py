@@ -106,10 +106,11 @@ def test_no_mirror_delivers(server, tmp_path, impatient):
     """The error names each mirror with its reason, and what to do; nothing stays."""
     urls = [server.url + path for path in ("/wrong", "/truncated", "/missing", "/hanging")]
     urls += ["http://127.0.0.1:9/refused", "http://no-such-host.invalid/"]
-    with pytest.raises(ConnectionError, match="Put cifar-10-python.tar.gz into datasets/") as caught:
+    with pytest.raises(ConnectionError, match="Put cifar-10-python.tar.gz into ") as caught:
         fetch(tmp_path, urls, sha256=GOOD_SHA256)
     for url, reason in zip(urls, ["hash", "", "404", "timed out", "refused", "cannot be resolved"], strict=True):
         assert url in str(caught.value) and reason in str(caught.value)
+    assert f"into {tmp_path}, or set CIFAR10_DIR" in str(caught.value)
     assert left_behind(tmp_path) == []
 
 
@@ -127,6 +128,16 @@ def test_own_archive_is_taken(server, tmp_path):
     (tmp_path / ARCHIVE).write_bytes(GOOD)
     fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
     assert server.asked == [] and left_behind(tmp_path) == [FOLDER, ARCHIVE]
+
+
+def test_own_archive_of_a_readonly_installation(server, tmp_path, monkeypatch):
+    """Somebody has put it into datasets/ for all; each user unpacks it into their own cache."""
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / ARCHIVE).write_bytes(GOOD)
+    monkeypatch.setattr(fetch_module, "DATASETS", tmp_path / "datasets")
+    target = fetch(tmp_path / "cache", [server.url + "/good"], sha256=GOOD_SHA256)
+    assert server.asked == [] and target == tmp_path / "cache" / FOLDER
+    assert left_behind(tmp_path / "datasets") == [ARCHIVE]
 
 
 def test_own_archive_that_is_damaged(server, tmp_path, capsys):

@@ -346,8 +346,10 @@ def test_command_line_for_teachers(tmp_path, capsys, factor, status):
     assert ("the gradient of b2 has the wrong sign" in capsys.readouterr().out) == bool(status)
 
 
-def test_command_line_on_a_file_without_the_class(tmp_path):
-    """A message, no traceback."""
+def test_command_line_on_a_file_without_the_class(tmp_path, capsys):
+    """A message, no traceback, and another exit status than a finding's."""
     (tmp_path / "empty.py").write_text("")
-    with pytest.raises(SystemExit, match="empty.py: TwoLayerNet.* cannot be made: AttributeError"):
+    with pytest.raises(SystemExit) as caught:
         main([str(tmp_path / "empty.py")])
+    assert caught.value.code == 2
+    assert "empty.py: TwoLayerNet(4, 10, 3, 1e-1) cannot be made: AttributeError" in capsys.readouterr().err

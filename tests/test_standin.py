@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from data_utils import load_CIFAR10, load_CIFAR_batch
+from datasets import standin
 from datasets.batch_pickle import read_batch
-from datasets.standin import CLASS_NAMES, MARK, draw_batch, draw_picture, make_standin
+from datasets.standin import CLASS_NAMES, MARK, draw_batch, make_standin
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,11 @@ def test_files_load_without_our_loader(tmp_path):
     assert batch["labels"] == y.tolist()
 
 
-def test_picture(tmp_path):
-    """README's command writes one."""
-    draw_picture(tmp_path / "picture.png")
-    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+def test_command_line(tmp_path, monkeypatch):
+    """It draws the data where it is told to, or a picture of them."""
+    made = []
+    monkeypatch.setattr(standin, "make_standin", made.append)
+    standin.main(["--dir", str(tmp_path / "here")])
+    assert made == [tmp_path / "here"]
+    standin.main(["--picture", str(tmp_path / "picture.png")])
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG") and len(made) == 1

@@ -163,6 +163,23 @@ def test_journal_spares_finished_trials(tmp_path, monkeypatch):
     assert fingerprint(second) == fingerprint(first)
 
 
+def test_failed_trials_are_tried_again(tmp_path, monkeypatch):
+    """What raised may have been mended; what was done stays."""
+    path, train = tmp_path / "sweep.jsonl", TwoLayerNet.train
+
+    def train_without_memory(net, *args, **kwargs):
+        if kwargs["reg"] == 0.5:
+            raise MemoryError
+        return train(net, *args, **kwargs)
+
+    monkeypatch.setattr(TwoLayerNet, "train", train_without_memory)
+    assert [t.state for t in small_sweep(journal=path).trials] == ["done", "failed"] * 4
+    monkeypatch.setattr(TwoLayerNet, "train", train)
+    again = small_sweep(journal=path)
+    assert [json.loads(line)["index"] for line in path.read_bytes().splitlines()[1:]] == [*range(8), 1, 3, 5, 7]
+    assert fingerprint(again) == fingerprint(small_sweep()) == fingerprint(small_sweep(journal=path))
+
+
 def test_torn_last_line_is_redone(tmp_path):
     """A crash in the middle of a line costs that trial and no other."""
     path = tmp_path / "sweep.jsonl"
