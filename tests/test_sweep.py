@@ -43,7 +43,7 @@ def data_arguments():
 
 def fingerprint(result):
     """All that must not differ between two runs: everything but the seconds."""
-    assert len({t.val_accuracy for t in result.trials}) > 1
+    assert len({t.val_accuracy for t in result.trials}) > 1, [(t.state, t.error) for t in result.trials]
     trials = [(t.index, t.params, t.state, t.seed, t.val_accuracy, t.stats) for t in result.trials]
     return trials, result.best.index, {name: param.tobytes() for name, param in result.best_net.params.items()}
 
