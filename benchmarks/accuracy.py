@@ -18,10 +18,10 @@ from classifiers.sgd import warm_cosine
 from data_utils import Whitener, get_CIFAR10_data, random_flip_shift
 from datasets.choose import choose_data
 
-# epochs and hidden units, then what TwoLayerNet and train are called with
-MODERN = dict(std=0.0255, learning_rate=0.02, learning_rate_decay=1.0, momentum=0.9, schedule=warm_cosine)
+# whether to whiten, epochs and hidden units, then what TwoLayerNet and train are called with
+MODERN = dict(whiten=True, std=0.0255, learning_rate=0.02, learning_rate_decay=1.0, momentum=0.9, schedule=warm_cosine)
 RECIPES = {
-    "plain": dict(epochs=8, hidden_size=500, learning_rate=1e-3, reg=0.5),
+    "plain": dict(epochs=8, hidden_size=500, learning_rate=1e-3, reg=0.5, whiten=False),
     "short": dict(epochs=12, hidden_size=1000, reg=0.0, augment=random_flip_shift(2), **MODERN),
     "long": dict(epochs=45, hidden_size=1500, reg=2e-4, dropout=0.1, augment=random_flip_shift(2), **MODERN),
 }
@@ -34,8 +34,17 @@ def whiten(data):
     return tuple(whitener(a) if a.ndim == 2 else a for a in data), time.perf_counter() - start
 
 
-def train(recipe, data, seconds_before, seed):
+def train(recipe, variants, seed):
     """Train one net.
+
+    Parameters
+    ----------
+    recipe : dict
+        One of `RECIPES`.
+    variants : dict
+        Maps whether the images are whitened to the six arrays and the seconds that preparing them took.
+    seed : int
+        Of weights, batches, dropout and augmentation.
 
     Returns
     -------
@@ -44,7 +53,7 @@ def train(recipe, data, seconds_before, seed):
     """
     recipe = dict(recipe)
     epochs, hidden_size = recipe.pop("epochs"), recipe.pop("hidden_size")
-    X_train, y_train, X_val, y_val, X_test, y_test = data
+    (X_train, y_train, X_val, y_val, X_test, y_test), seconds_before = variants[recipe.pop("whiten")]
     rng = np.random.default_rng(seed)
     net = TwoLayerNet(3072, hidden_size, 10, recipe.pop("std", 1e-4), dtype=np.float32, rng=rng)
     start = time.perf_counter()
@@ -85,13 +94,14 @@ def main():
     source = choose_data()
     print(source.name)
     plain = get_CIFAR10_data(49_000, 1_000, 10_000, root=source.folder)
-    whitened = whiten(plain) if set(args.recipe) != {"plain"} else None
+    variants = {False: (plain, 0.0)}
+    if any(RECIPES[name]["whiten"] for name in args.recipe):
+        variants[True] = whiten(plain)
     results = {}
     for name in args.recipe:
-        rows, images = [], (plain, 0.0) if name == "plain" else whitened
-        results[name] = rows
+        rows = results[name] = []
         for seed in range(args.seeds):
-            rows.append({"recipe": name, **train(RECIPES[name], *images, seed)})
+            rows.append({"recipe": name, **train(RECIPES[name], variants, seed)})
             print(
                 " ".join(f"{key}={value:.4g}" if key != "recipe" else value for key, value in rows[-1].items()),
                 flush=True,

@@ -52,19 +52,18 @@ class TextbookNet:
     ):
         """Plain SGD; returns the histories."""
         iterations_per_epoch = max(X.shape[0] // batch_size, 1)
-        loss_history, train_acc_history, val_acc_history = [], [], []
+        stats = {"loss_history": [], "train_acc_history": [], "val_acc_history": []}
         for it in range(num_iters):
             batch = np.random.choice(X.shape[0], batch_size)
             loss, grads = self.loss(X[batch], y[batch], reg)
-            loss_history.append(loss)
+            stats["loss_history"].append(loss)
             for name in grads:
                 self.params[name] -= learning_rate * grads[name]
             if it % iterations_per_epoch == 0:
-                train_acc_history.append(np.mean(self.predict(X[batch]) == y[batch]))
-                val_acc_history.append(np.mean(self.predict(X_val) == y_val))
+                stats["train_acc_history"].append(np.mean(self.predict(X[batch]) == y[batch]))
+                stats["val_acc_history"].append(np.mean(self.predict(X_val) == y_val))
                 learning_rate *= learning_rate_decay
-        histories = {"train_acc_history": train_acc_history, "val_acc_history": val_acc_history}
-        return {"loss_history": loss_history, **histories}
+        return stats
 
     def predict(self, X):
         """Class indices."""

@@ -90,11 +90,12 @@ def _remove_abandoned(folder):
 
 def _own_archive(folders, sha256):
     for archive in dict.fromkeys(folder / ARCHIVE for folder in folders):
-        if archive.is_file() and pooch.file_hash(str(archive)) == sha256:
+        if not archive.is_file():
+            continue
+        if pooch.file_hash(str(archive)) == sha256:
             return archive
-        if archive.is_file():
-            found = f"{archive} is damaged or another archive"
-            print(f"{found} (its SHA-256 is not {sha256[:12]}…) and is not used", flush=True)
+        reason = f"its SHA-256 is not {sha256[:12]}…"
+        print(f"{archive} is damaged or another archive ({reason}) and is not used", flush=True)
     return None
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-DATASETS = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parent / "stand-in"
 MARK = "STAND-IN, not CIFAR-10"
 CLASS_NAMES = ("disc", "ring", "square", "triangle", "cross", "pair", "bars", "pillars", "checks", "horizon")
 BATCH = 10_000  # images a file
@@ -100,7 +100,7 @@ def draw_batch(rows, seed):
     return images.transpose(0, 3, 1, 2).reshape(rows, -1), labels
 
 
-def make_standin(folder=DATASETS / "stand-in", rows=BATCH):
+def make_standin(folder=FOLDER, rows=BATCH):
     """Write the stand-in as CIFAR-10's seven files, unless it is there already.
 
     Parameters
@@ -153,7 +153,7 @@ def draw_picture(path):
 def main(arguments=None):
     """Draw the stand-in, or a picture of it, as the command line says."""
     parser = argparse.ArgumentParser(description="Draw a stand-in for CIFAR-10.")
-    parser.add_argument("--dir", type=Path, default=DATASETS / "stand-in", help="folder that is made")
+    parser.add_argument("--dir", type=Path, default=FOLDER, help="folder that is made")
     parser.add_argument("--picture", type=Path, help="instead write a PNG of ten images of each class to this file")
     args = parser.parse_args(arguments)
     if args.picture:
