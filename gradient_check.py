@@ -163,8 +163,8 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     Parameters
     ----------
     net : object
-        With ``params`` (W1, b1, W2, b2) and ``loss(X, y, reg)`` as `TwoLayerNet` has them; may be a class of one's own.
-        Its parameters are taken as float64 and left as they are.
+        With ``params`` (just W1, b1, W2 and b2), ``loss(X)`` and ``loss(X, y, reg)`` as `TwoLayerNet` has them; may be
+        of a class of one's own. Its parameters are taken as float64 and left as they are.
     X, y : array, shapes (N, D) and (N,)
         Data; a handful of rows will do.
     reg : float
@@ -183,6 +183,11 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     -------
     NetReport
 
+    Raises
+    ------
+    ValueError, TypeError
+        Where the parameters are not those of a two-layer net.
+
     Notes
     -----
     A coordinate is skipped where the step flips the sign of a hidden unit for some row: the loss has a kink there, and
@@ -197,7 +202,7 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
 
 
 def main(arguments=None):
-    """Check the class in a file and print the report; exit with 1 on a finding, with 2 where it cannot be made."""
+    """Check the class in a file and print the report; exit with 1 on a finding, with 2 where there is no such net."""
     parser = argparse.ArgumentParser(description="Check the gradients of the two-layer net in a Python file.")
     parser.add_argument("file", type=Path, help="runs this file: use a sandbox for strangers' files")
     parser.add_argument(
@@ -205,17 +210,17 @@ def main(arguments=None):
     )
     args = parser.parse_args(arguments)
     sys.path.insert(0, str(args.file.resolve().parent))
+    rng = np.random.default_rng(0)
     try:
         spec = importlib.util.spec_from_file_location("student_net", args.file)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         net = getattr(module, args.name)(4, 10, 3, 1e-1)
-    except Exception as error:
-        parser.error(f"{args.file}: {args.name}(4, 10, 3, 1e-1) cannot be made: {type(error).__name__}: {error}")
-    rng = np.random.default_rng(0)
-    for name, param in net.params.items():
-        net.params[name] = 0.5 * rng.standard_normal(param.shape)  # biases too: at zero they hide mistakes
-    report = check_net(net, rng.standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]), rng=rng)
+        for name, param in net.params.items():
+            net.params[name] = 0.5 * rng.standard_normal(param.shape)  # biases too: at zero they hide mistakes
+        report = check_net(net, rng.standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]), rng=rng)
+    except (Exception, SystemExit) as error:  # a file that calls sys.exit(0) must not pass for a right one
+        parser.error(f"{args.file}: {args.name}(4, 10, 3, 1e-1) is no net: {type(error).__name__}: {error}")
     print(report)
     sys.exit(0 if report.ok else 1)
 

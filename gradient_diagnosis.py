@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from checks import check_params
 from gradient_findings import (
     NAMES,
     PROBE_SCORE,
@@ -88,6 +89,7 @@ class Subject:
 
     def __init__(self, net):
         self.net, self.own = net, net.params
+        check_params(self.own)
         self.params = {name: np.array(self.own[name], dtype=np.float64) for name in NAMES}
 
     def _call(self, params, *arguments):

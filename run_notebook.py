@@ -42,6 +42,8 @@ def execute(notebook, folder=HERE):
         Where a cell raises; the notebook then holds the outputs up to there.
     """
     code_cells = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    for i in code_cells:
+        notebook.cells[i].update(outputs=[], execution_count=None)
 
     def announce(cell, cell_index):
         if cell_index in code_cells:
@@ -91,7 +93,7 @@ def render(notebook):
 
 
 def main():
-    """Run the notebook as the command line says; exit with 1 where a cell raises."""
+    """Run the notebook as the command line says; where a cell raises, report what came before it and exit with 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=HERE, help="folder that gets build/ (default: this one)")
     parser.add_argument("--inplace", action="store_true", help="also store outputs in the notebook, and docs/*.png")
@@ -103,7 +105,8 @@ def main():
     try:
         execute(notebook, args.output)
     except CellExecutionError as error:
-        sys.exit(f"\n{error}")
+        report.write_text(render(notebook), encoding="utf-8")
+        sys.exit(f"\n{error}\nThe report up to there is {report}")
     if args.inplace:
         nbformat.write(notebook, NOTEBOOK)
         save_pictures(notebook, HERE / "docs")

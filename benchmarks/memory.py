@@ -8,6 +8,7 @@ file. It lies in the page cache, since it has just been written. Linux only, for
 import argparse
 import multiprocessing
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -44,6 +45,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--dir", default=".", help="where the file is made")
     args = parser.parse_args()
+    if not sys.platform.startswith("linux"):  # before gigabytes are written
+        sys.exit("benchmarks.memory needs Linux, for its account of anonymous memory")
 
     with tempfile.TemporaryDirectory(dir=args.dir) as folder:
         # In a process of its own, so that what it frees cannot hide what training takes.

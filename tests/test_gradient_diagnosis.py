@@ -346,10 +346,22 @@ def test_command_line_for_teachers(tmp_path, capsys, factor, status):
     assert ("the gradient of b2 has the wrong sign" in capsys.readouterr().out) == bool(status)
 
 
-def test_command_line_on_a_file_without_the_class(tmp_path, capsys):
-    """A message, no traceback, and another exit status than a finding's."""
-    (tmp_path / "empty.py").write_text("")
+@pytest.mark.parametrize(
+    "source, error",
+    [
+        ("", "AttributeError: "),
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
+        ("class TwoLayerNet:\n    def __init__(self, *sizes): pass", "AttributeError: .* 'params'"),
+        (
+            "import numpy as np\nclass TwoLayerNet:\n    def __init__(self, *sizes): self.params = {'W1': np.eye(2)}",
+            "ValueError: params must have W1, b1, W2 and b2, b1 is missing",
+        ),
+    ],
+)
+def test_command_line_on_a_file_without_such_a_net(tmp_path, capsys, source, error):
+    """A message, no traceback, and another exit status than a finding's or a right net's."""
+    (tmp_path / "theirs.py").write_text(source)
     with pytest.raises(SystemExit) as caught:
-        main([str(tmp_path / "empty.py")])
+        main([str(tmp_path / "theirs.py")])
     assert caught.value.code == 2
-    assert "empty.py: TwoLayerNet(4, 10, 3, 1e-1) cannot be made: AttributeError" in capsys.readouterr().err
+    assert re.search(f"theirs.py: TwoLayerNet\\(4, 10, 3, 1e-1\\) is no net: {error}", capsys.readouterr().err)

@@ -522,3 +522,23 @@ def test_load_refuses_pickles(tmp_path):
     np.savez(tmp_path / "evil.npz", W1=np.array([object()]), b1=[0.0], W2=[[0.0]], b2=[0.0])
     with pytest.raises(ValueError, match="allow_pickle=False"):
         TwoLayerNet.load(tmp_path / "evil.npz")
+
+
+def test_rates_of_the_old_epoch_count():
+    """What CHANGES.md gives for them, beside the old loop: 450 rows in batches of 200, so one hit in 8 iterations."""
+    X, y = np.random.default_rng(0).standard_normal((450, 4)), np.arange(450) % 3
+    net, old = (TwoLayerNet(4, 5, 3, std=0.1, rng=0) for _ in range(2))
+    net.train(
+        X, y, X, y, 0.1, learning_rate_decay=1.0, schedule=lambda it, num_iters: 1.0 if it == 0 else 0.95, reg=0.1,
+        num_iters=8, rng=1,
+    )  # fmt: skip
+    rng, rate = np.random.RandomState(1), 0.1
+    for it in range(8):
+        batch = rng.choice(450, 200)
+        _, grads = old.loss(X[batch], y[batch], 0.1)
+        for name in old.params:
+            old.params[name] -= rate * grads[name]
+        if it % (450 / 200) == 0:
+            rate *= 0.95
+    for name in old.params:
+        np.testing.assert_allclose(net.params[name], old.params[name], rtol=1e-12, atol=1e-15)

@@ -1,9 +1,12 @@
 """The notebook runs from the first cell to the last, and is stored as a finished run left it."""
 
+import sys
+
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 
+import run_notebook
 from run_notebook import NO_ALT, NOTEBOOK, execute, render, save_pictures
 
 # What the cell tagged "parameters" says, for a folder of 120 images.
@@ -96,3 +99,17 @@ def test_notebook_asserts_its_claims(notebook, tiny_cifar10, monkeypatch, tmp_pa
     )
     with pytest.raises(CellExecutionError, match="AssertionError"):
         execute(notebook)
+
+
+def test_report_of_a_run_that_fails(tmp_path, monkeypatch):
+    """Holds what was computed before the cell that raised, its error, and no output of an earlier run."""
+    cells = [nbformat.v4.new_code_cell(source) for source in ("print('se' + 'ven')", "assert 7 > 8", "print('late')")]
+    stale = nbformat.v4.new_output("stream", text="stale output")
+    cells[2].outputs = [stale]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "small.ipynb")
+    monkeypatch.setattr(run_notebook, "NOTEBOOK", tmp_path / "small.ipynb")
+    monkeypatch.setattr(sys, "argv", ["run_notebook.py", "--output", str(tmp_path)])
+    with pytest.raises(SystemExit, match="AssertionError"):
+        run_notebook.main()
+    report = (tmp_path / "build" / "small.html").read_text(encoding="utf-8")
+    assert "seven" in report and "AssertionError" in report and "stale output" not in report
