@@ -159,6 +159,8 @@ def sweep(
     ------
     ValueError
         Where a name is unknown, a list is empty or the journal belongs to another sweep. Nothing has been trained.
+    ImportError
+        Where a Dask cluster has no copy of this code.
     TypeError
         Where a value cannot be put into a journal, since it prints otherwise in every process, as frozen
         distributions of SciPy do.
@@ -267,16 +269,24 @@ def _place(arrays):
     backend, _ = get_active_backend()
     if type(backend).__name__ != "DaskDistributedBackend":
         return arrays
+    try:
+        backend.client.submit(Trial, 0, {}, [], pure=False).result()
+    except Exception as error:  # which joblib would wait for without end
+        raise ImportError(
+            "Dask's scheduler and workers must be able to import the lab: start them with its folder on PYTHONPATH"
+        ) from error
     return backend.client.scatter(arrays, broadcast=True, hash=False)  # a hash would cost half a second for 250 MB
 
 
-def run_trial(index, params, seed, fixed, X_train, y_train, X_val, y_val):
+def run_trial(index, params, seed, fixed, *arrays):
     """Train and judge one net, with one BLAS thread: what a worker does.
 
     Returns
     -------
     Trial, TwoLayerNet or None
     """
+    # A Dask worker gets the data themselves. But a cluster of one core joblib leaves alone, and calls this on the spot.
+    X_train, y_train, X_val, y_val = (a.result() if hasattr(a, "result") else a for a in arrays)
     trial = Trial(index, params, [seed, index])
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
     arguments = {**fixed, **params}

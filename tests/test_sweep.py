@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import joblib
@@ -344,3 +345,26 @@ def test_dask_worker_that_is_killed(cluster, tmp_path, monkeypatch):
     indices = [json.loads(line)["index"] for line in (tmp_path / "sweep.jsonl").read_bytes().splitlines()[1:]]
     assert sorted(indices) == list(range(8))
     assert fingerprint(result) == fingerprint(small_sweep())
+
+
+@pytest.mark.parametrize("importable", [True, False])
+def test_dask_from_the_command_line(tmp_path, importable):
+    """As README starts it; a cluster that cannot import the lab is an error, where joblib would wait without end."""
+    distributed = pytest.importorskip("distributed")
+    env = {**os.environ, "PYTHONPATH": str(ROOT) if importable else ""}
+    file = str(tmp_path / "scheduler.json")
+    common = ["--scheduler-file", file, "--host", "127.0.0.1", "--no-dashboard"]
+    processes = [
+        subprocess.Popen([sys.executable, "-m", "dask", *role, *common], env=env, cwd=tmp_path)
+        for role in (["scheduler", "--port", "0"], ["worker", "--nthreads", "1", "--no-nanny"])
+    ]
+    X, y = np.random.default_rng(0).standard_normal((30, 4)), np.arange(30) % 3
+    try:
+        expected = nullcontext() if importable else pytest.raises(ImportError, match="PYTHONPATH")
+        with distributed.Client(scheduler_file=file), joblib.parallel_config(backend="dask"), expected:
+            result = sweep({"hidden_size": [2, 3]}, X, y, X, y, num_iters=3, progress=False)
+            assert [(trial.state, trial.error) for trial in result.trials] == 2 * [("done", "")]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
