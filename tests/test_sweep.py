@@ -315,9 +315,14 @@ class DieOnce:
 
 
 @pytest.fixture
-def cluster():
+def distributed():
+    """Dask's module, where it is installed."""
+    return pytest.importorskip("distributed", reason="Dask is not installed (requirements-cluster.txt)")
+
+
+@pytest.fixture
+def cluster(distributed):
     """A Dask cluster of two single-threaded processes on loopback, and its client."""
-    distributed = pytest.importorskip("distributed", reason="Dask is not installed (requirements-cluster.txt)")
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
@@ -348,9 +353,8 @@ def test_dask_worker_that_is_killed(cluster, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("importable", [True, False])
-def test_dask_from_the_command_line(tmp_path, importable):
+def test_dask_from_the_command_line(distributed, tmp_path, importable):
     """As README starts it; a cluster that cannot import the lab is an error, where joblib would wait without end."""
-    distributed = pytest.importorskip("distributed")
     env = {**os.environ, "PYTHONPATH": str(ROOT) if importable else ""}
     file = str(tmp_path / "scheduler.json")
     common = ["--scheduler-file", file, "--host", "127.0.0.1", "--no-dashboard"]
@@ -358,11 +362,10 @@ def test_dask_from_the_command_line(tmp_path, importable):
         subprocess.Popen([sys.executable, "-m", "dask", *role, *common], env=env, cwd=tmp_path)
         for role in (["scheduler", "--port", "0"], ["worker", "--nthreads", "1", "--no-nanny"])
     ]
-    X, y = np.random.default_rng(0).standard_normal((30, 4)), np.arange(30) % 3
     try:
         expected = nullcontext() if importable else pytest.raises(ImportError, match="PYTHONPATH")
         with distributed.Client(scheduler_file=file), joblib.parallel_config(backend="dask"), expected:
-            result = sweep({"hidden_size": [2, 3]}, X, y, X, y, num_iters=3, progress=False)
+            result = small_sweep(grid={"hidden_size": [2, 3]})
             assert [(trial.state, trial.error) for trial in result.trials] == 2 * [("done", "")]
     finally:
         for process in processes:
