@@ -12,6 +12,7 @@ import numpy as np
 from checks import check_params
 from gradient_findings import (
     NAMES,
+    PROBE_REG,
     PROBE_SCORE,
     WEIGHTS,
     Reference,
@@ -26,8 +27,8 @@ from tables import Table
 class Row(NamedTuple):
     """What the numeric check found for one parameter.
 
-    `error` is the largest ``|numeric - analytic| / max(|numeric| + |analytic|, 0.001 max |gradient|)`` and `where` its
-    coordinate; `checked` coordinates were tried, `skipped` ones lie at a kink of the ReLU.
+    `error` is the largest ``|numeric - analytic| / max(|numeric| + |analytic|, 0.001 max |gradient|, 1e-8)`` and
+    `where` its coordinate; `checked` coordinates were tried, `skipped` ones lie at a kink of the ReLU.
     """
 
     name: str
@@ -167,7 +168,9 @@ def _explain(subject, X, y, reg, report):
     explanations = explain_gradients(grads, reference)
     loss_explanation = explain_loss(loss, reference)
     _report_loss_and_gradients(loss, loss_explanation, explanations, reference, report)
-    _report_penalty(subject, X, y, reg or 1.0, report)
+    _report_penalty(subject, X, y, report)
+    if report.ok:
+        _verify_penalty(subject, params, X, y, reg or PROBE_REG, report)
     if loss_explanation != "axis":  # which is not stable either, but that is not the point then
         _report_stability(subject, report)
 
@@ -267,40 +270,62 @@ def _report_loss_and_gradients(loss, loss_explanation, explanations, reference, 
             report.unexplained += names
 
 
-def penalty_factors(subject, X, y, reg):
+def _probes(shape):
+    """Yield two arrays to put in place of a parameter, of other sizes and signs, so that only a square fits both."""
+    place = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+    rising = 1 + place / place.size
+    yield rising
+    yield np.where(place % 2, 2, -2) * rising
+
+
+def _agreed(values):
+    """The number that all values are but for rounding, or None."""
+    values = np.concatenate([np.ravel(value) for value in values])
+    return round(float(values[0]), 6) + 0.0 if np.ptp(values) <= 1e-6 * max(1, np.abs(values).max()) else None
+
+
+def penalty_factors(subject, X, y):
     """Find what the loss and the gradients multiply ``reg * W**2`` and ``reg * W`` with.
 
     Returns
     -------
     dict
         Maps each name to the pair of factors, (0.5, 1) where a weight is penalised by ``0.5 * reg * W**2``; None
-        stands for a gradient that is no multiple of its parameter.
+        stands for a loss that is no multiple of the sum of squares, and for a gradient that is none of its parameter.
     """
     factors = {}
     for name in NAMES:
-        # With ones in one parameter and zeros elsewhere the scores are constant: only the penalty moves.
-        params = {other: np.zeros_like(param) for other, param in subject.params.items()}
-        params[name] += 1
-        (loss0, grads0), (loss1, grads1) = (subject.ask(params, X, y, r) for r in (0.0, reg))
-        difference = np.asarray(grads1[name]) - np.asarray(grads0[name])
-        in_loss = (loss1 - loss0) / (reg * params[name].size)
-        constant = np.ptp(difference) <= 1e-9 * max(1.0, np.abs(difference).max()) if difference.size else False
-        in_gradient = float(difference.flat[0]) / reg if constant else None
-        factors[name] = tuple(value if value is None else round(value, 6) + 0.0 for value in (in_loss, in_gradient))
+        in_loss, in_gradient, in_transposed = [], [], []
+        for probe in _probes(subject.params[name].shape):
+            # With zeros in the other parameters the gradient of a weight is that of its penalty alone.
+            params = {other: np.zeros_like(param) for other, param in subject.params.items()} | {name: probe}
+            (loss0, grads0), (loss1, grads1) = (subject.ask(params, X, y, reg) for reg in (0.0, PROBE_REG))
+            in_loss.append((loss1 - loss0) / (PROBE_REG * np.sum(probe**2)))
+            difference = (np.asarray(grads1[name]) - np.asarray(grads0[name])) / PROBE_REG
+            if difference.size == probe.size:  # another shape is a finding of its own, and so is a transposed gradient
+                in_gradient.append(difference.reshape(probe.shape) / probe)
+                in_transposed.append(difference.T.reshape(probe.shape) / probe)
+            else:
+                in_gradient.append(difference)
+        factor = _agreed(in_gradient)
+        if factor is None and in_transposed:
+            factor = _agreed(in_transposed)
+        factors[name] = _agreed(in_loss), factor
     return factors
 
 
-def _report_penalty(subject, X, y, reg, report):
+def _report_penalty(subject, X, y, report):
     """Report how the penalty is counted, one sentence a mistake."""
-    factors = penalty_factors(subject, X, y, reg)
+    factors = penalty_factors(subject, X, y)
     biases = [name for name in ("b1", "b2") if factors[name] != (0, 0)]
     if biases:
         places = [
             place for i, place in enumerate(("the loss", "the gradient")) if any(factors[b][i] != 0 for b in biases)
         ]
+        factor = factors[biases[0]][0] or factors[biases[0]][1]
         report.findings.append(
-            f"the penalty includes {' and '.join(biases)} in {' and '.join(places)}, with the factor "
-            f"{factors[biases[0]][0] or factors[biases[0]][1]}: biases are not penalised"
+            f"the penalty includes {' and '.join(biases)} in {' and '.join(places)}"
+            f"{f', with the factor {factor}' if factor else ''}: biases are not penalised"
         )
     w1, w2 = (factors[name] for name in WEIGHTS)
     if w1 == w2 == (1, 2):
@@ -324,6 +349,12 @@ def _report_pair(which, pair, report, other=False):
         return
     if pair == (0, 0):
         text = f"the penalty leaves {which} out, in the loss and in the gradient: add 0.5 * reg * sum(W**2) and reg * W"
+    elif None in pair:
+        places = [place for place, factor in zip(("the loss", "the gradient"), pair, strict=True) if factor is None]
+        text = (
+            f"the penalty on {which} is another function of W in {' and in '.join(places)}: it is "
+            "0.5 * reg * sum(W**2) in the loss, and so reg * W in the gradient"
+        )
     elif in_loss == 0:
         text = f"the penalty on {which} is missing from the loss: add 0.5 * reg * sum(W**2)"
     elif in_gradient == 0:
@@ -338,6 +369,23 @@ def _report_pair(which, pair, report, other=False):
     else:
         text = f"the penalty on {which} counts {in_loss} in the loss and {in_gradient} in the gradient, not 0.5 and 1"
     report.findings.append(text)
+
+
+def _verify_penalty(subject, params, X, y, reg, report):
+    """Where one parameter at a time looked right, hold loss and gradients with penalty against the formulas."""
+    (loss0, grads0), (loss, grads) = (subject.ask(params, X, y, r) for r in (0.0, reg))
+    full = 2 if report.notes else 1  # the note says that there is no half
+    penalty = 0.5 * full * reg * sum(np.sum(params[name] ** 2) for name in WEIGHTS)
+    wrong = [] if same(loss - loss0, penalty, 1e-9 * (1 + abs(loss0))) else ["the loss"]
+    for name in NAMES:
+        decay = full * reg * params[name] * (name in WEIGHTS)
+        if not same(grads[name] - grads0[name], decay, 1e-9 * (1 + np.abs(grads0[name]).max(initial=0))):
+            wrong.append(f"the gradient of {name}")
+    if wrong:
+        report.findings.append(
+            f"the penalty in {', '.join(wrong)} is right for one parameter at a time or for other values of reg, but "
+            f"not here, at reg={reg:g}: it is 0.5 * reg * (sum(W1**2) + sum(W2**2)), and reg * W in the gradient"
+        )
 
 
 def _report_stability(subject, report):

@@ -9,6 +9,7 @@ import numpy as np
 NAMES = ("W1", "b1", "W2", "b2")
 WEIGHTS = ("W1", "W2")
 PROBE_SCORE = 1000.0  # exp overflows beyond 709
+PROBE_REG = 0.7  # unlike its own square and its double, so that they cannot pass for it
 
 
 def same(a, b, floor=0.0):
