@@ -13,7 +13,7 @@ from joblib.parallel import get_active_backend
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from checks import check_array, check_count, check_labels
+from checks import check_array, check_count, check_labels, check_number
 from classifiers.journal import Journal
 from classifiers.neural_net import TwoLayerNet
 from tables import Table
@@ -38,6 +38,11 @@ class LogUniform:
 
     low: float
     high: float
+
+    def __post_init__(self):
+        low, high = check_number("low", self.low), check_number("high", self.high)
+        if not 0 < low <= high:
+            raise ValueError(f"LogUniform must have 0 < low <= high, got low={low:g} and high={high:g}")
 
     def rvs(self, random_state):
         """Draw a value, as SciPy's distributions do."""
@@ -149,7 +154,8 @@ def sweep(
     progress : bool
         Show a progress bar.
     **fixed
-        Arguments that all trials share.
+        Arguments of `TwoLayerNet` or of its ``train`` that all trials share; not ``rng``, which is made from `seed`,
+        and not ``verbose``.
 
     Returns
     -------
@@ -209,7 +215,8 @@ def check_data(X_train, y_train, X_val, y_val, fixed):
     """Check the data once for all trials; without ``output_size`` there are as many classes as labels need."""
     X_train = check_array("X_train", X_train, 2)
     X_val = check_array("X_val", X_val, 2, X_train.shape[1])
-    classes = fixed.get("output_size", int(max(np.max(y_train), np.max(y_val))) + 1)
+    labels = check_array("y_train", y_train, 1), check_array("y_val", y_val, 1)
+    classes = fixed.get("output_size", int(max(map(np.max, labels))) + 1)
     y_train = check_labels("y_train", y_train, len(X_train), classes)
     y_val = check_labels("y_val", y_val, len(X_val), classes)
     return [X_train, y_train, X_val, y_val], {"output_size": classes, **fixed}
@@ -222,7 +229,7 @@ def plan_trials(grid, n_trials, seed, fixed):
     for name in (*grid, *fixed):
         if name not in NET_ARGUMENTS | TRAIN_ARGUMENTS:
             known = ", ".join(sorted(NET_ARGUMENTS | TRAIN_ARGUMENTS))
-            raise ValueError(f"grid must hold arguments of TwoLayerNet or train ({known}), got {name!r}")
+            raise ValueError(f"arguments of TwoLayerNet or train must be among {known}; got {name!r}")
     if "hidden_size" not in {*grid, *fixed}:
         raise ValueError("hidden_size must be swept or fixed")
     if twice := set(grid) & set(fixed):

@@ -107,7 +107,7 @@ def test_log_uniform_spreads_over_decades():
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"grid": {"hiden_size": [3]}}, r"grid must hold arguments of TwoLayerNet or train \(.*\), got 'hiden_size'"),
+        ({"grid": {"hiden_size": [3]}}, "arguments of TwoLayerNet or train must be among .*; got 'hiden_size'"),
         ({"grid": {"rng": [3]}}, "got 'rng'"),
         ({"grid": {"reg": [3]}}, "hidden_size must be swept or fixed"),
         ({"num_it": 3}, "got 'num_it'"),
