@@ -1,6 +1,7 @@
 """Pictures of images, weights and training histories."""
 
 from math import ceil, isqrt, sqrt
+from numbers import Integral, Real
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -152,8 +153,42 @@ def plot_history(stats, axes=None):
     return axes
 
 
+def _side_by_side(places):
+    """Move the points that share a place apart, evenly over half the way to the next place."""
+    places = np.array(places, dtype=np.float64)
+    for place in np.unique(places):
+        there = places == place
+        places[there] += 0.5 * ((np.arange(there.sum()) + 0.5) / there.sum() - 0.5)
+    return places
+
+
+def _plot_hyperparameter(name, trials, best, ax):
+    """Plot the accuracy of finished trials against one hyperparameter."""
+    values = [trial.params[name] for trial in trials]
+    numbers = all(isinstance(value, Real) for value in values)
+    tried = sorted(set(values)) if numbers else sorted(set(map(str, values)))
+    labels = {value: f"{value:.3g}" if numbers and not isinstance(value, Integral) else str(value) for value in tried}
+    if numbers and (len(tried) > 8 or len(tried) == len(values)):
+        xs = values
+        if values and min(values) > 0 and max(values) >= 4 * min(values):
+            ax.set_xscale("log")
+    else:  # values of a grid
+        xs = _side_by_side([tried.index(value if numbers else str(value)) for value in values])
+        ax.set_xticks(range(len(tried)), list(labels.values()))
+    accuracies, errors = [t.val_accuracy for t in trials], [t.standard_error for t in trials]
+    ax.errorbar(xs, accuracies, errors, fmt="o", markersize=4, elinewidth=0.6, alpha=0.6)
+    if best is not None:
+        x, label = xs[trials.index(best)], f"best: {labels[best.params[name] if numbers else str(best.params[name])]}"
+        ax.plot(x, best.val_accuracy, "o", markersize=11, markerfacecolor="none", markeredgewidth=2, label=label)
+        ax.legend(loc="lower right")
+    ax.set_xlabel(name)
+
+
 def plot_sweep(result, axes=None):
-    """Plot the validation accuracy of a sweep's trials against each hyperparameter.
+    """Plot the validation accuracy of a sweep's trials against each hyperparameter, the best one ringed.
+
+    The trials that share a value of a grid stand side by side, in the order of the grid. Bars are one standard error up
+    and down.
 
     Parameters
     ----------
@@ -167,26 +202,15 @@ def plot_sweep(result, axes=None):
     sequence of Axes
     """
     names = list(result.trials[0].params)
+    done = [trial for trial in result.trials if trial.state == "done"]
     if axes is None:
-        _, axes = plt.subplots(
+        figure, axes = plt.subplots(
             1, len(names), figsize=(3.2 * len(names), 3.5), sharey=True, squeeze=False, layout="constrained"
         )
+        figure.suptitle(f"Validation accuracy of {len(done)} nets against each hyperparameter")
         axes = axes[0]
-    done = [trial for trial in result.trials if trial.state == "done"]
     for ax, name in zip(axes, names, strict=True):
-        values = [trial.params[name] for trial in done]
-        numbers = all(isinstance(value, (int, float)) for value in values)
-        xs = values if numbers else [str(value) for value in values]
-        errors = [trial.standard_error for trial in done]
-        ax.errorbar(xs, [t.val_accuracy for t in done], errors, fmt="o", markersize=4, elinewidth=0.6, alpha=0.6)
-        if result.best is not None:
-            best = result.best.params[name]
-            label = f"best: {best}"
-            ax.plot(best if numbers else str(best), result.best.val_accuracy, "*", markersize=15, label=label)
-            ax.legend(loc="lower right")
-        if numbers and values and min(values) > 0 and max(values) >= 4 * min(values):
-            ax.set_xscale("log")
-        ax.set(title=name, xlabel=name)
+        _plot_hyperparameter(name, done, result.best, ax)
     axes[0].set_ylabel("validation accuracy")
     return axes
 

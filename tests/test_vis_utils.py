@@ -118,12 +118,38 @@ def make_result():
 def test_sweep_is_drawn_by_hyperparameter():
     """A panel each, done trials only, the best marked, rates on a logarithmic axis."""
     reg_axes, dtype_axes = plot_sweep(make_result())
-    points, star = reg_axes.lines[0], reg_axes.lines[-1]
+    points, ring = reg_axes.lines[0], reg_axes.lines[-1]
     np.testing.assert_array_equal(points.get_xydata(), [[0.1, 0.5], [1.0, 0.75]])
-    np.testing.assert_array_equal(star.get_xydata(), [[1.0, 0.75]])
+    np.testing.assert_array_equal(ring.get_xydata(), [[1.0, 0.75]])
     assert reg_axes.get_xscale() == "log" and dtype_axes.get_xscale() == "linear"
     assert [label.get_text() for label in dtype_axes.get_xticklabels()] == ["float32", "float64"]
-    assert reg_axes.get_ylabel() == "validation accuracy" and dtype_axes.get_title() == "dtype"
+    assert reg_axes.get_ylabel() == "validation accuracy" and dtype_axes.get_xlabel() == "dtype"
+    assert reg_axes.figure.texts[0].get_text() == "Validation accuracy of 2 nets against each hyperparameter"
+
+
+def test_values_of_a_grid_are_drawn_side_by_side():
+    """Ticks at the values tried, at equal distances, and no point of a value over another."""
+    grid = [(rate, H) for rate in (0.001, 0.0005) for H in (1000, 20, 300)]
+    trials = [
+        Trial(i, {"learning_rate": rate, "hidden_size": H}, [0, i], val_accuracy=i / 10, standard_error=0.1)
+        for i, (rate, H) in enumerate(grid)
+    ]
+    rate_axes, hidden_axes = plot_sweep(SweepResult(trials, None))
+    np.testing.assert_array_equal(rate_axes.get_xticks(), [0, 1])
+    assert [label.get_text() for label in rate_axes.get_xticklabels()] == ["0.0005", "0.001"]
+    assert [label.get_text() for label in hidden_axes.get_xticklabels()] == ["20", "300", "1000"]
+    xs = rate_axes.lines[0].get_xdata()
+    np.testing.assert_allclose(xs, [5 / 6, 1, 7 / 6, -1 / 6, 0, 1 / 6])
+    np.testing.assert_allclose(rate_axes.lines[-1].get_xydata(), [[1 / 6, 0.5]])
+    assert rate_axes.get_legend().get_texts()[0].get_text() == "best: 0.0005"
+
+
+def test_many_values_are_drawn_on_a_scale():
+    """As a random search draws them."""
+    trials = [Trial(i, {"learning_rate": 10.0**-i}, [0, i], val_accuracy=0.5, standard_error=0.1) for i in range(9)]
+    (ax,) = plot_sweep(SweepResult(trials, None))
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), [10.0**-i for i in range(9)])
+    assert ax.get_xscale() == "log"
 
 
 def test_confusion_counts_by_true_class():
