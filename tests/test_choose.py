@@ -71,7 +71,7 @@ def test_data_of_a_readonly_installation(tmp_path, monkeypatch):
     assert choose_data().folder == tmp_path / "cache" / "two-layer-net" / "fetched"
 
 
-def test_standin_cannot_pass_for_cifar10(tmp_path, monkeypatch):
+def test_standin_cannot_pass_for_cifar10(tmp_path):
     """Not even from CIFAR-10's own folder."""
     shutil.copytree(standin.make_standin(tmp_path / "stand-in"), tmp_path / "cifar-10-batches-py")
     assert choose_data().name == "STAND-IN, not CIFAR-10"
