@@ -102,7 +102,15 @@ def sklearn(H):
     return lambda steps: net.partial_fit(X[: steps * N], y[: steps * N])
 
 
-CONTENDERS = {f.__name__: f for f in (floor, ours, textbook, torch_sgd, torch_fused, sklearn)}
+CONTENDERS = {f.__name__: f for f in (floor, ours, torch_fused, torch_sgd, sklearn, textbook)}
+LABELS = {
+    "floor": "five products alone",
+    "ours": "this lab",
+    "torch_fused": "PyTorch, fused SGD",
+    "torch_sgd": "PyTorch, SGD",
+    "sklearn": "scikit-learn",
+    "textbook": "textbook, float64",
+}
 NEEDS = {"torch_sgd": "torch", "torch_fused": "torch", "sklearn": "sklearn"}
 
 
@@ -185,12 +193,10 @@ def plot(table, path):
     import matplotlib.pyplot as plt
 
     styles = {"floor": "k--", "ours": "o-", "textbook": "s-", "torch_sgd": "^-", "torch_fused": "v-", "sklearn": "D-"}
-    labels = {"floor": "the five products alone", "ours": "this lab", "textbook": "textbook, float64"}
-    labels |= {"torch_sgd": "PyTorch, SGD", "torch_fused": "PyTorch, fused SGD", "sklearn": "scikit-learn"}
     _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
     sizes = sorted(table)
     for name in table[sizes[0]]:
-        ax.plot(sizes, [statistics.median(table[H][name]) for H in sizes], styles[name], label=labels[name])
+        ax.plot(sizes, [statistics.median(table[H][name]) for H in sizes], styles[name], label=LABELS[name])
     ax.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="milliseconds a step")
     ax.set_title("Time of a training step (batch of 200 images of 3072 values)")
     ax.set_xticks(sizes, [str(H) for H in sizes], minor=False)
@@ -215,15 +221,15 @@ def main():
     print(describe_machine())
     for name in args.only:
         if name not in names:
-            print(f"{name}: left out, {NEEDS[name]} is not installed")
+            print(f"{LABELS[name]}: left out, {NEEDS[name]} is not installed")
     print(f"median of {args.rounds} interleaved rounds, milliseconds a step (and ours as a ratio to it)")
-    print(f"{'H':>6}" + "".join(f"{name:>20}" for name in names))
+    print(f"{'H':>6}" + "".join(f"{LABELS[name]:>21}" for name in names))
     table = {}
     for H in args.hidden:
         steps = args.steps or min(max(20_000 // H, 30), 90)
         table[H] = times = measure(H, names, args.rounds, steps)
         cells = [f"{statistics.median(times[n]):.2f} ({ratio(times['ours'], times[n]):.2f})" for n in names]
-        print(f"{H:6d}" + "".join(f"{cell:>20}" for cell in cells), flush=True)
+        print(f"{H:6d}" + "".join(f"{cell:>21}" for cell in cells), flush=True)
     whole = measure_whole_runs(args.rounds)
     for name, value in whole.items():
         print(f"{name}: {value:.2f} of the textbook's time")
