@@ -16,7 +16,7 @@ test-oldest: .venv-oldest/ready  # the same with the oldest NumPy, matplotlib, â
 bench: .venv/ready  # speed and memory, as ratios; the last of three measures memory as Linux counts it
 	$(VENV)/python -m benchmarks.speed
 	$(VENV)/python -m benchmarks.loader
-	$(VENV)/python -m benchmarks.memory
+	[ "$$(uname)" != Linux ] || $(VENV)/python -m benchmarks.memory
 
 lint: .venv/ready  # what a change must pass before it is committed
 	$(VENV)/ruff check . && $(VENV)/ruff format --check .

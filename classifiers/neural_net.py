@@ -152,10 +152,11 @@ class TwoLayerNet:
             Share of the hidden units that are left out of a step, from 0 to below 1: see
             `classifiers.layers.dropout_mask`.
         augment : callable, optional
-            ``augment(X_batch, rng)`` returns another version of the batch, for example `data_utils.random_flip_shift`.
-            May work in place: the batch is a copy.
+            ``augment(X_batch, rng)`` returns another version of the batch, for example what
+            `data_utils.random_flip_shift` makes. May work in place: the batch is a copy.
         schedule : callable, optional
             ``schedule(it, num_iters)`` is multiplied with the learning rate, for example `classifiers.sgd.warm_cosine`.
+            The decay goes on beside it: `learning_rate_decay=1.0` switches that off.
         rng : None, int, RandomState or Generator
             Where batches, dropout and augmentation are drawn from. ``None`` is NumPy's global stream.
         progress : bool

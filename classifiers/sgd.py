@@ -124,7 +124,8 @@ class Descent:
             yield
         except KeyboardInterrupt:
             print(
-                f"\ninterrupted after {len(stats['loss_history'])} of {num_iters} iterations: train goes on from here"
+                f"\ninterrupted after {len(stats['loss_history'])} of {num_iters} iterations: a new call of train "
+                "starts from these parameters, with rate, schedule and momentum from their beginning"
             )
 
     def finish(self, params, stats, learning_rate):

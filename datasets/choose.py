@@ -48,6 +48,8 @@ def choose_data(choice=None):
         Where the choice is neither.
     FileNotFoundError
         Where ``CIFAR10_DIR`` is set, but CIFAR-10 is not there: a typing error must not lead to other data.
+    FileExistsError
+        Where files are missing from ``datasets/cifar-10-batches-py``, as an unpacking that was broken off leaves it.
     """
     choice = choice or os.environ.get("DATA") or "cifar-10"
     if choice not in ("cifar-10", "stand-in"):
