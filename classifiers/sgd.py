@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 WARM_UP = 500  # iterations in which `warm_cosine` rises
-BLOCK = 1 << 20  # bytes that a core keeps at hand between two passes
+BLOCK = 1 << 19  # bytes that a core keeps at hand between two passes
 
 
 def gather(X, rows, out):
