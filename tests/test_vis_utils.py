@@ -123,7 +123,7 @@ def test_sweep_is_drawn_by_hyperparameter():
     np.testing.assert_array_equal(ring.get_xydata(), [[1.0, 0.75]])
     assert reg_axes.get_xscale() == "log" and dtype_axes.get_xscale() == "linear"
     assert [label.get_text() for label in dtype_axes.get_xticklabels()] == ["float32", "float64"]
-    assert reg_axes.get_ylabel() == "validation accuracy" and dtype_axes.get_xlabel() == "dtype"
+    assert reg_axes.get_ylabel() == "validation accuracy" and dtype_axes.get_xlabel() == "dtype (best: float64)"
     assert reg_axes.figure.texts[0].get_text() == "Validation accuracy of 2 nets against each hyperparameter"
 
 
@@ -141,7 +141,7 @@ def test_values_of_a_grid_are_drawn_side_by_side():
     xs = rate_axes.lines[0].get_xdata()
     np.testing.assert_allclose(xs, [5 / 6, 1, 7 / 6, -1 / 6, 0, 1 / 6])
     np.testing.assert_allclose(rate_axes.lines[-1].get_xydata(), [[1 / 6, 0.5]])
-    assert rate_axes.get_legend().get_texts()[0].get_text() == "best: 0.0005"
+    assert rate_axes.get_xlabel() == "learning_rate (best: 0.0005)"
 
 
 def test_many_values_are_drawn_on_a_scale():
