@@ -259,7 +259,7 @@ def _run_all(todo, arrays, seed, n_jobs, fixed):
         try:
             placed = _place(arrays)
             calls = (delayed(run_trial)(i, params, seed, fixed, *placed) for i, params in list(todo.items()))
-            # No more trials are given out than there are workers: one that waits for a busy worker would keep all waiting.
+            # As many trials out as there are workers: one more would wait for a busy one while another is idle.
             parallel = Parallel(n_jobs=n_jobs, batch_size=1, pre_dispatch="n_jobs", return_as="generator_unordered")
             for trial, net in parallel(calls):
                 del todo[trial.index]
