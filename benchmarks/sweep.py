@@ -40,7 +40,8 @@ def textbook(data):
 def dask_workers():
     """Two Dask workers, there only while they are measured: an idle cluster takes a few percent of each core.
 
-    Without Dask's profiler, as README starts workers: it takes another six percent.
+    Without Dask's profiler, as README starts workers: it takes another six percent. They import the lab beforehand, as
+    joblib's processes have from the second round on.
     """
     import dask
     from distributed import Client, LocalCluster
@@ -48,9 +49,10 @@ def dask_workers():
     with (
         dask.config.set({"distributed.worker.profile.enabled": False}),
         LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
-        Client(cluster, direct_to_workers=True),
+        Client(cluster, direct_to_workers=True) as client,
         joblib.parallel_config(backend="dask"),
     ):
+        client.run(exec, "import classifiers.sweep")
         yield
 
 
