@@ -4,6 +4,7 @@ The known mistakes stand as formulas in gradient_findings.py.
 """
 
 import warnings
+from copy import deepcopy
 from html import escape
 from typing import NamedTuple
 
@@ -109,7 +110,7 @@ class Subject:
         if y is None:
             return self._call(params, X.copy())
         loss, grads = self._call(params, X.copy(), y.copy(), reg)
-        return float(loss), grads
+        return float(loss), deepcopy(grads)  # a net may hand out the same arrays each time
 
     def changes(self, X, y, reg):
         """Name what a call of ``net.loss`` changes in place."""
@@ -335,17 +336,22 @@ def _report_penalty(subject, X, y, report):
         )
     elif w1 == w2:
         _report_pair("W1 and W2", w1, report)
+    elif {w1, w2} == {(1, 2), (0.5, 1)}:
+        report.findings.append(
+            f"the penalty on {'W1' if w1 == (1, 2) else 'W2'} is without the half, that on the other weights with it: "
+            "take 0.5 * reg * sum(W**2) in the loss and reg * W in the gradient for both"
+        )
     else:
         usual = (1, 2) if (1, 2) in (w1, w2) else (0.5, 1)
         for name, pair in (("W1", w1), ("W2", w2)):
             if pair != usual:
-                _report_pair(name, pair, report, other=True)
+                _report_pair(name, pair, report)
 
 
-def _report_pair(which, pair, report, other=False):
+def _report_pair(which, pair, report):
     """Report the factors with which a penalty stands in the loss and in the gradient, unless they are right."""
     in_loss, in_gradient = pair
-    if pair == (0.5, 1) and not other:
+    if pair == (0.5, 1):
         return
     if pair == (0, 0):
         text = f"the penalty leaves {which} out, in the loss and in the gradient: add 0.5 * reg * sum(W**2) and reg * W"
@@ -384,7 +390,8 @@ def _verify_penalty(subject, params, X, y, reg, report):
     if wrong:
         report.findings.append(
             f"the penalty in {', '.join(wrong)} is right for one parameter at a time or for other values of reg, but "
-            f"not here, at reg={reg:g}: it is 0.5 * reg * (sum(W1**2) + sum(W2**2)), and reg * W in the gradient"
+            f"not here, at reg={reg:g}: it is {'' if full == 2 else '0.5 * '}reg * (sum(W1**2) + sum(W2**2)), and "
+            f"{'2 * ' if full == 2 else ''}reg * W in the gradient"
         )
 
 

@@ -1,7 +1,7 @@
 """Pictures of images, weights and training histories."""
 
 from math import ceil, isqrt, sqrt
-from numbers import Integral, Real
+from numbers import Real
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -166,22 +166,22 @@ def _plot_hyperparameter(name, trials, best, ax):
     """Plot the accuracy of finished trials against one hyperparameter."""
     values = [trial.params[name] for trial in trials]
     numbers = all(isinstance(value, Real) for value in values)
-    values = values if numbers else [str(value) for value in values]
+    values = values if numbers else [getattr(value, "__name__", str(value)) for value in values]
     tried = sorted(set(values))
-    labels = {value: f"{value:.3g}" if numbers and not isinstance(value, Integral) else str(value) for value in tried}
+    labels = [f"{value:.6g}" if numbers else value for value in tried]
     if numbers and (len(tried) > 8 or len(tried) == len(values)):
         xs = values
         if values and min(values) > 0 and max(values) >= 4 * min(values):
             ax.set_xscale("log")
     else:  # those of a grid
         xs = _side_by_side([tried.index(value) for value in values])
-        ax.set_xticks(range(len(tried)), list(labels.values()))
+        ax.set_xticks(range(len(tried)), labels)
     accuracies, errors = [t.val_accuracy for t in trials], [t.standard_error for t in trials]
     ax.errorbar(xs, accuracies, errors, fmt="o", markersize=4, elinewidth=0.6, alpha=0.6)
     if best is not None:
         i = trials.index(best)
         ax.plot(xs[i], accuracies[i], "o", markersize=11, markerfacecolor="none", markeredgewidth=2)
-        name += f" (best: {labels[values[i]]})"
+        name += f" (best: {labels[tried.index(values[i])]})"
     ax.set_xlabel(name)
 
 

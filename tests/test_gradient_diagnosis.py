@@ -70,6 +70,8 @@ class Student:
         for name in ("W1", "W2"):
             if not (self.has("penalty not in loss") or self.has(f"penalty without {name}")):
                 loss += half * reg * np.sum(self.params[name] ** 2)
+        if self.has("half missing for W1"):
+            loss += 0.5 * reg * np.sum(W1**2)
         if self.has("penalty of sums"):
             loss += 0.5 * reg * (np.sum(W1) + np.sum(W2) - np.sum(W1**2) - np.sum(W2**2))
         if self.has("penalty of moduli"):
@@ -102,6 +104,8 @@ class Student:
         for name in ("W1", "W2"):
             if not (self.has("penalty not in gradient") or self.has(f"penalty without {name}")):
                 grads[name] = grads[name] + full * reg * self.params[name]
+            if self.has("half missing for W1") and name == "W1":
+                grads[name] = grads[name] + reg * W1
             if self.has("penalty gradient squared"):
                 grads[name] = grads[name] + reg * (self.params[name] ** 2 - self.params[name])
             if self.has("penalty gradient constant"):
@@ -168,6 +172,7 @@ MISTAKES = {
     "penalty of products": "penalty in the loss is right for one parameter at a time .* not here, at reg=0.1",
     "penalty gradient squared": "penalty on W1 and W2 is another function of W in the gradient: ",
     "penalty gradient constant": "penalty on W1 and W2 is another function of W in the gradient: ",
+    "half missing for W1": "penalty on W1 is without the half, that on the other weights with it",
     "reg squared": "penalty on W1 and W2 counts 0.35 in the loss and 1.0 in the gradient, not 0.5 and 1",
     "no ReLU": "gradient of W1 and b1 .*ReLU is missing in the backward pass",
     "mask by gradient": "gradient of W1 and b1 is masked by the wrong array, the sign of the gradient",
@@ -259,6 +264,23 @@ def test_biases_of_zero_hide_nothing(mistake, words):
     net.params["b1"][:], net.params["b2"][:] = 0, 0
     report = check_net(net, *make_data())
     assert not report.ok and words in str(report)
+
+
+def test_net_that_hands_out_the_same_arrays_each_time():
+    """Gradients that are written into kept arrays are right ones."""
+
+    class Thrifty(Student):
+        def loss(self, X, y=None, reg=0.0):
+            if y is None:
+                return super().loss(X)
+            loss, grads = super().loss(X, y, reg)
+            self.kept = getattr(self, "kept", None) or {name: np.empty_like(grad) for name, grad in grads.items()}
+            for name, grad in grads.items():
+                self.kept[name][...] = grad
+            return loss, self.kept
+
+    report = check_net(Thrifty(4, 6, 3), *make_data(), reg=0.1)
+    assert report.ok, report
 
 
 def test_loss_that_needs_as_many_rows_as_it_was_written_for():
