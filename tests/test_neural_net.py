@@ -162,6 +162,15 @@ def test_stability_does_not_depend_on_other_rows():
 # Invariances
 
 
+def test_shift_of_scores_changes_nothing():
+    """Softmax sees only differences of scores."""
+    scores, y = np.random.randn(4, 3), np.array([0, 1, 2, 1])
+    loss, dscores = softmax_loss(scores, y)
+    shifted_loss, shifted_dscores = softmax_loss(scores + np.array([[5.0], [-3.0], [100.0], [0.0]]), y)
+    assert shifted_loss == pytest.approx(loss)
+    np.testing.assert_allclose(shifted_dscores, dscores, atol=1e-14)
+
+
 def test_order_of_rows_changes_nothing():
     """The loss is a mean over rows."""
     net, X, y = random_problem(6, 5, 4, 3)
