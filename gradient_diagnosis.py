@@ -169,9 +169,9 @@ def _explain(subject, X, y, reg, report):
     explanations = explain_gradients(grads, reference)
     loss_explanation = explain_loss(loss, reference)
     _report_loss_and_gradients(loss, loss_explanation, explanations, reference, report)
-    _report_penalty(subject, X, y, report)
+    full = _report_penalty(subject, X, y, report)
     if report.ok:
-        _verify_penalty(subject, params, X, y, reg or PROBE_REG, report)
+        _verify_penalty(subject, params, X, y, reg or PROBE_REG, full, report)
     if loss_explanation != "axis":  # which is not stable either, but that is not the point then
         _report_stability(subject, report)
 
@@ -316,7 +316,7 @@ def penalty_factors(subject, X, y):
 
 
 def _report_penalty(subject, X, y, report):
-    """Report how the penalty is counted, one sentence a mistake."""
+    """Report how the penalty is counted, one sentence a mistake; return what its gradient multiplies reg * W with."""
     factors = penalty_factors(subject, X, y)
     biases = [name for name in ("b1", "b2") if factors[name] != (0, 0)]
     if biases:
@@ -346,6 +346,7 @@ def _report_penalty(subject, X, y, report):
         for name, pair in (("W1", w1), ("W2", w2)):
             if pair != usual:
                 _report_pair(name, pair, report)
+    return 2 if w1 == w2 == (1, 2) else 1
 
 
 def _report_pair(which, pair, report):
@@ -377,10 +378,9 @@ def _report_pair(which, pair, report):
     report.findings.append(text)
 
 
-def _verify_penalty(subject, params, X, y, reg, report):
+def _verify_penalty(subject, params, X, y, reg, full, report):
     """Where one parameter at a time looked right, hold loss and gradients with penalty against the formulas."""
     (loss0, grads0), (loss, grads) = (subject.ask(params, X, y, r) for r in (0.0, reg))
-    full = 2 if report.notes else 1  # the note says that there is no half
     penalty = 0.5 * full * reg * sum(np.sum(params[name] ** 2) for name in WEIGHTS)
     wrong = [] if same(loss - loss0, penalty, 1e-9 * (1 + abs(loss0))) else ["the loss"]
     for name in NAMES:
