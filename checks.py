@@ -171,36 +171,64 @@ def check_labels(name, value, length, classes):
     return array.astype(np.int64, copy=False)
 
 
-def check_params(params):
-    """Check that the parameters of a net fit together; return D, H and C."""
-    missing = [name for name in ("W1", "b1", "W2", "b2") if name not in params]
+def check_shapes(name, arrays, shapes):
+    """Check that a dict holds floating-point arrays whose shapes fit together.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the error.
+    arrays : dict of ndarray
+        What was passed. Further entries are allowed.
+    shapes : dict of str
+        Maps the name of each array to one letter for each of its dimensions, ``{"W": "DH", "b": "H"}``. A letter
+        stands for the same length everywhere.
+
+    Returns
+    -------
+    dict of int
+        Maps each letter to its length.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the array, what it must be and what it was.
+    """
+    names = [f"{array} ({', '.join(letters)}{',' * (len(letters) == 1)})" for array, letters in shapes.items()]
+    missing = [array for array in shapes if array not in arrays]
     if missing:
-        raise ValueError(f"params must have W1, b1, W2 and b2, {missing[0]} is missing")
-    shapes = {name: np.shape(params[name]) for name in ("W1", "b1", "W2", "b2")}
-    if len(shapes["W1"]) != 2 or len(shapes["W2"]) != 2:
-        raise ValueError(f"params must have W1 (D, H) and W2 (H, C), got {shapes['W1']} and {shapes['W2']}")
-    (D, H), C = shapes["W1"], shapes["W2"][1]
-    expected = {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)}
-    for name, shape in expected.items():
-        if shapes[name] != shape:
-            raise ValueError(f"params[{name!r}] must have shape {shape}, got {shapes[name]}")
-        if params[name].dtype.kind != "f":
-            raise TypeError(f"params[{name!r}] must be of a floating-point type, got {params[name].dtype}")
-    return D, H, C
+        *some, last = shapes
+        raise ValueError(f"{name} must have {', '.join(some)} and {last}, {missing[0]} is missing")
+    lengths = {}
+    for array, letters in shapes.items():
+        if np.ndim(arrays[array]) != len(letters):
+            got = f"{np.shape(arrays[array])} for {array}"
+            raise ValueError(f"{name} must have {' and '.join(names)}, got {got}")
+        for letter, length in zip(letters, np.shape(arrays[array]), strict=True):
+            lengths.setdefault(letter, length)
+    for array, letters in shapes.items():
+        value, expected = arrays[array], tuple(lengths[letter] for letter in letters)
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+            got = getattr(value, "dtype", type(value).__name__)
+            raise TypeError(f"{name}[{array!r}] must be of a floating-point type, got {got}")
+        if value.shape != expected:
+            raise ValueError(f"{name}[{array!r}] must have shape {expected}, got {value.shape}")
+    return lengths
 
 
-def check_rates(learning_rate, learning_rate_decay):
-    """Check the two numbers that decide how far a step goes."""
-    return check_number("learning_rate", learning_rate), check_number("learning_rate_decay", learning_rate_decay)
-
-
-def check_regularisation(reg, momentum, dropout):
-    """Check the three numbers that keep the weights in check."""
-    return (
-        check_number("reg", reg),
-        check_number("momentum", momentum, 0, 1, below=True),
-        check_number("dropout", dropout, 0, 1, below=True),
-    )
+def check_loss(returned, params):
+    """Check what a loss returns: a number and, for each parameter, a gradient of its shape. Return both."""
+    if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict)):
+        raise TypeError(f"loss must return a number and a dict of gradients, got {_got(returned)}")
+    loss, grads = returned
+    if np.ndim(loss) != 0 or isinstance(loss, str):
+        raise TypeError(f"loss must return a number and a dict of gradients, got {_got(loss)} as the number")
+    for name, param in params.items():
+        if name not in grads:
+            raise ValueError(f"grads must have the keys of params, {name} is missing")
+        if np.shape(grads[name]) != param.shape:
+            raise ValueError(f"grads[{name!r}] must have shape {param.shape}, got {np.shape(grads[name])}")
+    return float(loss), grads
 
 
 def check_call(name, value):

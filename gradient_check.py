@@ -1,34 +1,34 @@
-"""Numeric gradients, by central differences, and what they say about a net.
+"""Numeric gradients by central differences, to check analytic ones.
 
-``python gradient_check.py path/to/neural_net.py`` checks the class in that file.
+`diagnosis.check_net` compares a whole net and explains what is wrong.
 """
 
-import argparse
-import importlib.util
+import importlib
 import sys
-from pathlib import Path
+import warnings
 
 import numpy as np
 
 from checks import check_count, check_number, check_rng
-from gradient_diagnosis import NetReport, Subject, check_numerically, diagnose, report_unexplained
 
 
-def rel_error(x, y):
+def rel_error(x, y, *, floor=1e-8):
     """Largest relative error between two arrays.
 
     Parameters
     ----------
     x, y : array, of one shape
-        The two versions of the same thing.
+        Two versions of the same numbers.
+    floor : float
+        Smallest denominator, so that two tiny numbers count as equal.
 
     Returns
     -------
     float
-        ``max |x - y| / max(1e-8, |x| + |y|)``: at most 1, and 0 where both are 0.
+        ``max |x - y| / max(floor, |x| + |y|)``: at most 1, and 0 if both are 0.
     """
     x, y = np.asarray(x), np.asarray(y)
-    return float(np.max(np.abs(x - y) / np.maximum(1e-8, np.abs(x) + np.abs(y))))
+    return float(np.max(np.abs(x - y) / np.maximum(floor, np.abs(x) + np.abs(y))))
 
 
 def _check_perturbable(x, h):
@@ -38,8 +38,25 @@ def _check_perturbable(x, h):
         raise TypeError(f"x must be a float64 array, got {got}: a step of h=1e-5 drowns in the rounding of other types")
 
 
-def _central_difference(f, x, index, h):
-    """Differentiate f by the one coordinate x[index]: ``(f(x + h) - f(x - h)) / 2h``."""
+def central_difference(f, x, index, h=1e-5):
+    """Differentiate a function numerically by one coordinate of its argument.
+
+    Parameters
+    ----------
+    f : callable
+        Called as ``f(x)``; returns a scalar or an array.
+    x : ndarray of float64
+        Where to differentiate. Changed in place during the call and restored, even if f raises.
+    index : tuple of int
+        The coordinate.
+    h : float
+        Step.
+
+    Returns
+    -------
+    ndarray, shaped as f(x)
+        ``(f(x + h) - f(x - h)) / 2h``, with h added to x[index] alone.
+    """
     old = x[index]
     try:
         x[index] = old + h
@@ -59,7 +76,7 @@ def eval_numerical_gradient(f, x, verbose=True, h=1e-5):
     f : callable
         Called as ``f(x)``; may ignore its argument and read the same array by itself. Returns a scalar.
     x : ndarray of float64
-        Where to differentiate. Changed in place during the call, restored afterwards, even where f raises.
+        Where to differentiate. Changed in place during the call, restored afterwards, even if f raises.
     verbose : bool
         Print each coordinate and its derivative.
     h : float
@@ -73,7 +90,7 @@ def eval_numerical_gradient(f, x, verbose=True, h=1e-5):
     Raises
     ------
     TypeError
-        Where x is not float64.
+        If x is not float64.
     """
     return _gradient(f, x, 1.0, h, verbose)
 
@@ -86,7 +103,7 @@ def eval_numerical_gradient_array(f, x, df, h=1e-5):
     f : callable
         Called as ``f(x)``; returns an array.
     x : ndarray of float64
-        Where to differentiate. Changed in place during the call, restored afterwards, even where f raises.
+        Where to differentiate. Changed in place during the call, restored afterwards, even if f raises.
     df : array, shaped as f(x)
         The gradient that arrives from above (chain rule).
     h : float
@@ -100,7 +117,7 @@ def eval_numerical_gradient_array(f, x, df, h=1e-5):
     Raises
     ------
     TypeError
-        Where x is not float64.
+        If x is not float64.
     """
     return _gradient(f, x, df, h, verbose=False)
 
@@ -109,7 +126,7 @@ def _gradient(f, x, df, h, verbose):
     _check_perturbable(x, h)
     gradient = np.empty_like(x)
     for index in np.ndindex(x.shape):
-        gradient[index] = np.sum(_central_difference(f, x, index, h) * df)
+        gradient[index] = np.sum(central_difference(f, x, index, h) * df)
         if verbose:
             print(index, gradient[index])
     return gradient
@@ -123,7 +140,7 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
     f : callable
         Called as ``f(x)``; returns a scalar.
     x : ndarray of float64
-        Where to differentiate. Changed in place during the call, restored afterwards, even where f raises.
+        Where to differentiate. Changed in place during the call, restored afterwards, even if f raises.
     analytic_grad : array, shaped as x
         The gradient to check.
     num_checks : int
@@ -131,17 +148,17 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
     h : float
         Step.
     rng : None, int, RandomState or Generator
-        Where coordinates are drawn from. ``None`` is NumPy's global stream.
+        Source of the coordinates. ``None`` is NumPy's global stream.
 
     Returns
     -------
     ndarray, shape (num_checks,)
-        The relative errors, 0 where both derivatives are 0.
+        The relative errors, 0 if both derivatives are 0.
 
     Raises
     ------
     TypeError
-        Where x is not float64.
+        If x is not float64.
     """
     _check_perturbable(x, h)
     num_checks, analytic_grad = check_count("num_checks", num_checks), np.asarray(analytic_grad)
@@ -150,80 +167,24 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
     errors = []
     for flat in check_rng(rng).choice(x.size, num_checks):
         index = np.unravel_index(flat, x.shape)
-        numeric, analytic = float(_central_difference(f, x, index, h)), float(analytic_grad[index])
-        size = abs(numeric) + abs(analytic)
-        errors.append(abs(numeric - analytic) / size if size else 0.0)
+        numeric, analytic = float(central_difference(f, x, index, h)), float(analytic_grad[index])
+        errors.append(rel_error(numeric, analytic, floor=np.finfo(float).tiny))
         print(f"numerical: {numeric:f} analytic: {analytic:f}, relative error: {errors[-1]:e}")
     return np.array(errors)
 
 
-def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng=None):
-    """Check a two-layer net's scores, loss and gradients, and say what is wrong.
-
-    Parameters
-    ----------
-    net : object
-        With ``params`` (just W1, b1, W2 and b2), ``loss(X)`` and ``loss(X, y, reg)`` as `TwoLayerNet` has them; may be
-        of a class of one's own. Its parameters are taken as float64 and left as they are.
-    X, y : array, shapes (N, D) and (N,)
-        Data; a handful of rows will do.
-    reg : float
-        Strength of the penalty.
-    h : float
-        Step of the numeric derivatives.
-    tolerance : float
-        Largest relative error against the numeric derivative that passes where the scores are wrong already, so that
-        no right gradient is known.
-    max_checks : int
-        Coordinates of each parameter that are tried numerically, at random if there are more.
-    rng : None, int, RandomState or Generator
-        Where those are drawn from.
-
-    Returns
-    -------
-    NetReport
-
-    Raises
-    ------
-    ValueError, TypeError
-        Where the parameters are not those of a two-layer net.
-
-    Notes
-    -----
-    A coordinate is skipped where the step flips the sign of a hidden unit for some row: the loss has a kink there, and
-    the numeric derivative is that of neither side.
-    """
-    X, y, report, subject = np.asarray(X, dtype=np.float64), np.asarray(y), NetReport(), Subject(net)
-    reference = diagnose(subject, X, y, reg, report)
-    if reference is not None:
-        check_numerically(subject, X, y, reg, h, max_checks, check_rng(rng), reference, report)
-        report_unexplained(report, tolerance)
-    return report
-
-
-def main(arguments=None):
-    """Check the class in a file and print the report; exit with 1 on a finding, with 2 where there is no such net."""
-    parser = argparse.ArgumentParser(description="Check the gradients of the two-layer net in a Python file.")
-    parser.add_argument("file", type=Path, help="runs this file: use a sandbox for strangers' files")
-    parser.add_argument(
-        "--class", dest="name", default="TwoLayerNet", help="the class, made as TwoLayerNet(4, 10, 3, 1e-1)"
+def __getattr__(name):
+    """Offer `check_net` under its old name until version 1.2."""
+    if name != "check_net":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        "check_net has moved: from diagnosis import check_net. The old name goes in 1.2",
+        DeprecationWarning,
+        stacklevel=2,
     )
-    args = parser.parse_args(arguments)
-    sys.path.insert(0, str(args.file.resolve().parent))
-    rng = np.random.default_rng(0)
-    try:
-        spec = importlib.util.spec_from_file_location("student_net", args.file)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        net = getattr(module, args.name)(4, 10, 3, 1e-1)
-        for name, param in net.params.items():
-            net.params[name] = 0.5 * rng.standard_normal(param.shape)  # biases too: at zero they hide mistakes
-        report = check_net(net, rng.standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]), rng=rng)
-    except (Exception, SystemExit) as error:  # a file that calls sys.exit(0) must not pass for a right one
-        parser.error(f"{args.file}: {args.name}(4, 10, 3, 1e-1) is no net: {type(error).__name__}: {error}")
-    print(report)
-    sys.exit(0 if report.ok else 1)
+    return importlib.import_module("diagnosis").check_net
 
 
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # a silent exit status of 0 would call every file right
+    print("gradient_check.py no longer checks files: call python -m diagnosis FILE", file=sys.stderr)
+    sys.exit(2)

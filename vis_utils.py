@@ -1,5 +1,6 @@
-"""Pictures of images, weights and training histories."""
+"""Pictures of images, weights and training histories, and the picture and table of a sweep."""
 
+from html import escape
 from math import ceil, isqrt, sqrt
 from numbers import Real
 
@@ -7,10 +8,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from checks import check_array, check_count, check_labels
+from datasets.standin import CLASS_NAMES, MARK, draw_batch
 
 
 def visualize_grid(Xs, ubound=255.0, padding=1):
-    """Lay images out on a square grid, each tile scaled to the full range on its own.
+    """Arrange images on a square grid, each tile scaled to the full range on its own.
 
     Parameters
     ----------
@@ -24,7 +26,7 @@ def visualize_grid(Xs, ubound=255.0, padding=1):
     Returns
     -------
     ndarray of float, shape (n * H + (n - 1) * padding, n * W + (n - 1) * padding, C)
-        With ``n = ceil(sqrt(N))`` tiles a side; tiles that are left over stay 0.
+        With ``n = ceil(sqrt(N))`` tiles a side. Unused tiles are 0.
     """
     Xs, padding = check_array("Xs", Xs, 4).astype(np.float64), check_count("padding", padding, 0)
     N, H, W, C = Xs.shape
@@ -69,7 +71,7 @@ def show_net_weights(net, ax=None):
 
 
 def show_examples(images, labels, class_names, per_class=10, ax=None):
-    """Show the first images of each class, a class a row.
+    """Show the first images of each class, one row for each class.
 
     Parameters
     ----------
@@ -78,9 +80,9 @@ def show_examples(images, labels, class_names, per_class=10, ax=None):
     labels : array of int, shape (N,)
         Indices of class_names.
     class_names : sequence of str
-        What to write beside the rows.
+        The labels of the rows.
     per_class : int
-        Images a row.
+        Images in a row.
     ax : Axes, optional
         By default the current one.
 
@@ -102,17 +104,27 @@ def show_examples(images, labels, class_names, per_class=10, ax=None):
     return ax
 
 
+def show_stand_in(ax=None):
+    """Show ten images of each class of the stand-in, on `ax` or by default in a new figure. Returns the Axes."""
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7, 7), layout="constrained")
+    pixels, labels = draw_batch(300, 0)  # (300, 3072), one plane for each colour
+    ax = show_examples(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels, CLASS_NAMES, ax=ax)
+    ax.set_title(MARK)
+    return ax
+
+
 def show_images(images, titles, columns=5):
-    """Show images with a title each.
+    """Show each image with its title.
 
     Parameters
     ----------
     images : array, shape (N, H, W, 3)
         Values 0..255.
     titles : sequence of str, length N
-        What to write above each.
+        One for each image.
     columns : int
-        Images a row.
+        Images in a row.
 
     Returns
     -------
@@ -129,21 +141,20 @@ def show_images(images, titles, columns=5):
 
 
 def plot_history(stats, axes=None):
-    """Plot what `TwoLayerNet.train` returned: the loss above, accuracies below.
+    """Plot the loss and the accuracies that `TwoLayerNet.train` returned.
 
     Parameters
     ----------
     stats : dict
         With ``loss_history``, ``train_acc_history`` and ``val_acc_history``.
     axes : sequence of two Axes, optional
-        By default those of a new figure.
+        For loss and accuracies; by default those of a new figure.
 
     Returns
     -------
     sequence of two Axes
     """
-    if axes is None:
-        figure, axes = plt.subplots(2, 1, figsize=(8, 6), layout="constrained")
+    axes = plt.subplots(2, 1, figsize=(8, 6), layout="constrained")[1] if axes is None else axes
     axes[0].plot(stats["loss_history"], linewidth=0.8)
     axes[0].set(title="Loss of each minibatch", xlabel="iteration", ylabel="loss")
     axes[1].plot(stats["train_acc_history"], label="training (one minibatch)")
@@ -154,7 +165,7 @@ def plot_history(stats, axes=None):
 
 
 def _side_by_side(places):
-    """Move the points that share a place apart, evenly over half the way to the next place."""
+    """Spread points with the same x evenly over half the distance to the next x."""
     places = np.array(places, dtype=np.float64)
     for place in np.unique(places):
         there = places == place
@@ -186,15 +197,14 @@ def _plot_hyperparameter(name, trials, best, ax):
 
 
 def plot_sweep(result, axes=None):
-    """Plot the validation accuracy of a sweep's trials against each hyperparameter, the best one ringed.
+    """Plot the validation accuracy of a sweep's trials against each hyperparameter, with a ring around the best.
 
-    The trials that share a value of a grid stand side by side, in the order of the grid. Bars are one standard error up
-    and down.
+    Trials with the same value stand side by side, in grid order. Bars are one standard error up and down.
 
     Parameters
     ----------
     result : SweepResult
-        What `classifiers.sweep.sweep` returned.
+        From `classifiers.sweep.sweep`.
     axes : sequence of Axes, optional
         One for each hyperparameter; by default those of a new figure.
 
@@ -205,26 +215,69 @@ def plot_sweep(result, axes=None):
     names = list(result.trials[0].params)
     done = [trial for trial in result.trials if trial.state == "done"]
     if axes is None:
-        figure, axes = plt.subplots(
-            1, len(names), figsize=(3.2 * len(names), 3.5), sharey=True, squeeze=False, layout="constrained"
-        )
+        size = (3.2 * len(names), 3.5)
+        figure, (axes,) = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False, layout="constrained")
         figure.suptitle(f"Validation accuracy of {len(done)} nets against each hyperparameter")
-        axes = axes[0]
     for ax, name in zip(axes, names, strict=True):
         _plot_hyperparameter(name, done, result.best, ax)
     axes[0].set_ylabel("validation accuracy")
     return axes
 
 
+def sweep_table(result):
+    """Tabulate a sweep's trials, the best first, with a star at each within one standard error of the best.
+
+    Parameters
+    ----------
+    result : SweepResult
+        From `classifiers.sweep.sweep`.
+
+    Returns
+    -------
+    Table
+    """
+    names, best, rows = list(result.trials[0].params), result.best, []
+    for trial in result.ranked:
+        if (accuracy := trial.state) == "done":
+            star = "*" if trial.val_accuracy >= best.val_accuracy - best.standard_error else " "
+            accuracy = f"{trial.val_accuracy:.3f} ± {trial.standard_error:.3f} {star}"
+        params = (getattr(trial.params[name], "__name__", trial.params[name]) for name in names)
+        rows.append([*params, accuracy, f"{trial.seconds:.1f}"])
+    return Table([*names, "validation accuracy", "seconds"], rows, "* within one standard error of the best")
+
+
+class Table:
+    """Columns' names, rows of cells and a note below: aligned text for ``print``, HTML in a notebook."""
+
+    def __init__(self, columns, rows, note):
+        self.columns, self.note = list(columns), note
+        self.rows = [[str(cell) for cell in row] for row in rows]
+
+    def __str__(self):
+        lines = [self.columns, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        texts = ("  ".join(map(str.rjust, line, widths)).rstrip() for line in lines)
+        return "\n".join([*texts, self.note])
+
+    def _repr_html_(self):
+        def row(cells, tag):
+            return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+        body = "\n".join(row(cells, "td") for cells in self.rows)
+        table = f"<table>\n<thead>{row(self.columns, 'th')}</thead>\n<tbody>\n{body}\n</tbody></table>"
+        return f"{table}<p>{escape(self.note)}</p>"
+
+    __repr__ = __str__
+
+
 def show_confusion(y_true, y_pred, class_names, ax=None):
-    """Show which classes are taken for which.
+    """Show how often each class is predicted as which.
 
     Parameters
     ----------
     y_true, y_pred : array of int, shape (N,)
         True and predicted classes.
     class_names : sequence of str
-        Names of the classes.
     ax : Axes, optional
         By default the current one.
 
@@ -238,10 +291,9 @@ def show_confusion(y_true, y_pred, class_names, ax=None):
     counts = np.bincount(C * np.asarray(y_true) + y_pred, minlength=C * C).reshape(C, C)
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ax.imshow(shares, cmap="cividis", vmin=0, vmax=100)
-    for i in range(C):
-        for j in range(C):
-            color = "black" if shares[i, j] > 50 else "white"
-            ax.text(j, i, f"{shares[i, j]:.0f}", ha="center", va="center", color=color, fontsize=8)
+    for (i, j), share in np.ndenumerate(shares):
+        color = "black" if share > 50 else "white"
+        ax.text(j, i, f"{share:.0f}", ha="center", va="center", color=color, fontsize=8)
     ax.set_xticks(range(C), class_names, rotation=90)
     ax.set_yticks(range(C), class_names)
     ax.set(title="Confusion, in percent of each true class", xlabel="predicted", ylabel="true")

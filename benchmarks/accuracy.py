@@ -14,8 +14,9 @@ import time
 import numpy as np
 
 from classifiers.neural_net import TwoLayerNet
+from classifiers.preprocessing import Whitener, random_flip_shift
 from classifiers.sgd import warm_cosine
-from data_utils import Whitener, get_CIFAR10_data, random_flip_shift
+from data_utils import get_CIFAR10_data
 from datasets.choose import choose_data
 
 MODERN = dict(whiten=True, std=0.0255, learning_rate=0.02, learning_rate_decay=1.0, momentum=0.9, schedule=warm_cosine)

@@ -15,12 +15,13 @@ import numpy as np
 
 from data_utils import get_CIFAR10_data, load_CIFAR10
 from datasets.choose import choose_data
+from datasets.names import BATCHES
 
 
 def textbook(folder):
     """Load all images as the public copies of the lab do: float64, a list of batches, concatenate."""
     xs, ys = [], []
-    for name in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
+    for name in BATCHES:
         with open(folder / name, "rb") as file:
             batch = pickle.load(file, encoding="latin1")
         X = batch["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1).astype("float")

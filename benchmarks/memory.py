@@ -36,6 +36,42 @@ def make_file(path, images):
     X.flush()
 
 
+class PeakMemory:
+    """Context that notes by how much anonymous memory grows at its peak, in `megabytes`."""
+
+    def __enter__(self):
+        self._before, self._samples, self._done = anonymous_megabytes(), [], threading.Event()
+        self._thread = threading.Thread(target=self._sample)
+        self._thread.start()
+        return self
+
+    def _sample(self):
+        while not self._done.wait(0.002):
+            self._samples.append(anonymous_megabytes())
+
+    def __exit__(self, *exception):
+        self._done.set()
+        self._thread.join()
+        self.megabytes = max(self._samples) - self._before
+
+
+def measure(mapped, hidden, steps, rounds):
+    """Return milliseconds a step from memory and from disk, a list of each, and the peak of memory added in MB."""
+    in_memory = np.array(mapped[:19_000])
+    y = np.random.default_rng(0).integers(0, C, len(mapped))
+    net = TwoLayerNet(D, hidden, C, dtype=np.float32, rng=0)
+
+    def step_time(X):
+        start = time.perf_counter()
+        net.train(X, y[: len(X)], X[:1], y[:1], 1e-7, num_iters=steps, rng=0)
+        return 1e3 * (time.perf_counter() - start) / steps
+
+    with PeakMemory() as peak:
+        step_time(mapped)
+    times = [[step_time(in_memory), step_time(mapped)] for _ in range(rounds)]
+    return *zip(*times, strict=True), peak.megabytes
+
+
 def main():
     """Measure as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
@@ -54,37 +90,13 @@ def main():
         maker.start()
         maker.join()
         mapped = np.load(Path(folder) / "images.npy", mmap_mode="r")
-        in_memory = np.array(mapped[:19_000])
-        y = np.random.default_rng(0).integers(0, C, args.images)
-        net = TwoLayerNet(D, args.hidden, C, dtype=np.float32, rng=0)
-
-        def step_time(X):
-            start = time.perf_counter()
-            net.train(X, y[: len(X)], X[:1], y[:1], 1e-7, num_iters=args.steps, rng=0)
-            return 1e3 * (time.perf_counter() - start) / args.steps
-
-        before, samples, done = anonymous_megabytes(), [], threading.Event()
-
-        def sample():
-            while not done.wait(0.002):
-                samples.append(anonymous_megabytes())
-
-        sampler = threading.Thread(target=sample)
-        sampler.start()
-        step_time(mapped)
-        done.set()
-        sampler.join()
-
-        times = {"in memory": [], "on disk": []}
-        for _ in range(args.rounds):
-            for name, X in (("in memory", in_memory), ("on disk", mapped)):
-                times[name].append(step_time(X))
+        in_memory, on_disk, megabytes = measure(mapped, args.hidden, args.steps, args.rounds)
         del mapped
-    ratio = statistics.median(a / b for a, b in zip(times["on disk"], times["in memory"], strict=True))
+    ratio = statistics.median(a / b for a, b in zip(on_disk, in_memory, strict=True))
     print(f"H={args.hidden}, batch 200, float32 net, uint8 images, median of {args.rounds} interleaved rounds")
-    print(f"19,000 images in memory: {statistics.median(times['in memory']):.2f} ms a step")
-    print(f"{args.images:,} images on disk: {statistics.median(times['on disk']):.2f} ms a step, ratio {ratio:.2f}")
-    print(f"anonymous memory added while training: {max(samples) - before:.0f} MB")
+    print(f"19,000 images in memory: {statistics.median(in_memory):.2f} ms a step")
+    print(f"{args.images:,} images on disk: {statistics.median(on_disk):.2f} ms a step, ratio {ratio:.2f}")
+    print(f"anonymous memory added while training: {megabytes:.0f} MB")
 
 
 if __name__ == "__main__":

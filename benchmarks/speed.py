@@ -3,8 +3,11 @@
 Each contender lives in a process of its own (thread pools of different libraries disturb each other) and works while
 the others wait; rounds are interleaved, so that a slow moment of the machine hits all alike. A round is one call of
 train of 150 to 1000 steps, as the notebook's are: what a call costs once, the checks of its arguments above all, is in
-it, but does not weigh as in a short one. PyTorch and scikit-learn take part where they are installed. D = 3072, batches
+it, but does not weigh as in a short one. PyTorch and scikit-learn take part if they are installed. D = 3072, batches
 of 200, C = 10, float32 except for the textbook. All takes ten minutes.
+
+``--before FOLDER`` adds another checkout of this project, to compare a change with what was there before:
+``git worktree add ../before v1.0`` and ``python -m benchmarks.speed --before ../before --only before ours``.
 """
 
 import argparse
@@ -14,12 +17,13 @@ import multiprocessing
 import os
 import platform
 import statistics
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks.textbook import TextbookNet
-from classifiers.neural_net import TwoLayerNet
 
 D, N, C, EXAMPLES = 3072, 200, 10, 19_000
 RATE, REG = 1e-5, 0.5
@@ -51,9 +55,21 @@ def floor(H):
 
 def ours(H):
     """TwoLayerNet.train, float32."""
+    from classifiers.neural_net import TwoLayerNet
+
     X, y = make_data()
     net = TwoLayerNet(D, H, C, dtype=np.float32, rng=0)
     return lambda steps: net.train(X, y, X[:1], y[:1], RATE, reg=REG, num_iters=steps, batch_size=N, rng=0)
+
+
+def before(H):
+    """TwoLayerNet.train of the checkout in the environment variable BEFORE; this process has not imported ours yet."""
+    sys.path.insert(0, os.environ["BEFORE"])
+    import classifiers
+
+    if not Path(classifiers.__file__).is_relative_to(os.environ["BEFORE"]):
+        raise ImportError(f"{os.environ['BEFORE']} must be a checkout of this project, it has no classifiers/")
+    return ours(H)
 
 
 def textbook(H):
@@ -111,9 +127,10 @@ def sklearn(H):
     return run
 
 
-CONTENDERS = {f.__name__: f for f in (floor, ours, torch_fused, torch_sgd, sklearn, textbook)}
+CONTENDERS = {f.__name__: f for f in (floor, before, ours, torch_fused, torch_sgd, sklearn, textbook)}
 LABELS = {
     "floor": "five products alone",
+    "before": "this lab, before",
     "ours": "this lab",
     "torch_fused": "PyTorch, fused SGD",
     "torch_sgd": "PyTorch, SGD",
@@ -161,6 +178,8 @@ def ratio(numerator, denominator):
 
 def measure_whole_runs(rounds):
     """Ours against the textbook for whole calls: the notebook's default cell and the toy net."""
+    from classifiers.neural_net import TwoLayerNet
+
     X, y = make_data()
     X64 = X.astype(np.float64)
     toy_X, toy_y = X64[:5, :4] / 6, y[:5] % 3
@@ -222,10 +241,15 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--steps", type=int, default=0, help="steps a round (default: about 1.5 s of ours)")
     parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--before", type=Path, help="another checkout of this project, to compare with")
     parser.add_argument("--json", help="write the figures to this file")
     parser.add_argument("--plot", help="write a plot to this file")
     args = parser.parse_args()
 
+    if args.before:
+        os.environ["BEFORE"] = str(args.before.resolve())
+    elif "before" in args.only:
+        args.only.remove("before")
     names = [name for name in args.only if importlib.util.find_spec(NEEDS.get(name, "numpy"))]
     print(describe_machine())
     for name in args.only:

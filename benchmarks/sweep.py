@@ -80,6 +80,19 @@ class WorkerMemory:
         self._thread.join()
 
 
+def measure(ways, rounds):
+    """Return the seconds of each way, one number a round, and the peak memory of a worker process in MB."""
+    seconds, memory = {name: [] for name in ways}, 0.0
+    for _ in range(rounds):
+        for name, (surroundings, way) in ways.items():
+            with surroundings(), WorkerMemory() as watch:
+                start = time.perf_counter()
+                way()
+                seconds[name].append(time.perf_counter() - start)
+            memory = max(memory, watch.peak)
+    return seconds, memory
+
+
 def main():
     """Measure as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
@@ -102,15 +115,7 @@ def main():
     if not importlib.util.find_spec("distributed"):
         print("Dask is not installed: left out")
         del ways["two Dask workers"]
-    seconds, memory = {name: [] for name in ways}, 0.0
-    for _ in range(args.rounds):
-        for name, (surroundings, way) in ways.items():
-            with surroundings(), WorkerMemory() as watch:
-                start = time.perf_counter()
-                way()
-                seconds[name].append(time.perf_counter() - start)
-            memory = max(memory, watch.peak)
-
+    seconds, memory = measure(ways, args.rounds)
     print(f"{source.name}; 24 nets, 100 or 200 iterations; median of {args.rounds} interleaved rounds")
     for name, row in seconds.items():
         ratios = [

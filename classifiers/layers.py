@@ -1,12 +1,13 @@
-"""The maths of the net: forward, softmax and loss, backward, each a pure function of arrays.
+"""The maths of the net, each step a function of arrays: forward, softmax loss, penalty, backward, dropout.
 
-Shapes: N examples, D inputs, H hidden units, C classes. ``params`` is a dict of ``W1 (D, H)``, ``b1 (H,)``,
-``W2 (H, C)`` and ``b2 (C,)``.
+N examples, D inputs, H hidden units, C classes. ``params`` is a dict of ``W1 (D, H)``, ``b1 (H,)``, ``W2 (H, C)`` and
+``b2 (C,)``.
 """
 
 import numpy as np
 
-CHUNK = 1000  # rows that predict takes at once, so that a large X costs no N x H array
+SHAPES = {"W1": "DH", "b1": "H", "W2": "HC", "b2": "C"}
+WEIGHTS = ("W1", "W2")  # what is penalised; biases are not
 
 
 def forward(params, X, keep=None):
@@ -19,7 +20,7 @@ def forward(params, X, keep=None):
     X : ndarray, shape (N, D)
         One example a row.
     keep : ndarray, shape (N, H), optional
-        What dropout multiplies the hidden layer with, see `dropout_mask`.
+        Factors of dropout, see `dropout_mask`.
 
     Returns
     -------
@@ -39,7 +40,7 @@ def forward(params, X, keep=None):
 
 
 def softmax_loss(scores, y):
-    """Mean cross-entropy of the softmax of each row, and its gradient.
+    """Compute the mean cross-entropy of the softmax of each row, and its gradient.
 
     Parameters
     ----------
@@ -57,29 +58,49 @@ def softmax_loss(scores, y):
 
     Notes
     -----
-    Softmax does not change when a row is shifted, so each row is shifted by its maximum: exp cannot overflow. The loss
-    uses ``log p = shifted - log(sum(exp(shifted)))`` and so never takes the log of a probability that was rounded to 0
+    Softmax does not change if a row is shifted, so each row is shifted by its maximum: exp cannot overflow. The loss
+    uses ``log p = shifted - log(sum(exp(shifted)))``. It never takes the log of a probability that was rounded to 0
     (Blanchard, Higham and Higham, "Accurately computing the log-sum-exp and softmax functions", 2021).
-
-    Examples
-    --------
-    >>> loss, dscores = softmax_loss(np.array([[0.0, 0.0], [1e4, -1e4]]), np.array([1, 0]))
-    >>> round(loss, 6)  # (log 2 + 0) / 2
-    0.346574
     """
     rows = np.arange(len(scores))
     shifted = scores - scores.max(axis=1, keepdims=True)  # (N, C)
-    dscores = np.exp(shifted)  # (N, C)
-    sums = dscores.sum(axis=1, keepdims=True)  # (N, 1)
+    exps = np.exp(shifted)  # (N, C)
+    sums = exps.sum(axis=1, keepdims=True)  # (N, 1)
     loss = np.mean(np.log(sums[:, 0]) - shifted[rows, y])
-    dscores /= sums  # now p
+    dscores = exps / sums  # (N, C)
     dscores[rows, y] -= 1
     dscores /= len(scores)
     return float(loss), dscores
 
 
+def penalty(params, reg, grads=None):
+    """Compute the L2 penalty of the weights and, if asked, add its gradient.
+
+    Parameters
+    ----------
+    params : dict of ndarray
+        See the module.
+    reg : float
+        Strength.
+    grads : dict of ndarray, optional
+        Keyed and shaped as params. ``reg * W`` is added to those of W1 and W2, in place.
+
+    Returns
+    -------
+    float
+        ``0.5 * reg * (sum(W1**2) + sum(W2**2))``.
+    """
+    loss = 0.0
+    for name in WEIGHTS:
+        W = params[name]
+        loss += 0.5 * reg * float(np.vdot(W, W))
+        if grads is not None:
+            grads[name] += reg * W
+    return loss
+
+
 def backward(params, X, hidden, dscores, keep=None, dW1=None):
-    """Carry a gradient from the scores back to the parameters, by the chain rule.
+    """Carry the gradient from the scores back to the parameters, by the chain rule.
 
     Parameters
     ----------
@@ -88,17 +109,17 @@ def backward(params, X, hidden, dscores, keep=None, dW1=None):
     dscores : ndarray, shape (N, C)
         Gradient of the loss by the scores.
     dW1 : ndarray, shape (D, H), optional
-        Memory for the largest gradient: fresh pages for it would cost as much time as filling it.
+        The gradient of W1 is written here. A new array of its size would take as long to get as to fill.
 
     Returns
     -------
     dict of ndarray
-        Gradients keyed and shaped as params, without penalty.
+        Gradients keyed and shaped as params, without the penalty's.
     """
     dhidden = dscores @ params["W2"].T  # (N, H)
     if keep is not None:
         dhidden *= keep
-    dhidden *= hidden > 0  # ReLU passes nothing back where it was closed
+    dhidden *= hidden > 0  # a closed ReLU passes nothing back
     return {
         "W1": np.matmul(X.T, dhidden, out=dW1),  # (D, H)
         "b1": dhidden.sum(axis=0),  # (H,)
@@ -107,34 +128,36 @@ def backward(params, X, hidden, dscores, keep=None, dW1=None):
     }
 
 
+def loss_and_gradients(params, X, y, reg, keep=None, dW1=None, weight_decay=False):
+    """Compute the loss with its penalty, and its gradients: the implementation that `loss` and `train` share.
+
+    With `weight_decay`, the penalty's gradient ``reg * W`` is left to the optimizer, see `classifiers.sgd.update`: that
+    spares a pass over W1. The other parameters are those of `forward`, `softmax_loss`, `penalty` and `backward`.
+    """
+    hidden, scores = forward(params, X, keep)  # (N, H), (N, C)
+    loss, dscores = softmax_loss(scores, y)  # dscores (N, C)
+    grads = backward(params, X, hidden, dscores, keep, dW1)
+    loss += penalty(params, reg, None if weight_decay else grads)
+    return loss, grads
+
+
 def dropout_mask(shape, dropout, dtype, rng):
-    """Draw what inverted dropout multiplies the hidden layer with.
+    """Draw the factors of inverted dropout for the hidden layer.
 
     Parameters
     ----------
-    shape : tuple of int
-        (N, H).
+    shape, dtype : tuple of int, dtype
+        (N, H), and the type of the factors.
     dropout : float
         Share of the units that are dropped, from 0 to below 1.
-    dtype : dtype
-        Of the mask.
     rng : RandomState or Generator
         Asked for 16 random bits a unit.
 
     Returns
     -------
     ndarray, shape (N, H)
-        0 with probability `dropout`, else ``1 / (1 - dropout)``, so that the expected value is 1 and prediction needs
-        no scaling (Srivastava et al., "Dropout", JMLR 15, 2014).
+        0 with probability `dropout`, else ``1 / (1 - dropout)``. The expected value is 1, so prediction needs no
+        scaling (Srivastava et al., "Dropout", JMLR 15, 2014).
     """
     bits = np.frombuffer(rng.bytes(2 * shape[0] * shape[1]), np.uint16).reshape(shape)
     return (bits >= round(dropout * 65536)) * np.dtype(dtype).type(1 / (1 - dropout))
-
-
-def predict(params, X):
-    """Predict classes, a chunk of rows at a time, see `TwoLayerNet.predict`."""
-    X, classes = np.asanyarray(X), np.empty(len(X), np.intp)
-    for i in range(0, len(X), CHUNK):
-        scores = forward(params, X[i : i + CHUNK].astype(params["W1"].dtype, copy=False))[1]  # (CHUNK, C)
-        scores.argmax(axis=1, out=classes[i : i + CHUNK])
-    return classes

@@ -1,34 +1,34 @@
-"""The search for hyperparameters: a grid or random trials, in parallel, resumable, the same however it runs."""
+"""Hyperparameter search: trains one net for each combination, in parallel, and can continue after an interruption."""
 
+import importlib
 import inspect
 import itertools
 import sys
 import time
 import warnings
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from joblib import Parallel, delayed
-from joblib.parallel import get_active_backend
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from checks import check_array, check_count, check_labels, check_number
+from classifiers.cluster import receive_data, send_data
 from classifiers.journal import Journal
 from classifiers.neural_net import TwoLayerNet
-from tables import Table
 
 NET_ARGUMENTS = {"hidden_size", "output_size", "std", "dtype"}
 TRAIN_ARGUMENTS = set(inspect.signature(TwoLayerNet.train).parameters) - {
     "self", "X", "y", "X_val", "y_val", "rng", "progress", "verbose"
 }  # fmt: skip
-DEFAULT_ITERS = inspect.signature(TwoLayerNet.train).parameters["num_iters"].default
-ATTEMPTS = 3  # in a row that may end without a finished trial, when workers die
+ATTEMPTS = 3  # a sweep ends with an error if workers die so often, one after the other, and no trial ends in between
 
 
 @dataclass(frozen=True)
 class LogUniform:
-    """A distribution for learning rates and penalties: the logarithm is uniform between the logarithms of the bounds.
+    """Log-uniform distribution, for learning rates and penalties: the logarithm is uniform between the bounds.
 
     Parameters
     ----------
@@ -51,27 +51,27 @@ class LogUniform:
 
 @dataclass
 class Trial:
-    """One net of a sweep.
+    """Result of training one net of a sweep.
 
     Attributes
     ----------
     index : int
-        Place in the grid.
+        Place in the grid, from 0.
     params : dict
         The swept hyperparameters.
     seed : list of int
-        The sweep's seed and the place: entropy and spawn key of the `numpy.random.SeedSequence` behind the trial.
+        The sweep's seed and the index, from which `numpy.random.SeedSequence` makes the trial's rng.
     state : str
-        "done"; "diverged" where the loss became infinite or NaN; "failed" where training raised.
+        "done"; "diverged" if the loss became infinite or NaN; "failed" if training raised an error.
     val_accuracy, standard_error : float
-        Of the trained net on the validation data; NaN unless done. The error of an accuracy a measured on n examples
-        is ``sqrt(a (1 - a) / n)``.
+        Accuracy a on the n validation examples, and its standard error ``sqrt(a (1 - a) / n)``.
+        NaN unless done.
     seconds : float
-        Of training.
+        Duration of the training.
     stats : dict
-        What `TwoLayerNet.train` returned.
+        The histories that `TwoLayerNet.train` returned.
     error : str
-        What a failed trial raised.
+        The error of a failed trial.
     """
 
     index: int
@@ -85,48 +85,41 @@ class Trial:
     error: str = ""
 
 
+def ranking_key(trial):
+    """Return what sorts trials: high validation accuracy first, equal ones in grid order, not done ones last."""
+    return (-trial.val_accuracy if trial.state == "done" else 1.0), trial.index
+
+
+def find_best(trials):
+    """Return the first done trial of the ranking, or None if no trial is done."""
+    return min((trial for trial in trials if trial.state == "done"), key=ranking_key, default=None)
+
+
 class SweepResult:
-    """What `sweep` returns.
+    """Result of `sweep`. `vis_utils` shows it: ``sweep_table(result)`` and ``plot_sweep(result)``.
 
     Attributes
     ----------
     trials : list of Trial
         In grid order.
+    ranked : list of Trial
+        The highest validation accuracy first, equal ones in grid order, not done ones last.
     best : Trial or None
-        The done trial of the highest validation accuracy, of equals the first; None where no trial is done.
+        The first of `ranked`; None if no trial is done.
     best_net : TwoLayerNet or None
-        Its net.
+        The trained net of the best trial.
     """
 
     def __init__(self, trials, best_net):
         self.trials = sorted(trials, key=lambda trial: trial.index)
-        self.best = max((t for t in self.trials if t.state == "done"), key=rank, default=None)
-        self.best_net = best_net
+        self.ranked = sorted(trials, key=ranking_key)
+        self.best, self.best_net = find_best(trials), best_net
 
     def table(self):
-        """Rank the trials by validation accuracy.
-
-        Returns
-        -------
-        Table
-            Trials within one standard error of the best carry a star: the sweep cannot tell them apart from it.
-        """
-        names = list(self.trials[0].params)
-        ranked = sorted(self.trials, key=lambda t: (t.state == "done", rank(t) if t.state == "done" else -t.index))
-        rows = []
-        for trial in reversed(ranked):
-            if trial.state != "done":
-                accuracy = trial.state
-            else:
-                close = trial.val_accuracy >= self.best.val_accuracy - self.best.standard_error
-                accuracy = f"{trial.val_accuracy:.3f} ± {trial.standard_error:.3f} {'*' if close else ' '}"
-            rows.append([*(f"{trial.params[name]}" for name in names), accuracy, f"{trial.seconds:.1f}"])
-        return Table([*names, "validation accuracy", "seconds"], rows, "* within one standard error of the best")
-
-
-def rank(trial):
-    """Order done trials: by accuracy, of equals the first."""
-    return trial.val_accuracy, -trial.index
+        """Deprecated: use ``vis_utils.sweep_table(result)``."""
+        message = "result.table() has moved: vis_utils.sweep_table(result). The old name goes in 1.2"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return importlib.import_module("vis_utils").sweep_table(self)  # not at the top: workers need no matplotlib
 
 
 def sweep(
@@ -137,25 +130,27 @@ def sweep(
     Parameters
     ----------
     grid : dict
-        Maps names of arguments of `TwoLayerNet` or of its ``train`` to lists of values. With `n_trials` also to
-        distributions: `LogUniform`, those of ``scipy.stats``, or anything with ``rvs(random_state=)``.
+        Maps names of arguments of `TwoLayerNet` or of its ``train`` to lists of values. With
+        `n_trials`, a name may have a distribution instead: `LogUniform`, one of ``scipy.stats``, or
+        any object with a method ``rvs(random_state=)``.
     X_train, y_train, X_val, y_val : array
         As for `TwoLayerNet.train`.
     n_trials : int, optional
-        Random search: draw so many combinations instead of walking through all.
+        Random search: the number of combinations to draw. By default, all are trained.
     seed : int
-        Fixes everything that is random: the trial at place i draws from ``SeedSequence(seed, spawn_key=(i,))``.
+        Fixes all randomness. Trial i draws its weights and batches from
+        ``SeedSequence(seed, spawn_key=(i,))``. Random search draws the combination of trial i from
+        ``SeedSequence(seed, spawn_key=(i, 0))``.
     n_jobs : int
-        Processes that train at once, each with one BLAS thread; -1 is one a core.
+        Processes that train at the same time, each with one BLAS thread. -1: one for each core.
     journal : str or Path, optional
-        A ``.jsonl`` file that gets a line for each trial as it ends; the nets go to a folder beside it. The same call
-        takes finished trials from it, and tries failed ones again. It knows a sweep by grid, settings, seed and data,
-        not by the code: remove the file after a change to the code.
+        A ``.jsonl`` file. Each trial that ends adds a line to it, and its net to a folder beside it.
+        The same call continues from this file and tries failed trials again. The file records grid,
+        settings, seed and data, but not the code: remove it after a change of the code.
     progress : bool
         Show a progress bar.
     **fixed
-        Arguments of `TwoLayerNet` or of its ``train`` that all trials share; not ``rng``, which is made from `seed`,
-        and not ``verbose``.
+        Arguments of `TwoLayerNet` or its ``train`` that all trials share. Not ``rng``: see `seed`.
 
     Returns
     -------
@@ -164,66 +159,65 @@ def sweep(
     Raises
     ------
     ValueError
-        Where a name is unknown, a list is empty or the journal belongs to another sweep. Nothing has been trained.
+        If a name is unknown, a list is empty, or the journal belongs to another sweep.
     ImportError
-        Where a Dask cluster has no copy of this code.
+        If a Dask cluster cannot import this code.
     TypeError
-        Where a value cannot be put into a journal, since it prints otherwise in every process, as frozen
-        distributions of SciPy do.
+        If a journal cannot record a value because it prints its address, as SciPy's distributions do.
 
     Notes
     -----
-    Results do not depend on n_jobs, on the order in which trials end, on the joblib backend or on an interruption.
-    To the bit they do depend on the processor: each kind has its own BLAS kernels, which round in another order, and
-    in a thousand steps float32 nets drift apart by that.
+    Results do not depend on n_jobs, on the order in which trials end, on the joblib backend or on an
+    interruption. They are bit-identical only on the same type of processor, since BLAS rounds
+    differently on each: in a thousand steps, float32 nets drift apart.
     Inside ``joblib.parallel_config(backend="dask")`` the trials run on the Dask cluster.
     """
     seed = check_count("seed", seed, 0)
-    combinations = plan_trials(grid, n_trials, seed, fixed)
+    combinations = list_combinations(grid, n_trials, seed, fixed)
     arrays, fixed = check_data(X_train, y_train, X_val, y_val, fixed)
-    todo, finished, best, best_net = dict(enumerate(combinations)), [], None, None
-    book = None
+    log, trials, best_net = None, [], None
     if journal is not None:
-        described = {name: list(values) if n_trials is None else values for name, values in grid.items()}
-        book = Journal(journal, {"grid": described, "trials": n_trials, "fixed": fixed, "seed": seed}, arrays)
-        lines = (line for line in book.finished if line["state"] != "failed")  # those are tried again
-        finished = [Trial(**{**line, "params": combinations[line["index"]]}) for line in lines]
-    for trial in finished:
-        del todo[trial.index]
-        best = max(best or trial, trial, key=rank) if trial.state == "done" else best
+        values = {name: list(v) if not hasattr(v, "rvs") else v for name, v in grid.items()}
+        log = Journal(journal, {"grid": values, "trials": n_trials, "fixed": fixed, "seed": seed}, arrays)
+        ended = (line for line in log.trials if line["state"] != "failed")  # failed ones are tried again
+        trials = [Trial(**{**line, "params": combinations[line["index"]]}) for line in ended]
+    finished = {trial.index for trial in trials}
+    todo = {i: params for i, params in enumerate(combinations) if i not in finished}
 
-    bar = tqdm(total=len(combinations), initial=len(finished), disable=not progress, file=sys.stdout, unit="net")
-    try:
-        for trial, net in _run_all(todo, arrays, seed, n_jobs, fixed):
-            if book is not None:
-                book.add(asdict(trial), net)
-            finished.append(trial)
-            if trial.state == "done" and (best is None or rank(trial) > rank(best)):
-                best, best_net = trial, net
-                bar.set_postfix(best=f"{best.val_accuracy:.3f}", refresh=False)
+    bar = tqdm(total=len(combinations), initial=len(trials), disable=not progress, file=sys.stdout, unit="net")
+    with bar, log or nullcontext():
+        for trial, net in run_trials(todo, arrays, seed, n_jobs, fixed):
+            if log is not None:
+                log.add(asdict(trial), net)
+            trials.append(trial)
+            if find_best(trials) is trial:
+                best_net = net
+                bar.set_postfix(best=f"{trial.val_accuracy:.3f}", refresh=False)
             bar.update()
-        if best_net is None and best is not None:
-            best_net = book.load_net(best.index)
-    finally:
-        bar.close()
-        if book is not None:
-            book.close()
-    return SweepResult(finished, best_net)
+    best = find_best(trials)
+    if best is not None and best_net is None:
+        best_net = log.load_net(best.index)
+    return SweepResult(trials, best_net)
 
 
-def check_data(X_train, y_train, X_val, y_val, fixed):
-    """Check the data once for all trials; without ``output_size`` there are as many classes as labels need."""
-    X_train = check_array("X_train", X_train, 2)
-    X_val = check_array("X_val", X_val, 2, X_train.shape[1])
-    labels = check_array("y_train", y_train, 1), check_array("y_val", y_val, 1)
-    classes = fixed.get("output_size", int(max(map(np.max, labels))) + 1)
-    y_train = check_labels("y_train", y_train, len(X_train), classes)
-    y_val = check_labels("y_val", y_val, len(X_val), classes)
-    return [X_train, y_train, X_val, y_val], {"output_size": classes, **fixed}
+def list_combinations(grid, n_trials, seed, fixed):
+    """Check the grid and return the combinations to train: a list of dicts, in grid order."""
+    check_grid(grid, n_trials, fixed)
+    if n_trials is None:
+        return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+    def draw(values, rng):
+        return values.rvs(random_state=rng) if hasattr(values, "rvs") else values[rng.integers(len(values))]
+
+    combinations = []
+    for i in range(check_count("n_trials", n_trials)):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i, 0)))
+        combinations.append({name: draw(values, rng) for name, values in grid.items()})
+    return combinations
 
 
-def plan_trials(grid, n_trials, seed, fixed):
-    """Check what is to be swept and list the combinations, a dict each, in grid order."""
+def check_grid(grid, n_trials, fixed):
+    """Check the names and values of the hyperparameters."""
     if not isinstance(grid, dict):
         raise TypeError(f"grid must be a dict, got {grid!r}")
     for name in (*grid, *fixed):
@@ -240,82 +234,67 @@ def plan_trials(grid, n_trials, seed, fixed):
                 raise ValueError(f"n_trials must be given, since {name} is a distribution")
         elif isinstance(values, str) or not np.iterable(values) or len(values) == 0:
             raise ValueError(f"{name} must be a list of at least one value, got {values!r}")
-    if n_trials is None:
-        return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-
-    n_trials = check_count("n_trials", n_trials)
-
-    def draw(values, rng):
-        return values.rvs(random_state=rng) if hasattr(values, "rvs") else values[rng.integers(len(values))]
-
-    rngs = (np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i, 0))) for i in range(n_trials))
-    return [{name: draw(values, rng) for name, values in grid.items()} for rng in rngs]
 
 
-def _run_all(todo, arrays, seed, n_jobs, fixed):
-    """Yield (trial, net) as they end, and run those again whose worker died."""
+def check_data(X_train, y_train, X_val, y_val, fixed):
+    """Check the data once for all trials, and set ``output_size`` from the labels unless it is given."""
+    X_train = check_array("X_train", X_train, 2)
+    X_val = check_array("X_val", X_val, 2, X_train.shape[1])
+    labels = check_array("y_train", y_train, 1), check_array("y_val", y_val, 1)
+    classes = fixed.get("output_size", int(max(map(np.max, labels))) + 1)
+    y_train = check_labels("y_train", y_train, len(X_train), classes)
+    y_val = check_labels("y_val", y_val, len(X_val), classes)
+    return [X_train, y_train, X_val, y_val], {"output_size": classes, **fixed}
+
+
+def run_trials(todo, arrays, seed, n_jobs, fixed):
+    """Yield (trial, net) as the trials end. If a worker dies, run its trials again."""
     todo, attempts = dict(todo), ATTEMPTS
     while todo:
         try:
-            placed = _place(arrays)
-            calls = (delayed(run_trial)(i, params, seed, fixed, *placed) for i, params in list(todo.items()))
-            # As many trials out as there are workers: one more would wait for a busy one while another is idle.
+            data = send_data(arrays, run_trial)
+            calls = (delayed(run_trial)(i, params, seed, fixed, *data) for i, params in list(todo.items()))
+            # Only as many trials as workers: a further one would wait for one worker while another is idle.
             parallel = Parallel(n_jobs=n_jobs, batch_size=1, pre_dispatch="n_jobs", return_as="generator_unordered")
             for trial, net in parallel(calls):
                 del todo[trial.index]
                 attempts = ATTEMPTS
                 yield trial, net
-        except Exception:  # what a trial raises is in its Trial: this comes from the machinery, a worker that died
+        except Exception:  # errors of training are in the Trial, so this is a worker that died, or joblib
             attempts -= 1
             if attempts == 0:
                 raise
 
 
-def _place(arrays):
-    """On Dask, send the data to each worker once, so that no worker's death can lose them, and return what stands for
-    them; elsewhere return them, since joblib's own processes map them from shared memory."""
-    backend, _ = get_active_backend()
-    if type(backend).__name__ != "DaskDistributedBackend":
-        return arrays
-    try:
-        backend.client.submit(Trial, 0, {}, [], pure=False).result()
-    except Exception as error:  # which joblib would wait for without end
-        raise ImportError(
-            "Dask's scheduler and workers must be able to import the lab: start them with its folder on PYTHONPATH"
-        ) from error
-    return backend.client.scatter(arrays, broadcast=True, hash=False)  # a hash would cost half a second for 250 MB
-
-
 def run_trial(index, params, seed, fixed, *arrays):
-    """Train and judge one net, with one BLAS thread: what a worker does.
+    """Train one net and measure its validation accuracy, with one BLAS thread. Workers call this.
 
     Returns
     -------
     Trial, TwoLayerNet or None
+        None unless the trial is done.
     """
-    # A Dask worker gets the data themselves. But a cluster of one core joblib leaves alone, and calls this on the spot.
-    X_train, y_train, X_val, y_val = (a.result() if hasattr(a, "result") else a for a in arrays)
+    X_train, y_train, X_val, y_val = receive_data(arrays)
     trial = Trial(index, params, [seed, index])
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
     arguments = {**fixed, **params}
     start = time.perf_counter()
     try:
         with threadpool_limits(1), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # divergence is recorded
+            warnings.simplefilter("ignore", RuntimeWarning)  # the state says that training diverged
             net_arguments = {name: arguments.pop(name) for name in NET_ARGUMENTS & arguments.keys()}
             net = TwoLayerNet(X_train.shape[1], **net_arguments, rng=rng)
-            trial.stats = net.train(X_train, y_train, X_val, y_val, **arguments, rng=rng)
+            history = net.train(X_train, y_train, X_val, y_val, **arguments, rng=rng)
             accuracy = float(np.mean(net.predict(X_val) == y_val))
     except Exception as error:
         trial.state, trial.error = "failed", f"{type(error).__name__}: {error}"
         return trial, None
-    trial.seconds = time.perf_counter() - start
-    losses = trial.stats["loss_history"]
-    if not np.isfinite(losses[-1:]).all():
+    if history.ended == "interrupted":  # train returned after Ctrl-C, but the sweep must end
+        raise KeyboardInterrupt
+    trial.seconds, trial.stats = time.perf_counter() - start, dict(history)
+    if history.ended == "diverged":
         trial.state = "diverged"
         return trial, None
-    if len(losses) < arguments.get("num_iters", DEFAULT_ITERS):  # train swallowed a Ctrl-C that was meant for the sweep
-        raise KeyboardInterrupt
     trial.val_accuracy = accuracy
     trial.standard_error = float(np.sqrt(accuracy * (1 - accuracy) / len(y_val)))
     return trial, net

@@ -1,8 +1,9 @@
-"""Unpickle a CIFAR-10 batch without letting the file run or reserve anything.
+"""Read a CIFAR-10 batch file without running anything in it.
 
-The official batches are Python 2 pickles, and a pickle is a program: whoever writes the file chooses which functions
-run. Here none runs. The few names that a pickled array needs stand for inert records; every other name, and every
-opcode that could call something, is refused by name. Arrays are built afterwards, from what the records hold.
+The official batches are Python 2 pickles. A pickle is a program: its author chooses which functions
+the unpickler calls. This reader calls none of them. It knows the few names that a pickled array
+needs, and records the arguments that the file gives them. It refuses every other name, and every
+opcode that could call something. It builds the array afterwards, from the records.
 """
 
 import io
@@ -12,14 +13,14 @@ import numpy as np
 
 
 class _Record:
-    """What the file said of one array or dtype: a recipe that nobody has cooked yet."""
+    """What the file says about one array or dtype: recorded arguments; nothing is built yet."""
 
     def __init__(self, kind, args):
         self.kind, self.args, self.state = kind, args, None
 
 
 class _Name:
-    """A name that the file may mention: calling it only takes notes."""
+    """A name that the file may use. Calling it records the arguments."""
 
     def __init__(self, kind):
         self.kind = kind
@@ -29,7 +30,7 @@ class _Name:
             return _Record(self.kind, args)
         text, codec = args  # Python 3's way to put bytes into an old protocol
         if not (isinstance(text, str) and codec == "latin1"):
-            raise pickle.UnpicklingError("_codecs.encode with anything but latin1 text is refused")
+            raise pickle.UnpicklingError("_codecs.encode is allowed for latin1 text only")
         return text.encode("latin1")
 
 
@@ -40,10 +41,10 @@ for _core in ("numpy.core", "numpy._core"):  # NumPy 1's name and NumPy 2's
 
 
 class _BatchUnpickler(pickle._Unpickler):
-    # Python's own unpickler in Python. The one in C lets a flipped bit in a memo index reserve gigabytes.
+    # The standard library's unpickler in Python. In the one in C, one flipped bit of a memo index reserves gigabytes.
     def find_class(self, module, name):
         if (module, name) not in _KINDS:
-            raise pickle.UnpicklingError(f"{module}.{name} has no business in a CIFAR-10 batch")
+            raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a CIFAR-10 batch")
         return _Name(_KINDS[module, name])
 
     def load_reduce(self):
@@ -58,7 +59,7 @@ class _BatchUnpickler(pickle._Unpickler):
             raise pickle.UnpicklingError(f"setting the state of {type(record).__name__} is refused")
         record.state = state
 
-    def load_bytearray8(self):  # the inherited one reserves as many bytes as the file says
+    def load_bytearray8(self):  # the inherited method reserves as many bytes as the file says
         self.append(bytearray(self.read(int.from_bytes(self.read(8), "little"))))
 
     def refuse(self):
@@ -101,19 +102,21 @@ def read_batch(path):
     Parameters
     ----------
     path : str or Path
-        A batch file as Python 2 or Python 3 pickled it, protocols 0 to 5, keys ``bytes`` or ``str``.
+        A batch file, pickled by Python 2 or 3 with any protocol, keys ``bytes`` or ``str``.
 
     Returns
     -------
     pixels : ndarray of uint8, shape (n, 3072)
-        One image a row: 1024 red, 1024 green and 1024 blue values, each plane row by row. Read-only.
+        One image a row: 1024 red, 1024 green and 1024 blue values, each plane row by row.
+        Read-only.
     labels : ndarray of int, shape (n,)
         Classes in 0..9.
 
     Raises
     ------
     ValueError
-        Where the file is anything but a well-formed batch: names the file, what is wrong and what to do.
+        If the file is not a well-formed batch. The message names the file, what is wrong and what
+        to do.
     """
     with open(path, "rb") as file:
         content = file.read()
@@ -131,8 +134,8 @@ def read_batch(path):
         for row, label in enumerate(labels):
             if type(label) is not int or not 0 <= label <= 9:
                 raise ValueError(f"labels must be ints in 0..9, got {str(label)[:40]!r} at row {row}")
-    except Exception as error:  # damaged pickles fail in a dozen ways
+    except Exception as error:  # unpickling damaged bytes raises errors of many types
         raise ValueError(
-            f"{path} is no CIFAR-10 batch: {str(error) or type(error).__name__}. Delete it and get the data again"
+            f"{path} is not a CIFAR-10 batch: {str(error) or type(error).__name__}. Delete it and get the data again"
         ) from error
     return pixels, np.array(labels, dtype=np.int64)

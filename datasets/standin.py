@@ -1,8 +1,9 @@
-"""Draw a stand-in for CIFAR-10: ``python -m datasets.standin [--dir D] [--picture P]`` makes datasets/stand-in.
+"""Draw a stand-in for CIFAR-10: ``python -m datasets.standin [--dir D]`` makes datasets/stand-in.
 
-Ten classes of 32x32 colour images, in CIFAR-10's numbers and file layout, for machines that cannot get the real one.
-Only additions, multiplications, divisions, square roots and comparisons of float64 are used, whose results IEEE 754
-fixes to the last bit, and NumPy's legacy generator, whose stream is frozen: the bytes are the same everywhere.
+Ten classes of 32x32 colour images, in CIFAR-10's numbers and file layout, for machines that cannot
+get CIFAR-10. The bytes are the same everywhere, for two reasons. The drawing only adds, multiplies,
+divides, compares and takes square roots of float64, and IEEE 754 fixes the results to the last bit.
+The random numbers come from NumPy's legacy generator, and its stream is frozen.
 """
 
 import argparse
@@ -13,11 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).resolve().parent / "stand-in"
+from datasets.names import BATCHES, DATASETS
+
+FOLDER = DATASETS / "stand-in"
 MARK = "STAND-IN, not CIFAR-10"
 CLASS_NAMES = ("disc", "ring", "square", "triangle", "cross", "pair", "bars", "pillars", "checks", "horizon")
 BATCH = 10_000  # images a file
-CHUNK = 500  # images drawn at once, so that the temporaries stay in the cache
+CHUNK = 500  # images drawn at once: the temporaries stay in the processor's cache
 
 
 def _wave(x):
@@ -26,7 +29,7 @@ def _wave(x):
 
 
 def _distances(x, y):
-    """Yield for each class a function of the plane, negative inside the figure."""
+    """Yield the figure of each class as a function of the plane that is negative inside the figure."""
     radius, ax, ay = np.sqrt(x * x + y * y), np.abs(x), np.abs(y)
     yield radius - 0.75
     yield np.abs(radius - 0.7) - 0.22
@@ -48,7 +51,7 @@ def draw(labels, rng):
     labels : array of int, shape (N,)
         Indices of `CLASS_NAMES`.
     rng : numpy.random.RandomState
-        Decides place, size, turn, colours, light and noise.
+        Draws place, size, rotation, colours, light and noise.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def draw(labels, rng):
     u, v = ruler[None, None, :], ruler[None, :, None]  # (1, 1, 32) and (1, 32, 1): right and down
     du, dv = u - uniform(-0.45, 0.45), v - uniform(-0.45, 0.45)
     size, t = uniform(0.45, 1.1), uniform(-0.5, 0.5)
-    cosine, sine = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)  # a turn by up to 53 degrees
+    cosine, sine = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)  # rotation by up to 53 degrees
     x, y = (cosine * du + sine * dv) / size, (cosine * dv - sine * du) / size  # (N, 32, 32)
 
     distance = np.empty_like(x)
@@ -86,12 +89,12 @@ def draw_batch(rows, seed):
     rows : int
         Number of images.
     seed : int
-        Fixes all of them.
+        The same seed gives the same images.
 
     Returns
     -------
     pixels : ndarray of uint8, shape (rows, 3072)
-        As CIFAR-10's files hold them: the red, green and blue plane one after the other.
+        In the layout of CIFAR-10's files: the red, green and blue plane one after the other.
     labels : ndarray of int, shape (rows,)
     """
     rng = np.random.RandomState(seed)
@@ -101,12 +104,12 @@ def draw_batch(rows, seed):
 
 
 def make_standin(folder=FOLDER, rows=BATCH):
-    """Write the stand-in as CIFAR-10's seven files, unless it is there already.
+    """Write the stand-in as CIFAR-10's seven files, unless they exist.
 
     Parameters
     ----------
     folder : str or Path
-        Made whole or not at all.
+        The files are written beside it. The complete folder is renamed to this name.
     rows : int
         Images a file.
 
@@ -123,43 +126,27 @@ def make_standin(folder=FOLDER, rows=BATCH):
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".stand-in-") as temporary:
         workshop = Path(temporary) / folder.name
         workshop.mkdir()
-        for seed, name in enumerate([*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]):
+        for seed, name in enumerate(BATCHES):
             pixels, labels = draw_batch(rows, seed)
             _write(workshop / name, {"batch_label": f"{MARK}: {name}", "labels": labels.tolist(), "data": pixels})
         _write(workshop / "batches.meta", {"num_cases_per_batch": rows, "label_names": list(CLASS_NAMES)})
-        shutil.rmtree(folder, ignore_errors=True)  # half of one, that somebody else left
+        shutil.rmtree(folder, ignore_errors=True)  # an incomplete one
         workshop.rename(folder)
     return folder
 
 
 def _write(path, content):
-    # Protocol 3 spells names out, and NumPy 2 has renamed the one that it writes: both versions know the old name.
+    # NumPy 1 and 2 write different names of one module. Both read the old name, which keeps the bytes the same.
+    # Protocol 3 stores names as plain lines, so that one can be replaced without changing a length.
     path.write_bytes(pickle.dumps(content, 3).replace(b"numpy._core.multiarray", b"numpy.core.multiarray", 1))
 
 
-def draw_picture(path):
-    """Write a picture of ten images of each class."""
-    import matplotlib.pyplot as plt  # slow to import, and not needed to make the data
-
-    from vis_utils import show_examples
-
-    pixels, labels = draw_batch(300, 0)
-    _, ax = plt.subplots(figsize=(7, 7), layout="constrained")
-    show_examples(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels, CLASS_NAMES, ax=ax)
-    ax.set_title(MARK)
-    ax.figure.savefig(path, dpi=72)
-
-
 def main(arguments=None):
-    """Draw the stand-in, or a picture of it, as the command line says."""
+    """Draw the stand-in as the command line says."""
     parser = argparse.ArgumentParser(description="Draw a stand-in for CIFAR-10.")
     parser.add_argument("--dir", type=Path, default=FOLDER, help="folder that is made")
-    parser.add_argument("--picture", type=Path, help="instead write a PNG of ten images of each class to this file")
     args = parser.parse_args(arguments)
-    if args.picture:
-        draw_picture(args.picture)
-    else:
-        print(make_standin(args.dir))
+    print(make_standin(args.dir))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
 """The toy problem that the published numbers belong to, and tiny CIFAR-10 folders."""
 
+import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
 
 from classifiers.neural_net import TwoLayerNet
-from data_utils import DEFAULT_ROOT, TEST_BATCHES, TRAIN_BATCHES, find_CIFAR10
+from datasets.names import DEFAULT_ROOT, TEST_BATCHES, TRAIN_BATCHES, find_CIFAR10
 
 matplotlib.use("Agg")
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def make_toy_net(**kwargs):
@@ -18,10 +23,26 @@ def make_toy_net(**kwargs):
     return TwoLayerNet(4, 10, 3, std=1e-1, **kwargs)
 
 
+def random_problem(N, D, H, C, dtype=np.float64, seed=0):
+    """A net with weights and biases of order 1, and data for it."""
+    rng = np.random.default_rng(seed)
+    net = TwoLayerNet(D, H, C, std=0.5, dtype=dtype, rng=rng)
+    net.params["b1"] += rng.standard_normal(H).astype(dtype)
+    net.params["b2"] += rng.standard_normal(C).astype(dtype)
+    return net, rng.standard_normal((N, D)), rng.integers(0, C, N)
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     """Fix NumPy's global stream, so that a failure comes again."""
     np.random.seed(12345)
+
+
+def run_python(code, *arguments, **options):
+    """Start a Python process that imports the lab's modules; its output is read through pipes."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, **options)
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
 """Which data a run uses, and what it calls them."""
 
+import hashlib
 import shutil
 
 import pytest
 from conftest import make_cifar10
 
-import data_utils
-from datasets import choose, fetch, standin
+from datasets import choose, fetch, names, standin
 from datasets.choose import choose_data, describe
+from datasets.fetch import fetch as real_fetch
+from datasets.names import BATCHES, CLASS_NAMES
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +21,7 @@ def world(tmp_path, monkeypatch):
 
     monkeypatch.delenv("CIFAR10_DIR", raising=False)
     monkeypatch.delenv("DATA", raising=False)
-    monkeypatch.setattr(data_utils, "DEFAULT_ROOT", tmp_path / "cifar-10-batches-py")
+    monkeypatch.setattr(names, "DEFAULT_ROOT", tmp_path / "cifar-10-batches-py")
     monkeypatch.setattr(fetch, "DATASETS", tmp_path)
     monkeypatch.setattr(fetch, "fetch", no_network)
     make_standin = standin.make_standin
@@ -31,7 +33,7 @@ def test_environment_comes_first(tmp_path, monkeypatch):
     make_cifar10(tmp_path / "cifar-10-batches-py")
     monkeypatch.setenv("CIFAR10_DIR", str(make_cifar10(tmp_path / "mine")))
     source = choose_data()
-    assert source.folder == tmp_path / "mine" and source.class_names == data_utils.CLASS_NAMES
+    assert source.folder == tmp_path / "mine" and source.class_names == CLASS_NAMES
     assert source.name == "CIFAR-10, files that differ from the official ones"
 
 
@@ -42,7 +44,7 @@ def test_datasets_comes_second(tmp_path):
 
 
 def test_download_comes_third(tmp_path, monkeypatch):
-    """Where nothing is there, it is fetched."""
+    """If nothing is there, it is fetched."""
     monkeypatch.setattr(fetch, "fetch", lambda folder: make_cifar10(folder / "fetched"))
     assert choose_data().folder == tmp_path / "fetched"
 
@@ -51,7 +53,7 @@ def test_standin_comes_last(tmp_path, capsys):
     """Without a network the run goes on with the stand-in, and says so."""
     source = choose_data()
     assert source == (tmp_path / "stand-in", "STAND-IN, not CIFAR-10", standin.CLASS_NAMES)
-    assert "no mirror delivered CIFAR-10" in capsys.readouterr().out
+    assert "no mirror delivered CIFAR-10\nUsing the stand-in instead.\n" in capsys.readouterr().out
 
 
 def test_standin_on_demand(tmp_path, monkeypatch):
@@ -62,8 +64,18 @@ def test_standin_on_demand(tmp_path, monkeypatch):
     assert choose_data("cifar-10").folder == tmp_path / "cifar-10-batches-py"
 
 
+def test_empty_variables_are_unset_ones(tmp_path, monkeypatch):
+    """CIFAR10_DIR="" leads neither to the current folder nor to an error; DATA="" is cifar-10."""
+    monkeypatch.chdir(make_cifar10(tmp_path / "here"))
+    monkeypatch.setenv("CIFAR10_DIR", "")
+    monkeypatch.setenv("DATA", "")
+    assert choose_data().name == standin.MARK
+    folder = make_cifar10(tmp_path / "cifar-10-batches-py")
+    assert choose_data().folder == folder
+
+
 def test_data_of_a_readonly_installation(tmp_path, monkeypatch):
-    """Download and stand-in go to the user's cache where datasets/ cannot be written to."""
+    """Download and stand-in go to the user's cache if datasets/ is read-only."""
     monkeypatch.setattr(fetch.os, "access", lambda path, mode: path != tmp_path)
     monkeypatch.setattr(fetch.pooch, "os_cache", lambda name: tmp_path / "cache" / name)
     assert choose_data().folder == choose_data("stand-in").folder == tmp_path / "cache" / "two-layer-net" / "stand-in"
@@ -77,17 +89,24 @@ def test_standin_cannot_pass_for_cifar10(tmp_path):
     assert choose_data().name == "STAND-IN, not CIFAR-10"
 
 
-def test_official_files_are_known_by_their_hashes(tmp_path, monkeypatch):
-    """Every batch must have its hash."""
-    import hashlib
-
+@pytest.mark.parametrize("changed", BATCHES)
+def test_official_files_are_known_by_their_hashes(tmp_path, monkeypatch, changed):
+    """One batch without its hash is enough for another name, whichever it is."""
     folder = make_cifar10(tmp_path / "official")
-    md5 = {name: hashlib.md5((folder / name).read_bytes()).hexdigest() for name in choose.OFFICIAL}
-    monkeypatch.setattr(choose, "OFFICIAL", md5)
-    assert describe(folder).name == "CIFAR-10, official files"
-    with open(folder / "test_batch", "ab") as file:
+    md5 = {name: hashlib.md5((folder / name).read_bytes()).hexdigest() for name in BATCHES}
+    monkeypatch.setattr(choose, "MD5", md5)
+    assert describe(str(folder)) == (folder, "CIFAR-10, official files", CLASS_NAMES)
+    with open(folder / changed, "ab") as file:
         file.write(b"!")
     assert describe(folder).name == "CIFAR-10, files that differ from the official ones"
+
+
+def test_incomplete_folder_is_not_replaced(tmp_path, monkeypatch):
+    """Neither by a download nor by the stand-in: the user may want to keep what is there."""
+    monkeypatch.setattr(fetch, "fetch", lambda folder: real_fetch(folder, mirrors=[]))
+    (make_cifar10(tmp_path / "cifar-10-batches-py") / "data_batch_3").unlink()
+    with pytest.raises(FileExistsError, match="exists, but lacks data_batch_3"):
+        choose_data()
 
 
 def test_wrong_choices(monkeypatch, tmp_path):

@@ -1,23 +1,16 @@
-"""The loader on fabricated folders, and on the real CIFAR-10 where it is there."""
+"""The loader on fabricated folders, and on the real CIFAR-10 if it is there."""
 
-import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import make_cifar10, write_batch
 
 import data_utils
-from classifiers.neural_net import TwoLayerNet
-from data_utils import (
-    CLASS_NAMES,
-    Standardizer,
-    Whitener,
-    find_CIFAR10,
-    get_CIFAR10_data,
-    load_CIFAR10,
-    load_CIFAR_batch,
-    random_flip_shift,
-)
+from classifiers import preprocessing
+from data_utils import CLASS_NAMES, get_CIFAR10_data, load_CIFAR10, load_CIFAR_batch
 
 
 def test_images_come_channels_last(tmp_path):
@@ -61,6 +54,18 @@ def test_split_is_from_the_front(tiny_cifar10):
         np.testing.assert_array_equal(part, whole)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_only_the_difference_from_the_mean_is_rounded(tmp_path, dtype):
+    """Pixels 254, 255, 255 minus 254 2/3, to the last digit of dtype: a float32 mean errs by 5e-6 here."""
+    folder = make_cifar10(tmp_path / "bright")
+    write_batch(folder / "data_batch_1", np.repeat(np.uint8([[254], [255], [255], [0]]), 3072, axis=1), [0, 1, 2, 3])
+    write_batch(folder / "test_batch", np.full((1, 3072), 7, np.uint8), [0])
+    X_train, _, X_val, _, X_test, _ = get_CIFAR10_data(3, 1, 1, dtype, root=folder)
+    for part, exact in [(X_train, [[-2 / 3], [1 / 3], [1 / 3]]), (X_val, [[-764 / 3]]), (X_test, [[7 - 764 / 3]])]:
+        assert part.dtype == dtype
+        np.testing.assert_allclose(part, np.broadcast_to(exact, part.shape), rtol=0.6 * np.finfo(dtype).eps, atol=1e-13)
+
+
 def test_mean_is_that_of_the_training_part(tiny_cifar10):
     """Training pixels average to 0, in float32 too, and clients may go on subtracting in place."""
     X_train, _, X_val, *_ = get_CIFAR10_data(80, 20, 20, root=tiny_cifar10)
@@ -69,21 +74,30 @@ def test_mean_is_that_of_the_training_part(tiny_cifar10):
     X_train -= X_train.mean(axis=0)
 
 
+def test_sizes_may_be_whole_floats(tiny_cifar10):
+    """Sizes that come out of a division."""
+    assert get_CIFAR10_data(20.0, 10, 10, root=tiny_cifar10)[0].shape == (20, 3072)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"num_training": 0}, ValueError, "num_training must be a whole number, at least 1, got 0"),
+        ({"num_validation": "all"}, TypeError, "num_validation must be a whole number, at least 1, got 'all'"),
+        ({"num_test": 1.5}, TypeError, "num_test must be a whole number, at least 1, got 1.5"),
+        ({"dtype": np.uint8}, TypeError, "dtype must be a floating-point type such as float32, got"),
+    ],
+)
+def test_wrong_arguments(arguments, error, message):
+    """The error names the argument, what it must be and what it was, before anything is read."""
+    with pytest.raises(error, match=message):
+        get_CIFAR10_data(**arguments, root="nowhere")
+
+
 def test_more_images_than_there_are(tiny_cifar10):
     """An error that gives both numbers."""
     with pytest.raises(ValueError, match="101 images were asked for, the batches hold 100"):
         get_CIFAR10_data(90, 11, 5, root=tiny_cifar10)
-
-
-def test_folder_from_argument_environment_or_default(tmp_path, monkeypatch):
-    """In this order."""
-    folders = [make_cifar10(tmp_path / name) for name in ("argument", "environment", "default")]
-    monkeypatch.setattr(data_utils, "DEFAULT_ROOT", folders[2])
-    monkeypatch.delenv("CIFAR10_DIR", raising=False)
-    assert find_CIFAR10() == folders[2]
-    monkeypatch.setenv("CIFAR10_DIR", str(folders[1]))
-    assert find_CIFAR10() == folders[1]
-    assert find_CIFAR10(folders[0]) == folders[0]
 
 
 def test_missing_folder_or_batch(tiny_cifar10):
@@ -104,107 +118,35 @@ def test_real_classes_are_balanced(real_cifar10):
     assert [CLASS_NAMES[k] for k in y_train[:3]] == ["frog", "truck", "truck"]
 
 
-def test_standardizer_is_that_of_the_training_part():
-    """Mean 0 and standard deviation 1 there; the same shift and scale elsewhere; a constant input becomes 0."""
-    X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
-    X[:, 2] = 7
-    scale = Standardizer(X)
-    Z = scale(X, dtype=np.float64)
-    np.testing.assert_allclose(Z.mean(axis=0), 0, atol=1e-12)
-    np.testing.assert_allclose(Z.std(axis=0), [1, 1, 0, 1, 1, 1], atol=1e-12)
-    other = np.random.randint(0, 256, (3, 6))
-    np.testing.assert_allclose(scale(other), (other - X.mean(axis=0)) / scale.std, rtol=1e-5, atol=1e-6)
-    assert scale(other).dtype == np.float32
+@pytest.mark.parametrize("name", ["RandomFlipShift", "Standardizer", "Whitener", "random_flip_shift"])
+def test_moved_names_are_still_offered(name):
+    """With a warning that says the new import line, and points to the old one."""
+    message = f"data_utils.{name} has moved: from classifiers.preprocessing import {name}. The old name goes in 1.2"
+    with pytest.warns(DeprecationWarning) as caught:
+        assert getattr(data_utils, name) is getattr(preprocessing, name)
+    assert [str(warning.message) for warning in caught] == [message] and caught[0].filename == __file__
 
 
-def test_standardizer_moves_into_the_net():
-    """The net then gives the same scores for plain pixels, and can be saved with all that it needs."""
-    X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
-    scale, net = Standardizer(X), TwoLayerNet(6, 5, 3, std=0.5, rng=0)
-    scores = net.loss(scale(X, dtype=np.float64))
-    scale.absorb(net)
-    np.testing.assert_allclose(net.loss(X), scores, rtol=1e-9)
+def test_unknown_names():
+    """The usual errors."""
+    with pytest.raises(AttributeError, match="module 'data_utils' has no attribute 'Standardiser'"):
+        data_utils.Standardiser  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'Standardiser' from 'data_utils'"):
+        from data_utils import Standardiser  # noqa: F401
 
 
-def test_whitener_shrinks_the_directions_that_vary_most():
-    """The covariance S of the standardised inputs becomes S (S + softness)^-1, scaled to a mean variance of 1."""
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((12_000, 6)) @ rng.standard_normal((6, 6)) + 100  # more rows than are whitened at once
-    S = np.corrcoef(X.T)
-    expected = S @ np.linalg.inv(S + 0.3 * np.eye(6))
-    Z = Whitener(X, softness=0.3)(X, dtype=np.float64)
-    np.testing.assert_allclose(np.cov(Z.T, bias=True), expected * 6 / np.trace(expected), atol=1e-5)
-    np.testing.assert_allclose(Z.mean(axis=0), 0, atol=1e-5)
+def test_public_names():
+    """A star import gives the loaders and the names of the files, and no warning."""
+    namespace = {}
+    exec("from data_utils import *", namespace)
+    assert {"load_CIFAR10", "load_CIFAR_batch", "get_CIFAR10_data", "find_CIFAR10"} <= set(namespace)
+    assert namespace["TRAIN_BATCHES"] == tuple(f"data_batch_{i}" for i in range(1, 6))
+    assert namespace["TEST_BATCHES"] == ("test_batch",) and len(namespace["CLASS_NAMES"]) == 10
 
 
-def test_a_very_soft_whitener_standardises():
-    """Also where an input never varies, which stays 0."""
-    X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
-    X[:, 2] = 7
-    whitened = Whitener(X, softness=1e9)(X)
-    expected = Standardizer(X)(X) / np.sqrt(5 / 6)  # five of six inputs vary
-    np.testing.assert_allclose(whitened, expected, atol=1e-4)
-    assert np.isfinite(Whitener(np.full((5, 3), 7))(np.full((2, 3), 8))).all()
-
-
-def test_whitener_takes_lists():
-    """As the standardizer does, and with the same numbers as an array."""
-    rows = [[1.0, 2.0], [3.0, 5.0], [4.0, 4.0]]
-    np.testing.assert_array_equal(Whitener(rows)(rows), Whitener(np.array(rows))(np.array(rows)))
-
-
-def test_whitener_moves_into_the_net():
-    """The net then gives the same scores for plain pixels."""
-    X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
-    whiten, net = Whitener(X, softness=0.5), TwoLayerNet(6, 5, 3, std=0.5, rng=0)
-    scores = net.loss(whiten(X, dtype=np.float64))
-    whiten.absorb(net)
-    np.testing.assert_allclose(net.loss(X), scores, rtol=1e-6, atol=1e-6)
-
-
-@pytest.mark.parametrize(("softness", "told"), [(0, "must be > 0, got 0"), (-1, "softness must be"), ("1", "softness")])
-def test_whitener_says_what_softness_must_be(softness, told):
-    """Without any, a direction in which nothing varies would be divided by 0."""
-    with pytest.raises((TypeError, ValueError), match=told):
-        Whitener(np.eye(3), softness)
-
-
-def shifted(image, down, right):
-    """Move an image by hand, pixel by pixel."""
-    out = np.zeros_like(image)
-    rows, columns, _ = image.shape
-    for i in range(rows):
-        for j in range(columns):
-            if 0 <= i - down < rows and 0 <= j - right < columns:
-                out[i, j] = image[i - down, j - right]
-    return out
-
-
-def test_augmentation_shows_all_versions_and_no_other():
-    """Each output is the image or its mirror image, moved by up to one pixel; all 18 come up."""
-    image = np.random.rand(4, 5, 3).astype(np.float32)
-    versions = [shifted(im, i, j) for im in (image, image[:, ::-1]) for i in (-1, 0, 1) for j in (-1, 0, 1)]
-    X = np.repeat(image.reshape(1, -1), 400, axis=0)
-    before = X.copy()
-    out = random_flip_shift(1, (4, 5, 3))(X, np.random.default_rng(0))
-    assert out.shape == X.shape and out.dtype == np.float32
-    np.testing.assert_array_equal(X, before)
-    found = {int(np.flatnonzero([np.array_equal(row.reshape(4, 5, 3), v) for v in versions])[0]) for row in out}
-    assert found == set(range(18))
-
-
-@pytest.mark.parametrize("rng", [np.random.RandomState(0), np.random.default_rng(0), np.random.mtrand._rand])
-def test_augmentation_of_rows_and_images(rng):
-    """Rows in, rows out; images in, images out; without shift only mirrors."""
-    images = np.random.rand(6, 32, 32, 3)
-    out = random_flip_shift(0)(images, rng)
-    assert out.shape == images.shape
-    for one, other in zip(out, images, strict=True):
-        assert np.array_equal(one, other) or np.array_equal(one, other[:, ::-1])
-    assert random_flip_shift(2)(images.reshape(6, -1), rng).shape == (6, 3072)
-
-
-def test_augmentation_prints_alike_everywhere():
-    """So that a journal can name it and another process can take it."""
-    assert repr(random_flip_shift(2)) == "RandomFlipShift(max_shift=2, shape=(32, 32, 3))"
-    assert pickle.loads(pickle.dumps(random_flip_shift(2))) == random_flip_shift(2)
+def test_imports_point_down():
+    """datasets/ does not load data_utils, and neither of them loads the net or the pictures."""
+    above = "{'classifiers', 'vis_utils', 'matplotlib'}"
+    code = "import sys, datasets.choose, datasets.fetch, datasets.standin; assert 'data_utils' not in sys.modules; "
+    code += f"import data_utils; assert not {above} & set(sys.modules), {above} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(data_utils.__file__).parent, check=True)

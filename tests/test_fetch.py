@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from datasets import fetch as fetch_module
-from datasets.fetch import ABANDONED, ARCHIVE, BATCHES, FOLDER, fetch, main
+from datasets.fetch import ABANDONED, fetch, main
+from datasets.names import ARCHIVE, BATCHES, FOLDER
 
 
 def make_archive(members):
@@ -29,6 +31,7 @@ def make_archive(members):
 
 
 GOOD = make_archive([(tarfile.TarInfo(f"{FOLDER}/{name}"), name.encode() + os.urandom(50_000)) for name in BATCHES])
+ROOT = Path(fetch_module.__file__).resolve().parents[1]
 GOOD_SHA256 = hashlib.sha256(GOOD).hexdigest()
 
 
@@ -123,6 +126,72 @@ def test_host_that_nobody_resolves_in_time(tmp_path, impatient, monkeypatch):
     waiting.set()
 
 
+def test_connection_and_reads_have_a_time_limit(tmp_path, impatient, monkeypatch):
+    """The same for both."""
+    limits = []
+    monkeypatch.setattr(fetch_module.pooch, "HTTPDownloader", lambda timeout, **options: limits.append(timeout))
+    with pytest.raises(ConnectionError, match="refused"):
+        fetch(tmp_path, ["http://127.0.0.1:9/refused"])
+    assert limits == [(0.5, 0.5)]
+
+
+def test_proxy_resolves_the_name(server, tmp_path, monkeypatch):
+    """Behind a proxy, the mirror's name may be unknown here."""
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    fetch(tmp_path, ["http://no-such-host.invalid/good"], sha256=GOOD_SHA256)
+    assert server.asked == ["http://no-such-host.invalid/good"]
+
+
+def test_error_without_a_text(tmp_path, monkeypatch):
+    """Its type is the reason."""
+
+    def fail(url):
+        raise TimeoutError
+
+    monkeypatch.setattr(fetch_module, "_resolve", fail)
+    with pytest.raises(ConnectionError, match="http://mirror.example/x: TimeoutError"):
+        fetch(tmp_path, ["http://mirror.example/x"])
+
+
+def test_python_that_cannot_unpack_safely(tmp_path, monkeypatch):
+    """It says so before it downloads."""
+    monkeypatch.delattr(tarfile, "data_filter")
+    with pytest.raises(ConnectionError, match="unpacking safely needs Python 3.10.12, 3.11.4 or newer"):
+        fetch(tmp_path, ["http://127.0.0.1:9/refused"])
+
+
+@pytest.mark.parametrize("faster", [True, False])
+def test_rename_that_fails(server, tmp_path, monkeypatch, faster):
+    """If another run has made the folder, that is used; if not, the error is passed on."""
+
+    def rename(source, target):
+        if faster:
+            shutil.copytree(source, target)
+        raise OSError("the rename failed")
+
+    monkeypatch.setattr(fetch_module.os, "rename", rename)
+    if faster:
+        target = fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
+        assert left_behind(tmp_path) == [FOLDER] and sorted(left_behind(target)) == sorted(BATCHES)
+    else:
+        with pytest.raises(OSError, match="the rename failed"):
+            fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
+        assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("old", [("folder",), ("file",), ("folder", "file")])
+def test_only_folders_without_recent_changes_are_abandoned(server, tmp_path, old):
+    """A run that downloads changes the file; a run that begins has made the folder."""
+    (tmp_path / ".fetch-x").mkdir()
+    (tmp_path / ".fetch-x" / "file").write_bytes(b"half")
+    paths = {"file": tmp_path / ".fetch-x" / "file", "folder": tmp_path / ".fetch-x"}
+    for name in old:
+        os.utime(paths[name], (0, time.time() - ABANDONED - 1))
+    fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
+    assert paths["folder"].exists() == (len(old) == 1)
+
+
 def test_own_archive_is_taken(server, tmp_path):
     """An archive that the user has put there spares the download, and stays."""
     (tmp_path / ARCHIVE).write_bytes(GOOD)
@@ -144,7 +213,9 @@ def test_own_archive_that_is_damaged(server, tmp_path, capsys):
     """It is named, left alone and not used."""
     (tmp_path / ARCHIVE).write_bytes(GOOD[:-10])
     fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
-    assert server.asked == ["/good"] and "is damaged or another archive" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"{tmp_path / ARCHIVE} is not used: its SHA-256 is not {GOOD_SHA256[:12]}" in out
+    assert server.asked == ["/good"]
     assert (tmp_path / ARCHIVE).read_bytes() == GOOD[:-10]
 
 
@@ -153,7 +224,7 @@ def test_folder_that_is_there(server, tmp_path):
     fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
     assert fetch(tmp_path, [server.url + "/missing"]) == tmp_path / FOLDER
     (tmp_path / FOLDER / "data_batch_3").unlink()
-    with pytest.raises(FileExistsError, match="lacks data_batch_3 and is in the way"):
+    with pytest.raises(FileExistsError, match=f"{FOLDER} exists, but lacks data_batch_3. Move it away"):
         fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
     assert server.asked == ["/good"]
 
@@ -192,7 +263,7 @@ def test_killed_half_way(server, tmp_path):
     code = "import sys; from datasets.fetch import fetch; fetch(sys.argv[1], [sys.argv[2]])"
     process = subprocess.Popen(
         [sys.executable, "-c", code, tmp_path, server.url + "/hanging"],
-        cwd=Path(fetch_module.__file__).parents[1],
+        cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -219,3 +290,21 @@ def test_command_line(server, tmp_path, monkeypatch, capsys):
         main(["--dir", str(tmp_path), "--mirror", server.url + "/missing"])
     main(["--dir", str(tmp_path), "--mirror", server.url + "/missing", "--mirror", server.url + "/good"])
     assert f"CIFAR-10 is in {tmp_path / FOLDER}" in capsys.readouterr().out
+    (tmp_path / FOLDER / "test_batch").unlink()
+    with pytest.raises(SystemExit, match=f"fetch: .*{FOLDER} exists, but lacks test_batch"):
+        main(["--dir", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder"),
+    [([str(ROOT / "datasets" / "fetch.py")], "."), (["-m", "datasets.fetch"], ROOT)],
+    ids=["script", "module"],
+)
+def test_ways_to_start_it(tmp_path, arguments, folder):
+    """README's command works from any folder, the module from the project's, whatever else is called datasets."""
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "__init__.py").write_text("raise ImportError('of another package')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, *arguments, "--help"]
+    out = subprocess.run(command, cwd=tmp_path / folder, env=environment, check=True, capture_output=True).stdout
+    assert b"--mirror" in out and b"SHA-256" in out

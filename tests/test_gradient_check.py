@@ -1,15 +1,36 @@
 """The checker is itself checked, with derivatives known from calculus and with gradients that are wrong."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from conftest import ROOT
 
-from gradient_check import eval_numerical_gradient, eval_numerical_gradient_array, grad_check_sparse, rel_error
+import diagnosis
+import gradient_check
+from gradient_check import (
+    central_difference,
+    eval_numerical_gradient,
+    eval_numerical_gradient_array,
+    grad_check_sparse,
+    rel_error,
+)
 
 
 def test_rel_error_by_hand():
     """|1 - 3| / (1 + 3) = 0.5 is the largest; 0 against 0 is 0; tiny numbers are measured against 1e-8."""
     assert rel_error(np.array([1.0, 0.0, 2.0]), np.array([3.0, 0.0, 2.0])) == 0.5
     assert rel_error(1e-10, 0) == pytest.approx(0.01)
+    assert rel_error(1e-10, 0, floor=1e-12) == 1 and rel_error(1.0, 2.0, floor=10.0) == 0.1
+
+
+def test_central_difference_by_hand():
+    """x^2 at 3 with h = 0.5: (3.5^2 - 2.5^2) / 1 = 6; of an array-valued f each entry, along that coordinate alone."""
+    x = np.array([1.0, 3.0])
+    assert central_difference(lambda x: x[0] * x[1] ** 2, x, (1,), 0.5) == 6
+    np.testing.assert_allclose(central_difference(lambda x: np.array([x[0], x[1]]), x, (0,)), [1, 0])
+    np.testing.assert_array_equal(x, [1, 3])
 
 
 def test_gradient_of_known_functions():
@@ -39,7 +60,7 @@ def test_array_gradient_is_the_chain_rule():
     np.testing.assert_allclose(eval_numerical_gradient_array(lambda x: A @ x, x, df), A.T @ df, rtol=1e-8)
 
 
-def test_array_gradient_where_f_reuses_its_output():
+def test_array_gradient_if_f_reuses_its_output():
     """A layer may write into the same buffer at each call."""
     out, x = np.empty(3), np.random.randn(3)
     numeric = eval_numerical_gradient_array(lambda x: np.multiply(x, x, out=out), x, np.ones(3))
@@ -57,7 +78,7 @@ def test_array_gradient_where_f_reuses_its_output():
 class TestAllCheckers:
     """What holds for each function that perturbs x."""
 
-    def test_x_is_restored_where_f_raises(self, check):
+    def test_x_is_restored_if_f_raises(self, check):
         """Both steps are undone: the one up and the one down."""
         for failing_call in (1, 2):
             x, calls = np.arange(3.0), []
@@ -95,6 +116,12 @@ def test_sparse_check_finds_a_slightly_wrong_gradient(capsys):
     np.testing.assert_allclose(errors, 0.0005 / 2.0005, rtol=1e-3)
 
 
+def test_sparse_check_of_tiny_gradients(capsys):
+    """However small both are: 1e-9 against 2e-9 is a relative error of 1/3."""
+    errors = grad_check_sparse(lambda x: 1e-9 * np.sum(x), np.zeros(3), np.full(3, 2e-9), num_checks=2)
+    np.testing.assert_allclose(errors, 1 / 3, rtol=1e-6)
+
+
 def test_sparse_check_of_zero_against_zero(capsys):
     """A flat function has error 0, not NaN."""
     np.testing.assert_array_equal(grad_check_sparse(lambda x: 1.0, np.zeros(3), np.zeros(3), num_checks=4), np.zeros(4))
@@ -105,3 +132,36 @@ def test_sparse_check_takes_rng(capsys):
     x = np.random.randn(100)
     runs = [grad_check_sparse(lambda x: np.sum(np.sin(x)), x, x, rng=np.random.default_rng(3)) for _ in range(2)]
     np.testing.assert_array_equal(*runs)
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda x: eval_numerical_gradient(np.sum, x, h=0), ValueError, "h must be a finite number, .* got 0"),
+        (
+            lambda x: grad_check_sparse(np.sum, x, x[:2]),
+            ValueError,
+            r"analytic_grad must have shape \(5,\), got",
+        ),
+        (lambda x: grad_check_sparse(np.sum, x, x, num_checks=0), ValueError, "num_checks must be a whole number"),
+    ],
+)
+def test_bad_arguments(call, error, message):
+    """Named, with what they must be."""
+    with pytest.raises(error, match=message):
+        call(np.ones(5))
+
+
+def test_check_net_has_moved():
+    """Its old name works until 1.2, with a warning that says where it is; other names do not."""
+    with pytest.warns(DeprecationWarning, match="from diagnosis import check_net"):
+        assert gradient_check.check_net is diagnosis.check_net
+    with pytest.raises(AttributeError, match="has no attribute 'check_nets'"):
+        gradient_check.check_nets  # noqa: B018
+
+
+def test_command_line_has_moved():
+    """A teacher's old script must not take a silent exit for a right net."""
+    command = [sys.executable, ROOT / "gradient_check.py", "neural_net.py"]
+    process = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    assert process.returncode == 2 and "python -m diagnosis FILE" in process.stderr

@@ -1,4 +1,4 @@
-"""The passes over memory, against the formulas that they stand for."""
+"""Minibatches, updates and the schedule against the formulas that they stand for."""
 
 import tracemalloc
 
@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from classifiers import sgd
-from classifiers.sgd import descend, gather, warm_cosine
+from classifiers.sgd import SGD, draw_minibatch, update, warm_cosine
+
+
+class Rows:
+    """An rng that draws given rows, and notes what it was asked for."""
+
+    def __init__(self, rows):
+        self.rows, self.asked = np.array(rows), []
+
+    def choice(self, *args):
+        self.asked.append(args)
+        return self.rows
 
 
 def unalign(X):
@@ -20,46 +31,96 @@ def unalign(X):
 @pytest.mark.parametrize(
     "layout", [np.ascontiguousarray, np.asfortranarray, lambda X: X[:, ::-1], lambda X: unalign(X)]
 )
-def test_gather_copies_rows(dtype, layout):
-    """Whatever the dtype and layout of X."""
-    X = layout(np.arange(20).reshape(5, 4).astype(dtype))
-    out = np.empty((3, 4), np.float32)
-    gather(X, np.array([4, 0, 4]), out)
+def test_minibatch_copies_rows(dtype, layout):
+    """Whatever the dtype and layout of X; the labels belong to the rows."""
+    X, y = layout(np.arange(20).reshape(5, 4).astype(dtype)), np.array([10, 11, 12, 13, 14])
+    out, rng = np.empty((3, 4), np.float32), Rows([4, 0, 4])
+    X_batch, y_batch = draw_minibatch(X, y, 3, rng, out=out)
+    assert X_batch is out and rng.asked == [(5, 3)]
     np.testing.assert_array_equal(out, X[[4, 0, 4]])
+    np.testing.assert_array_equal(y_batch, [14, 10, 14])
 
 
-def test_step_by_hand():
-    """W = (1 - 0.1) * [10, 20] - [1, 2] = [8, 16], sum of squares 320; the old W stays."""
-    param, step = np.array([10.0, 20.0]), np.array([1.0, 2.0])
-    assert descend(param, step, 0.1) == pytest.approx(320)
-    np.testing.assert_allclose(step, [8, 16])
-    np.testing.assert_array_equal(param, [10, 20])
+def test_minibatch_in_a_new_array():
+    """Without out; the rows are copies."""
+    X, y = np.arange(6.0).reshape(3, 2), np.array([0, 1, 2])
+    X_batch, y_batch = draw_minibatch(X, y, 2, Rows([2, 2]))
+    np.testing.assert_array_equal(X_batch, [[4, 5], [4, 5]])
+    np.testing.assert_array_equal(y_batch, [2, 2])
+    X_batch[:] = 0
+    assert X[2, 0] == 4
+
+
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray, unalign])
+def test_minibatch_copies_nothing_else(layout):
+    """Never the whole of X, whatever its layout: np.take would, if X is not contiguous or not aligned."""
+    X, y, out = layout(np.zeros((10_000, 50), np.float32)), np.zeros(10_000, int), np.empty((5, 50), np.float32)
+    tracemalloc.start()
+    draw_minibatch(X, y, 5, Rows(range(5)), out=out)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000
+
+
+def test_update_by_hand():
+    """W = [10, 20] - 0.5 * [1, 2] = [9.5, 19]; the gradient stays."""
+    param, grad = np.array([10.0, 20.0]), np.array([1.0, 2.0])
+    update(param, grad, 0.5)
+    np.testing.assert_allclose(param, [9.5, 19])
+    np.testing.assert_array_equal(grad, [1, 2])
+
+
+def test_weight_decay_by_hand():
+    """W = [10, 20] - 0.5 * ([1, 2] + 0.2 * [10, 20]) = [8.5, 17]."""
+    param = np.array([10.0, 20.0])
+    update(param, np.array([1.0, 2.0]), 0.5, weight_decay=0.2)
+    np.testing.assert_allclose(param, [8.5, 17])
 
 
 def test_momentum_by_hand():
-    """V = 0.5 * [4, 0] - [1, 2] - 0.1 * [10, 20] = [0, -4], W = [10, 16]; then V = 0.5 * V - [0, 0] - 0 = [0, -2]."""
-    param, step, velocity = np.array([10.0, 20.0]), np.array([1.0, 2.0]), np.array([4.0, 0.0])
-    assert descend(param, step, 0.1, velocity, 0.5) == pytest.approx(356)
-    np.testing.assert_allclose(velocity, [0, -4])
-    np.testing.assert_allclose(step, [10, 16])
-    again = np.zeros(2)
-    descend(step, again, 0.0, velocity, 0.5)
-    np.testing.assert_allclose(again, [10, 14])
+    """V = 0.5 * [4, 0] - 0.1 * ([10, 20] + 0.5 * [10, 20]) = [0.5, -3], W = [10.5, 17]; then V = 0.5 * V."""
+    param, velocity = np.array([10.0, 20.0]), np.array([4.0, 0.0])
+    update(param, np.array([10.0, 20.0]), 0.1, 0.5, velocity, 0.5)
+    np.testing.assert_allclose(velocity, [0.5, -3])
+    np.testing.assert_allclose(param, [10.5, 17])
+    update(param, np.zeros(2), 0.1, 0.0, velocity, 0.5)
+    np.testing.assert_allclose(velocity, [0.25, -1.5])
+    np.testing.assert_allclose(param, [10.75, 15.5])
 
 
 @pytest.mark.parametrize("momentum", [None, 0.9])
-def test_blocks_change_nothing(monkeypatch, momentum):
-    """Blocks that do not divide the array give the same as one for all."""
-    param, gradient, velocity = (np.random.randn(7, 11) for _ in range(3))
+@pytest.mark.parametrize("block", [1, 88, 8 * 11 * 3])
+def test_blocks_change_nothing(monkeypatch, momentum, block):
+    """Blocks of less than a row, of one row and of three rows, which do not divide the seven: as one for all."""
+    arrays = [np.random.randn(7, 11) for _ in range(3)]
     results = []
-    for block in (1 << 20, 8 * 10):
-        monkeypatch.setattr(sgd, "BLOCK", block)
-        step, v = gradient.copy(), velocity.copy()
-        args = () if momentum is None else (v, momentum)
-        results.append((descend(param, step, 0.1, *args), step, v))
-    assert results[0][0] == pytest.approx(results[1][0], rel=1e-14)
+    for size in (1 << 20, block):
+        monkeypatch.setattr(sgd, "BLOCK", size)
+        param, grad, velocity = (array.copy() for array in arrays)
+        update(param, grad, 0.1, 0.3, *(() if momentum is None else (velocity, momentum)))
+        results.append((param, velocity))
+    np.testing.assert_array_equal(results[0][0], results[1][0])
     np.testing.assert_array_equal(results[0][1], results[1][1])
-    np.testing.assert_array_equal(results[0][2], results[1][2])
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, lambda W: W.repeat(2, axis=0)[::2], lambda W: W.astype(">f8")])
+def test_update_of_any_layout(layout):
+    """In place: whoever holds the array sees it move."""
+    values, grad = np.random.randn(4, 3), np.random.randn(4, 3)
+    param = layout(values)
+    update(param, grad, 0.1)
+    np.testing.assert_allclose(param, values - 0.1 * grad)
+
+
+def test_optimizer_moves_each_parameter():
+    """Each with its own gradient, velocity and decay: W = 1 - 0.1 * (2 + 3 * 1) = 0.5, b = 1 - 0.1 * 4 = 0.6; twice."""
+    params = {"W": np.array([1.0]), "b": np.array([1.0])}
+    optimizer = SGD(params, momentum=0.5, weight_decay={"W": 3.0})
+    optimizer.step({"W": np.array([2.0]), "b": np.array([4.0])}, 0.1)
+    assert params["W"] == pytest.approx(0.5) and params["b"] == pytest.approx(0.6)
+    optimizer.step({"W": np.array([0.0]), "b": np.array([0.0])}, 0.1)
+    # V_W = 0.5 * -0.5 - 0.1 * 3 * 0.5 = -0.4, V_b = 0.5 * -0.4 = -0.2
+    assert params["W"] == pytest.approx(0.1) and params["b"] == pytest.approx(0.4)
 
 
 def test_schedule_by_hand():
@@ -70,14 +131,3 @@ def test_schedule_by_hand():
     assert 0 < warm_cosine(9_999, 10_000) < 1e-6
     assert warm_cosine(0, 1) == 1.0
     assert warm_cosine(4, 100) == pytest.approx(0.5 * (1 + np.cos(np.pi * 0.04)) / 2)
-
-
-@pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray, unalign])
-def test_gather_copies_nothing_else(layout):
-    """Never the whole of X, whatever its layout: np.take would, where X is not contiguous or not aligned."""
-    X, out = layout(np.zeros((10_000, 50), np.float32)), np.empty((5, 50), np.float32)
-    tracemalloc.start()
-    gather(X, np.arange(5), out)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 50_000

@@ -1,6 +1,10 @@
 """The stand-in is the same everywhere, in CIFAR-10's layout, and not too easy."""
 
 import hashlib
+import pickle
+import subprocess
+import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -8,6 +12,7 @@ import pytest
 from data_utils import load_CIFAR10, load_CIFAR_batch
 from datasets import standin
 from datasets.batch_pickle import read_batch
+from datasets.names import DATASETS
 from datasets.standin import CLASS_NAMES, MARK, draw_batch, make_standin
 
 
@@ -35,6 +40,12 @@ def test_official_layout(tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["stand-in"]
 
 
+def test_is_written_on_its_own_disk(tmp_path, monkeypatch):
+    """Not in the folder for temporary files, from which a rename may be impossible."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    assert len(read_batch(make_standin(tmp_path / "stand-in", rows=10) / "test_batch")[1]) == 10
+
+
 def test_is_drawn_once(tmp_path):
     """A complete folder is left alone; half a one is replaced."""
     folder = make_standin(tmp_path / "stand-in", rows=10)
@@ -42,7 +53,7 @@ def test_is_drawn_once(tmp_path):
     make_standin(folder, rows=10)
     assert (folder / "data_batch_1").read_bytes() == b"touched"
     (folder / "batches.meta").unlink()
-    make_standin(folder, rows=10)
+    assert make_standin(folder, rows=10) == folder
     assert len(read_batch(folder / "data_batch_1")[1]) == 10
 
 
@@ -74,8 +85,6 @@ def test_figures_differ_in_colour_and_place(batches):
 
 def test_files_load_without_our_loader(tmp_path):
     """Other people's loaders, plain pickle with latin1, read them too."""
-    import pickle
-
     folder = make_standin(tmp_path / "stand-in", rows=10)
     with open(folder / "data_batch_2", "rb") as file:
         batch = pickle.load(file, encoding="latin1")
@@ -85,10 +94,16 @@ def test_files_load_without_our_loader(tmp_path):
 
 
 def test_command_line(tmp_path, monkeypatch):
-    """It draws the data where it is told to, or a picture of them."""
+    """--dir names the folder; the default is datasets/stand-in."""
     made = []
     monkeypatch.setattr(standin, "make_standin", made.append)
     standin.main(["--dir", str(tmp_path / "here")])
     assert made == [tmp_path / "here"]
-    standin.main(["--picture", str(tmp_path / "picture.png")])
-    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG") and len(made) == 1
+    standin.main([])
+    assert made[1:] == [DATASETS / "stand-in"]
+
+
+def test_starts_as_a_module():
+    """In the project's folder, as its docstring says."""
+    command = [sys.executable, "-m", "datasets.standin", "--help"]
+    assert b"--dir" in subprocess.run(command, cwd=DATASETS.parent, check=True, capture_output=True).stdout

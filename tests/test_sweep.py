@@ -1,26 +1,25 @@
 """The sweep: the same results however it is run, and nothing lost however it ends."""
 
-import json
 import os
+import re
 import signal
 import subprocess
 import sys
-import time
-from contextlib import nullcontext
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from classifiers import sweep as sweep_module
 from classifiers.neural_net import TwoLayerNet
-from classifiers.sgd import warm_cosine
-from classifiers.sweep import LogUniform, sweep
-from data_utils import random_flip_shift
+from classifiers.sweep import ATTEMPTS, LogUniform, SweepResult, Trial, run_trial, sweep
+from vis_utils import sweep_table
 
 ROOT = Path(sweep_module.__file__).parents[1]
 GRID = {"hidden_size": [3, 5], "learning_rate": [1e-1, 1e-3], "reg": [0.0, 0.5]}
+X, Y = np.ones((5, 4)), np.array([0, 1, 2, 2, 1])
 
 
 def make_data():
@@ -33,20 +32,55 @@ def make_data():
 
 def small_sweep(**settings):
     """Eight nets in a moment."""
-    return sweep(
-        **{"grid": GRID, "num_iters": 30, "std": 0.3, "progress": False, "n_jobs": 1, **settings}, **data_arguments()
-    )
-
-
-def data_arguments():
-    return dict(zip(("X_train", "y_train", "X_val", "y_val"), make_data(), strict=True))
+    data = dict(zip(("X_train", "y_train", "X_val", "y_val"), make_data(), strict=True))
+    return sweep(**{"grid": GRID, "num_iters": 30, "std": 0.3, "progress": False, "n_jobs": 1, **data, **settings})
 
 
 def fingerprint(result):
     """All that must not differ between two runs: everything but the seconds."""
     assert len({t.val_accuracy for t in result.trials}) > 1, [(t.state, t.error) for t in result.trials]
-    trials = [(t.index, t.params, t.state, t.seed, t.val_accuracy, t.stats) for t in result.trials]
+    trials = [(t.index, t.params, t.state, t.seed, t.val_accuracy, type(t.stats), t.stats) for t in result.trials]
     return trials, result.best.index, {name: param.tobytes() for name, param in result.best_net.params.items()}
+
+
+class DieOnce:
+    """Calls a function, but kills its own process at the first call."""
+
+    def __init__(self, marker, function):
+        self.marker, self.function = marker, function
+
+    def __call__(self, *args):
+        if not self.marker.exists():
+            self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.function(*args)
+
+
+class WorkerDied(Exception):
+    """What `end_in_order` raises instead of a result."""
+
+
+def end_in_order(monkeypatch, events):
+    """Replace joblib.Parallel: the trials of these indices end in this order; exceptions among them are raised.
+
+    Returns the iterator over the events, to see which are left.
+    """
+    events = iter(events)
+
+    def parallel(calls):
+        calls = {args[0]: (function, args, kwargs) for function, args, kwargs in calls}
+        for event in events:
+            if not isinstance(event, int):
+                raise event
+            function, args, kwargs = calls.pop(event)
+            yield function(*args, **kwargs)
+        assert not calls, f"no event is left for the trials {list(calls)}"
+
+    monkeypatch.setattr(sweep_module, "Parallel", lambda **settings: parallel)
+    return events
+
+
+# Results
 
 
 def test_result_holds_every_trial_in_grid_order():
@@ -65,7 +99,7 @@ def test_result_holds_every_trial_in_grid_order():
 
 
 def test_each_trial_can_be_repeated_alone():
-    """Weights and batches come from SeedSequence(seed, spawn_key=(place,))."""
+    """Weights and batches come from SeedSequence(seed, spawn_key=(index,))."""
     trial = small_sweep(seed=7).trials[5]
     rng = np.random.default_rng(np.random.SeedSequence(7, spawn_key=(5,)))
     net = TwoLayerNet(4, trial.params["hidden_size"], 3, std=0.3, rng=rng)
@@ -80,21 +114,111 @@ def test_results_do_not_depend_on_the_number_of_processes():
     assert fingerprint(small_sweep(seed=1)) != alone
 
 
+def test_results_do_not_depend_on_the_order_in_which_trials_end(monkeypatch):
+    """Last first, for example."""
+    expected = fingerprint(small_sweep())
+    end_in_order(monkeypatch, [7, 6, 5, 4, 3, 2, 1, 0])
+    assert fingerprint(small_sweep()) == expected
+
+
 def test_bar_shows_the_best_so_far(capsys):
-    """One bar for the sweep."""
+    """One bar for the sweep, and none without progress."""
     result = small_sweep(progress=True)
     out = capsys.readouterr().out
     assert "8/8" in out and f"best={result.best.val_accuracy:.3f}" in out
+    small_sweep(progress=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_number_of_classes_comes_from_all_labels():
+    """A class that only the validation data have counts; output_size overrides it."""
+    X_train, y_train, X_val, y_val = make_data()
+    y_val[0] = 5
+    settings = {"grid": {"hidden_size": [3]}, "X_train": X_train, "y_train": y_train, "X_val": X_val, "y_val": y_val}
+    assert small_sweep(**settings).best_net.params["b2"].shape == (6,)
+    assert small_sweep(**settings, output_size=9).best_net.params["b2"].shape == (9,)
+    with pytest.raises(ValueError, match="y_val must hold class indices in 0..2, got 5 at row 0"):
+        small_sweep(**settings, output_size=3)
+
+
+# Ranking
+
+
+def replace_training(monkeypatch, accuracies):
+    """Trial i has the i-th accuracy and a net of i + 1 hidden units; NaN means that it diverged."""
+
+    def run_trial(index, params, seed, fixed, *arrays):
+        state = "diverged" if np.isnan(accuracies[index]) else "done"
+        trial = Trial(index, params, [seed, index], state, accuracies[index], standard_error=0.1)
+        return trial, TwoLayerNet(4, index + 1, 3, rng=0) if state == "done" else None
+
+    monkeypatch.setattr(sweep_module, "run_trial", run_trial)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 3, 1, 4]])
+def test_first_in_the_grid_wins_among_equals(monkeypatch, order):
+    """Whatever the order in which the trials end; a trial that is not done comes last, even if it is first."""
+    replace_training(monkeypatch, [np.nan, 0.5, 0.75, 0.75, 0.75])
+    end_in_order(monkeypatch, order)
+    result = small_sweep(grid={"hidden_size": [1, 2, 3, 4, 5]})
+    assert result.best.index == 2 and result.best_net.params["b1"].shape == (3,)
+    assert [trial.index for trial in result.ranked] == [2, 3, 4, 1, 0]
+    again = SweepResult([result.trials[i] for i in order], None)
+    assert again.best.index == 2 and [trial.index for trial in again.ranked] == [2, 3, 4, 1, 0]
+    assert [trial.index for trial in again.trials] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("before, after", [([2], [4, 3, 1, 0]), ([4, 3], [2, 1, 0]), ([0, 1, 3], [4, 2])])
+def test_first_in_the_grid_wins_among_equals_after_resuming(tmp_path, monkeypatch, before, after):
+    """Whether the journal or the new run has it, and its net is the right one."""
+    replace_training(monkeypatch, [np.nan, 0.5, 0.75, 0.75, 0.75])
+    settings = {"grid": {"hidden_size": [1, 2, 3, 4, 5]}, "journal": tmp_path / "sweep.jsonl"}
+    end_in_order(monkeypatch, [*before, KeyboardInterrupt])
+    with pytest.raises(KeyboardInterrupt):
+        small_sweep(**settings)
+    end_in_order(monkeypatch, after)
+    result = small_sweep(**settings)
+    assert result.best.index == 2 and result.best_net.params["b1"].shape == (3,)
+
+
+def test_old_name_of_the_table_still_works():
+    """It warns at the caller's line, and names the new call."""
+    result = small_sweep()
+    message = "result.table() has moved: vis_utils.sweep_table(result). The old name goes in 1.2"
+    with pytest.warns(DeprecationWarning, match=re.escape(message)) as caught:
+        table = result.table()
+    assert caught[0].filename == __file__ and str(table) == str(sweep_table(result))
+
+
+def test_workers_need_no_matplotlib():
+    """Importing the sweep does not import the pictures."""
+    code = "import sys, classifiers.sweep; sys.exit('matplotlib' in sys.modules or 'vis_utils' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+# Random search
 
 
 def test_random_search():
-    """Lists are drawn from, distributions asked; the same seed draws the same."""
+    """It draws from lists and asks distributions; the same seed draws the same."""
     grid = {"hidden_size": [3, 5], "learning_rate": LogUniform(1e-4, 1e-1)}
-    result = small_sweep(grid=grid, n_trials=6)
+    result = small_sweep(grid=grid, n_trials=12)
     rates = [t.params["learning_rate"] for t in result.trials]
-    assert len(set(rates)) == 6 and all(1e-4 <= rate <= 1e-1 for rate in rates)
-    assert {t.params["hidden_size"] for t in result.trials} <= {3, 5}
-    assert fingerprint(small_sweep(grid=grid, n_trials=6)) == fingerprint(result)
+    assert len(set(rates)) == 12 and all(1e-4 <= rate <= 1e-1 for rate in rates)
+    assert {t.params["hidden_size"] for t in result.trials} == {3, 5}
+    assert fingerprint(small_sweep(grid=grid, n_trials=12)) == fingerprint(result)
+    assert rates != [t.params["learning_rate"] for t in small_sweep(grid=grid, n_trials=12, seed=1).trials]
+
+
+def test_hyperparameters_and_weights_have_streams_of_their_own():
+    """The draw is the first of the stream (i, 0); it is not the first of the stream (i,) of the weights."""
+    rates = LogUniform(1e-4, 1e-1)
+    for trial in small_sweep(grid={"learning_rate": rates}, n_trials=3, hidden_size=3, seed=7).trials:
+        own, of_weights = (
+            rates.rvs(np.random.default_rng(np.random.SeedSequence(7, spawn_key=key)))
+            for key in ((trial.index, 0), (trial.index,))
+        )
+        assert trial.params["learning_rate"] == own != of_weights
 
 
 def test_log_uniform_spreads_over_decades():
@@ -104,6 +228,14 @@ def test_log_uniform_spreads_over_decades():
     np.testing.assert_allclose([np.mean(decades == d) for d in (-4, -3, -2)], 1 / 3, atol=0.03)
 
 
+def test_log_uniform_of_one_value():
+    """Equal bounds are allowed."""
+    assert LogUniform(0.5, 0.5).rvs(np.random.default_rng(0)) == pytest.approx(0.5)
+
+
+# Bad input
+
+
 @pytest.mark.parametrize(
     "settings, message",
     [
@@ -111,10 +243,14 @@ def test_log_uniform_spreads_over_decades():
         ({"grid": {"rng": [3]}}, "got 'rng'"),
         ({"grid": {"reg": [3]}}, "hidden_size must be swept or fixed"),
         ({"num_it": 3}, "got 'num_it'"),
+        ({"verbose": True}, "arguments .* got 'verbose'"),
         ({"reg": 0.5}, "reg must be swept or fixed, not both"),
         ({"grid": {"hidden_size": []}}, r"hidden_size must be a list of at least one value, got \[\]"),
         ({"grid": {"hidden_size": 50}}, "hidden_size must be a list of at least one value, got 50"),
+        ({"grid": {"hidden_size": "50"}}, "hidden_size must be a list of at least one value, got '50'"),
         ({"grid": {"hidden_size": [3], "reg": LogUniform(1e-3, 1)}}, "n_trials must be given, since reg is a distribu"),
+        ({"n_trials": 0}, "n_trials must be a whole number, at least 1, got 0"),
+        ({"seed": -1}, "seed must be a whole number, at least 0, got -1"),
     ],
 )
 def test_mistakes_are_found_before_anything_trains(settings, message, monkeypatch):
@@ -124,250 +260,139 @@ def test_mistakes_are_found_before_anything_trains(settings, message, monkeypatc
         small_sweep(**settings)
 
 
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: sweep({"hidden_size": [3]}, X, Y + 0.5, X, Y), ValueError, "y_train must hold class indices"),
+        (lambda: sweep({"hidden_size": [3]}, X, Y[:2], X, Y), ValueError, "y_train must hold one label for each of 5"),
+        (lambda: sweep({"hidden_size": [3]}, X[0], Y, X, Y), ValueError, r"X_train must have 2 dimension\(s\)"),
+        (lambda: sweep({"hidden_size": [3]}, X, Y, X[:, :2], Y), ValueError, "X_val must have 4 columns"),
+        (lambda: sweep({"hidden_size": [3]}, X, Y, X, Y, seed="a"), TypeError, "seed must be a whole number"),
+        (lambda: sweep({"hidden_size": [3]}, X, Y.astype(str), X, Y), TypeError, "y_train must hold real numbers"),
+        (
+            lambda: sweep({"hidden_size": [3]}, X, Y, X, [0, np.nan, 2, 2, 1]),
+            ValueError,
+            "y_val must hold finite numbers, got nan at row 1",
+        ),
+        (lambda: sweep({"hidden_size": [3]}, X, Y, X, Y[:2]), ValueError, "y_val must hold one label for each of 5"),
+        (lambda: sweep([3], X, Y, X, Y), TypeError, r"grid must be a dict, got \[3\]"),
+        (lambda: LogUniform(0, 1), ValueError, "LogUniform must have 0 < low <= high, got low=0 and high=1"),
+        (lambda: LogUniform(1, 0.1), ValueError, "LogUniform must have 0 < low <= high, got low=1 and high=0.1"),
+        (lambda: LogUniform("a", 1), TypeError, "low must be a finite number, at least 0, got 'a'"),
+    ],
+)
+def test_bad_input_gets_a_clear_error(call, error, message):
+    """Its type, the argument's name, what it must be and what it was."""
+    with pytest.raises(error) as caught:
+        call()
+    assert re.match(message, str(caught.value)), str(caught.value)
+
+
+# Trials that go wrong
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_bad_trials_do_not_stop_the_others(n_jobs):
     """One that diverges is recorded and never wins; one that raises is recorded with its error."""
     result = small_sweep(grid={"hidden_size": [3, "many"], "learning_rate": [1e200, 0.01]}, n_jobs=n_jobs)
     assert [t.state for t in result.trials] == ["diverged", "done", "failed", "failed"]
     assert "Error: " in result.trials[2].error and not np.isfinite(result.trials[0].stats["loss_history"][-1])
+    assert result.best.index == 1 and np.isnan(result.trials[0].val_accuracy)
+
+
+def test_divergence_at_the_last_step():
+    """The last loss is finite, but the step after it is not: the trial diverged."""
+    result = small_sweep(grid={"hidden_size": [3], "learning_rate": [1e308, 0.01]}, num_iters=1)
+    assert [t.state for t in result.trials] == ["diverged", "done"]
+    assert len(result.trials[0].stats["loss_history"]) == 1 and np.isfinite(result.trials[0].stats["loss_history"][0])
     assert result.best.index == 1
-    assert "diverged" in str(result.table()) and "failed" in str(result.table())
 
 
-def test_sweep_without_any_good_trial():
-    """There is no best, and a table all the same."""
-    result = small_sweep(grid={"hidden_size": ["many"]})
-    assert result.best is None and result.best_net is None and "failed" in str(result.table())
+def test_sweep_without_any_good_trial(tmp_path):
+    """There is no best, with a journal too."""
+    for settings in ({}, {"journal": tmp_path / "sweep.jsonl"}):
+        result = small_sweep(grid={"hidden_size": ["many"]}, **settings)
+        assert result.best is None and result.best_net is None and result.trials[0].state == "failed"
 
 
-def test_table_ranks_and_marks_what_cannot_be_told_apart():
-    """Best first; a star within one standard error; HTML for the notebook."""
-    result = small_sweep(grid={**GRID, "learning_rate": [1e-1, 1e-6]})
-    lines = str(result.table()).splitlines()
-    assert f"{result.best.val_accuracy:.3f} ± {result.best.standard_error:.3f} *" in lines[1]
-    shown = [float(line.split(" ± ")[0].split()[-1]) for line in lines[1:-1]]
-    assert shown == sorted(shown, reverse=True)
-    limit = result.best.val_accuracy - result.best.standard_error
-    assert sum("*" in line for line in lines[1:-1]) == sum(t.val_accuracy >= limit for t in result.trials) < 8
-    html = result.table()._repr_html_()
-    assert html.count("<tr>") == 9 and "<th>hidden_size</th>" in html
+def interrupt(it, num_iters):
+    """A schedule that works as Ctrl-C does at the last iteration."""
+    if it == num_iters - 1:
+        raise KeyboardInterrupt
+    return 1.0
 
 
-# The journal
+@pytest.mark.parametrize("number", [{"num_iters": 5}, {"num_iters": 1}, {}])  # {}: the default number of iterations
+def test_interrupt_of_a_sweep_is_passed_on(tmp_path, number):
+    """A trial that was cut short is not taken for a finished one."""
+    with pytest.raises(KeyboardInterrupt):
+        sweep(
+            {"hidden_size": [3]}, X, Y, X, Y, **number,
+            schedule=interrupt, n_jobs=1, progress=False, journal=tmp_path / "sweep.jsonl",
+        )  # fmt: skip
+    assert (tmp_path / "sweep.jsonl").read_bytes().count(b"\n") == 1  # the journal names no trial
 
 
-def test_journal_spares_finished_trials(tmp_path, monkeypatch):
-    """The second call trains nothing and returns the same, the best net from its file."""
-    first = small_sweep(journal=tmp_path / "sub" / "sweep.jsonl")
-    monkeypatch.setattr(sweep_module, "run_trial", None)
-    second = small_sweep(journal=tmp_path / "sub" / "sweep.jsonl")
-    assert fingerprint(second) == fingerprint(first)
+def test_interrupt_of_a_worker_is_passed_on():
+    """Also from another process."""
+    with pytest.raises(KeyboardInterrupt):
+        small_sweep(schedule=interrupt, n_jobs=2)
 
 
-def test_failed_trials_are_tried_again(tmp_path, monkeypatch):
-    """What raised may have been mended; what was done stays."""
-    path, train = tmp_path / "sweep.jsonl", TwoLayerNet.train
-
-    def train_without_memory(net, *args, **kwargs):
-        if kwargs["reg"] == 0.5:
-            raise MemoryError
-        return train(net, *args, **kwargs)
-
-    monkeypatch.setattr(TwoLayerNet, "train", train_without_memory)
-    assert [t.state for t in small_sweep(journal=path).trials] == ["done", "failed"] * 4
-    monkeypatch.setattr(TwoLayerNet, "train", train)
-    again = small_sweep(journal=path)
-    assert [json.loads(line)["index"] for line in path.read_bytes().splitlines()[1:]] == [*range(8), 1, 3, 5, 7]
-    assert fingerprint(again) == fingerprint(small_sweep()) == fingerprint(small_sweep(journal=path))
-
-
-def test_torn_last_line_is_redone(tmp_path):
-    """A crash in the middle of a line costs that trial and no other."""
-    path = tmp_path / "sweep.jsonl"
-    whole = small_sweep(journal=path)
-    content = path.read_bytes()
-    path.write_bytes(content[:-20])
-    assert fingerprint(small_sweep(journal=path)) == fingerprint(whole)
-    assert len(path.read_bytes().splitlines()) == 9
-    assert [json.loads(line)["index"] for line in path.read_bytes().splitlines()[1:]] == list(range(8))
-
-
-@pytest.mark.parametrize("change, key", [({"seed": 1}, "seed"), ({"num_iters": 31}, "fixed"), ({"grid": {}}, "grid")])
-def test_journal_of_another_sweep_is_refused(tmp_path, change, key):
-    """The error says what differs; the file stays as it is."""
-    path = tmp_path / "sweep.jsonl"
-    small_sweep(journal=path)
-    content = path.read_bytes()
-    if "grid" in change:
-        change = {"grid": {**GRID, "reg": [0.25]}}
-    with pytest.raises(ValueError, match=f"sweep.jsonl belongs to another sweep: its {key} is .*move this one away"):
-        small_sweep(journal=path, **change)
-    assert path.read_bytes() == content
-
-
-def test_journal_of_other_data_is_refused(tmp_path):
-    """Data are known by a hash of every value."""
-    path = tmp_path / "sweep.jsonl"
-    small_sweep(journal=path)
-    arrays = [a.copy() for a in make_data()]
-    arrays[0][17, 2] += 1e-9
-    with pytest.raises(ValueError, match="belongs to another sweep: its data is"):
-        sweep(GRID, *arrays, num_iters=30, std=0.3, progress=False, n_jobs=1, journal=path)
-
-
-def test_journal_of_values_that_json_lacks(tmp_path):
-    """Types, NumPy's numbers, functions and augmentations are journaled by name; what has none is refused."""
-    settings = {
-        "grid": {"hidden_size": [np.int64(3)], "dtype": [np.float32, np.dtype("f8")]},
-        "schedule": warm_cosine,
-        "augment": random_flip_shift(0, (1, 4, 1)),
-        "journal": tmp_path / "sweep.jsonl",
-    }
-    first = small_sweep(**settings)
-    again = small_sweep(**settings)
-    assert [t.stats for t in again.trials] == [t.stats for t in first.trials]
-    assert again.trials[0].params["dtype"] is np.float32
-    header = json.loads((tmp_path / "sweep.jsonl").read_bytes().splitlines()[0])
-    assert header["grid"] == {"hidden_size": [3], "dtype": ["float32", "float64"]}
-    assert header["fixed"]["schedule"] == "classifiers.sgd.warm_cosine"
-    with pytest.raises(TypeError, match="a journal needs values that print alike in every process, got <test_sw"):
-        small_sweep(augment=Nameless(), journal=tmp_path / "other.jsonl")
-
-
-class Nameless:
-    """Can be called, but prints its address."""
-
-    def __call__(self, X, rng):
-        return X
-
-
-def test_file_that_is_no_journal(tmp_path):
-    """Refused, and left alone."""
-    (tmp_path / "notes.jsonl").write_text("remember the milk\n")
-    with pytest.raises(ValueError, match="notes.jsonl is damaged"):
-        small_sweep(journal=tmp_path / "notes.jsonl")
-    assert (tmp_path / "notes.jsonl").read_text() == "remember the milk\n"
-
-
-SLOW_SWEEP = """
-import sys, time
-from classifiers import sweep as module
-from test_sweep import small_sweep
-train = module.TwoLayerNet.train
-def slow_train(*args, **kwargs):
-    time.sleep(0.3)
-    return train(*args, **kwargs)
-if __name__ == "__main__":
-    module.TwoLayerNet.train = slow_train
-    small_sweep(journal=sys.argv[1], n_jobs=2)
-"""
-
-
-def test_killed_three_times_and_resumed(tmp_path):
-    """SIGKILL in the middle: no finished trial is lost or run again, and the result is that of one quiet run."""
-    path = tmp_path / "sweep.jsonl"
-    (tmp_path / "slow.py").write_text(SLOW_SWEEP)
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PYTHONWARNINGS": "ignore"}
-    written = 0
-    for _ in range(3):
-        process = subprocess.Popen(
-            [sys.executable, tmp_path / "slow.py", path], env=environment, start_new_session=True, cwd=tmp_path
-        )
-        enough = written + 1
-        while not path.exists() or path.read_bytes().count(b"\n") - 1 < enough:
-            assert process.poll() is None, "the sweep ended before it could be killed"
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        lines = path.read_bytes().splitlines()
-        assert len(lines) - 1 >= enough
-        written = path.read_bytes().count(b"\n") - 1
-    before = path.read_bytes()
-    resumed = small_sweep(journal=path)
-    assert path.read_bytes().startswith(before[: before.rfind(b"\n") + 1])
-    indices = [json.loads(line)["index"] for line in path.read_bytes().splitlines()[1:]]
-    assert sorted(indices) == list(range(8))
-    assert fingerprint(resumed) == fingerprint(small_sweep())
+# Workers
 
 
 def test_worker_that_dies_costs_nothing(tmp_path, monkeypatch):
     """The trials of a process that was killed are run again by another."""
-    monkeypatch.setattr(sweep_module, "run_trial", DieOnce(tmp_path / "died", sweep_module.run_trial))
+    monkeypatch.setattr(sweep_module, "run_trial", DieOnce(tmp_path / "died", run_trial))
     result = small_sweep(n_jobs=2)
     assert (tmp_path / "died").exists()
     assert fingerprint(result) == fingerprint(small_sweep())
 
 
-class DieOnce:
-    """Calls a function, but kills its own process at the first call."""
-
-    def __init__(self, marker, function):
-        self.marker, self.function = marker, function
-
-    def __call__(self, *args):
-        if not self.marker.exists():
-            self.marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return self.function(*args)
+def test_sweep_survives_any_number_of_deaths_between_finished_trials(monkeypatch):
+    """Each finished trial restores the attempts: here every trial comes after the last but one of them."""
+    expected = fingerprint(small_sweep())
+    deaths = [WorkerDied] * (ATTEMPTS - 1)
+    end_in_order(monkeypatch, [event for index in range(8) for event in (*deaths, index)])
+    assert fingerprint(small_sweep()) == expected
 
 
-# On a cluster
+def test_sweep_gives_up_after_deaths_in_a_row(tmp_path, monkeypatch):
+    """No trial ends between them. The journal keeps what was finished before."""
+    events = end_in_order(monkeypatch, [0, *[WorkerDied] * ATTEMPTS, "not reached"])
+    with pytest.raises(WorkerDied):
+        small_sweep(journal=tmp_path / "sweep.jsonl")
+    assert list(events) == ["not reached"]
+    assert (tmp_path / "sweep.jsonl").read_bytes().count(b"\n") == 2
 
 
-@pytest.fixture
-def distributed():
-    """Dask's module, where it is installed."""
-    return pytest.importorskip("distributed", reason="Dask is not installed (requirements-cluster.txt)")
+def count_blas_threads():
+    """The numbers of threads of the BLAS libraries that threadpoolctl knows."""
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
 
-@pytest.fixture
-def cluster(distributed):
-    """A Dask cluster of two single-threaded processes on loopback, and its client."""
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
+def require_one_blas_thread(it, num_iters):
+    """A schedule that makes its trial fail if BLAS has more than one thread."""
+    if count_blas_threads() != {1}:
+        raise RuntimeError(f"BLAS has {count_blas_threads()} threads")
+    return 1.0
 
 
-@pytest.mark.filterwarnings("default")  # Dask's own
-def test_dask_gives_the_same_results(cluster):
-    """The same call inside parallel_config, bit-identical."""
-    with joblib.parallel_config(backend="dask"):
-        result = small_sweep()
-    assert fingerprint(result) == fingerprint(small_sweep())
+def test_trial_has_one_blas_thread_in_this_process():
+    """Although the process has two, before and after."""
+    with threadpool_limits(2):
+        if count_blas_threads() != {2}:
+            pytest.skip("BLAS has no second thread here, or threadpoolctl does not know it")
+        result = small_sweep(grid={"hidden_size": [3]}, schedule=require_one_blas_thread)
+        assert count_blas_threads() == {2}
+    assert [(t.state, t.error) for t in result.trials] == [("done", "")]
 
 
-@pytest.mark.filterwarnings("default")
-def test_dask_worker_that_is_killed(cluster, tmp_path, monkeypatch):
-    """SIGKILL for a worker in the middle of the sweep: it ends complete, with the same results."""
-    monkeypatch.setattr(sweep_module, "run_trial", DieOnce(tmp_path / "died", sweep_module.run_trial))
-    with joblib.parallel_config(backend="dask"):
-        result = small_sweep(journal=tmp_path / "sweep.jsonl")
-    assert (tmp_path / "died").exists()
-    indices = [json.loads(line)["index"] for line in (tmp_path / "sweep.jsonl").read_bytes().splitlines()[1:]]
-    assert sorted(indices) == list(range(8))
-    assert fingerprint(result) == fingerprint(small_sweep())
-
-
-@pytest.mark.parametrize("importable", [True, False])
-def test_dask_from_the_command_line(distributed, tmp_path, importable):
-    """As README starts it; a cluster that cannot import the lab is an error, where joblib would wait without end."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT) if importable else ""}
-    file = str(tmp_path / "scheduler.json")
-    common = ["--scheduler-file", file, "--host", "127.0.0.1", "--no-dashboard"]
-    processes = [
-        subprocess.Popen([sys.executable, "-m", "dask", *role, *common], env=env, cwd=tmp_path)
-        for role in (["scheduler", "--port", "0"], ["worker", "--nthreads", "1", "--no-nanny"])
-    ]
-    try:
-        expected = nullcontext() if importable else pytest.raises(ImportError, match="PYTHONPATH")
-        with distributed.Client(scheduler_file=file), joblib.parallel_config(backend="dask"), expected:
-            result = small_sweep(grid={"hidden_size": [2, 3]})
-            assert [(trial.state, trial.error) for trial in result.trials] == 2 * [("done", "")]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+def test_trial_has_one_blas_thread_in_a_worker():
+    """Although joblib was asked for two."""
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=2):
+        if joblib.Parallel(n_jobs=2)(2 * [joblib.delayed(count_blas_threads)()]) != [{2}, {2}]:
+            pytest.skip("BLAS has no second thread here, or threadpoolctl does not know it")
+        result = small_sweep(grid={"hidden_size": [3, 5]}, schedule=require_one_blas_thread, n_jobs=2)
+    assert [(t.state, t.error) for t in result.trials] == 2 * [("done", "")]

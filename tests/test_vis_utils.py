@@ -1,19 +1,28 @@
 """What the pictures show, read back from the arrays and artists that they consist of."""
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import make_toy_net
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from classifiers.neural_net import TwoLayerNet
 from classifiers.sweep import SweepResult, Trial
+from datasets.standin import CLASS_NAMES, MARK, draw_batch
 from vis_utils import (
+    Table,
     plot_history,
     plot_sweep,
     show_confusion,
     show_examples,
     show_images,
     show_net_weights,
+    show_stand_in,
+    sweep_table,
     visualize_grid,
 )
 
@@ -48,6 +57,37 @@ def test_grid_without_padding_and_another_bound():
     """padding=0 loses no pixels."""
     grid = visualize_grid(np.arange(4.0).reshape(1, 2, 2, 1), ubound=1.0, padding=0)
     np.testing.assert_allclose(grid[:, :, 0], [[0, 1 / 3], [2 / 3, 1]])
+
+
+@given(st.data())
+def test_grid_of_any_shape(data):
+    """Values stay in 0..ubound, constant tiles included."""
+    finite = st.floats(-1e6, 1e6, width=64)
+    Xs = data.draw(arrays(np.float64, array_shapes(min_dims=4, max_dims=4, max_side=4), elements=finite))
+    ubound, padding = data.draw(st.sampled_from([1.0, 255.0])), data.draw(st.integers(0, 3))
+    grid = visualize_grid(Xs, ubound, padding)
+    n = int(np.ceil(np.sqrt(len(Xs))))
+    assert grid.shape == (n * (Xs.shape[1] + padding) - padding, n * (Xs.shape[2] + padding) - padding, Xs.shape[3])
+    assert np.isfinite(grid).all() and grid.min() >= 0 and grid.max() <= ubound * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: visualize_grid(np.ones((5, 4))), r"Xs must have 4 dimension\(s\), got an array of shape \(5, 4\)"),
+        (lambda: visualize_grid(np.full((1, 2, 2, 3), np.nan)), "Xs must hold finite numbers, got nan"),
+        (lambda: visualize_grid(np.ones((1, 2, 2, 3)), padding=-1), "padding must be a whole number"),
+        (lambda: show_images(np.ones((5, 4)), "abcde"), r"images must have 4 dimension\(s\)"),
+        (lambda: show_images(np.ones((2, 3, 3, 3)), "ab", columns=0), "columns must be a whole number, at least 1"),
+        (lambda: show_examples(np.ones((2, 3, 3, 3)), [0], "ab"), "labels must hold one label for each of 2 rows"),
+        (lambda: show_examples(np.ones((2, 3, 3, 3)), [0, 2], "ab"), r"labels must hold class indices in 0..1, got 2"),
+    ],
+)
+def test_bad_input_gets_a_clear_error(call, message):
+    """The argument's name, what it must be and what it was."""
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert re.match(message, str(caught.value)), str(caught.value)
 
 
 def test_weights_of_each_unit_become_a_tile():
@@ -86,6 +126,9 @@ def test_pictures_are_drawn_where_asked(toy_data):
     assert show_net_weights(TwoLayerNet(12, 3, 2), ax=axes[1, 0]) is axes[1, 0]
     images, labels = np.zeros((4, 2, 2, 3)), [0, 1, 0, 1]
     assert show_examples(images, labels, ["cat", "dog"], ax=axes[1, 1]) is axes[1, 1]
+    assert show_confusion(labels, labels, ["cat", "dog"], ax=axes[1, 1]) is axes[1, 1]
+    assert show_stand_in(ax=axes[1, 0]) is axes[1, 0]
+    assert list(plot_sweep(make_result(), axes[1])) == list(axes[1])
     assert plt.get_fignums() == [figure.number]
 
 
@@ -96,6 +139,19 @@ def test_examples_stand_in_the_row_of_their_class():
     shown = ax.images[0].get_array()[:, :, 0]
     assert [shown[0, 0], shown[0, 4], shown[4, 0], shown[4, 4]] == [20, 30, 10, 255]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["cat", "dog"]
+
+
+def test_stand_in_is_shown_with_its_mark():
+    """Ten images of each class, a class a row, in the channels' right order."""
+    ax = show_stand_in()
+    assert ax.get_title() == MARK and list(ax.figure.get_size_inches()) == [7, 7]
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(CLASS_NAMES)
+    shown = np.asarray(ax.images[0].get_array())
+    assert shown.shape == (340, 340, 3)
+    pixels, labels = draw_batch(300, 0)
+    tenth = pixels[np.flatnonzero(labels == 3)[9]].reshape(3, 32, 32)
+    for channel in range(3):
+        np.testing.assert_array_equal(shown[102:134, 306:338, channel], tenth[channel])
 
 
 def test_images_carry_their_titles():
@@ -121,6 +177,8 @@ def test_sweep_is_drawn_by_hyperparameter():
     points, ring = reg_axes.lines[0], reg_axes.lines[-1]
     np.testing.assert_array_equal(points.get_xydata(), [[0.1, 0.5], [1.0, 0.75]])
     np.testing.assert_array_equal(ring.get_xydata(), [[1.0, 0.75]])
+    bars = reg_axes.collections[0].get_segments()
+    np.testing.assert_allclose(bars, [[[0.1, 0.4], [0.1, 0.6]], [[1.0, 0.7], [1.0, 0.8]]])
     assert reg_axes.get_xscale() == "log" and dtype_axes.get_xscale() == "linear"
     assert [label.get_text() for label in dtype_axes.get_xticklabels()] == ["float32", "float64"]
     assert reg_axes.get_ylabel() == "validation accuracy" and dtype_axes.get_xlabel() == "dtype (best: float64)"
@@ -152,9 +210,81 @@ def test_many_values_are_drawn_on_a_scale():
     assert ax.get_xscale() == "log"
 
 
+@pytest.mark.parametrize("number, on_a_scale", [(8, False), (9, True)])
+def test_more_than_eight_repeated_values_are_drawn_on_a_scale(number, on_a_scale):
+    """Each value has two trials."""
+    params = [{"reg": 10.0**-i, "std": std} for i in range(number) for std in (1, 2)]
+    trials = [Trial(i, p, [0, i], val_accuracy=0.5, standard_error=0.1) for i, p in enumerate(params)]
+    ax, _ = plot_sweep(SweepResult(trials, None))
+    assert (ax.get_xscale() == "log") == on_a_scale
+    assert (ax.lines[0].get_xdata()[0] == 1) == on_a_scale
+
+
+@pytest.mark.parametrize("values, scale", [((0.1, 0.4), "log"), ((0.1, 0.3), "linear"), ((0.0, 0.4), "linear")])
+def test_scale_is_logarithmic_for_a_wide_range_above_zero(values, scale):
+    """From a factor of four on. Zero has no logarithm."""
+    trials = [Trial(i, {"reg": x}, [0, i], val_accuracy=0.5, standard_error=0.1) for i, x in enumerate(values)]
+    (ax,) = plot_sweep(SweepResult(trials, None))
+    assert ax.get_xscale() == scale
+
+
 def test_confusion_counts_by_true_class():
     """Two of three cats right, the third taken for a dog; no dog at all."""
     ax = show_confusion([0, 0, 0], np.array([0, 1, 0]), ["cat", "dog"])
     np.testing.assert_allclose(ax.images[0].get_array(), [[200 / 3, 100 / 3], [0, 0]])
     assert [text.get_text() for text in ax.texts] == ["67", "33", "0", "0"]
+    assert [text.get_color() for text in ax.texts] == ["black", "white", "white", "white"]  # on yellow and on blue
     assert ax.get_xlabel() == "predicted" and ax.get_yticklabels()[1].get_text() == "dog"
+
+
+# The table of a sweep
+
+
+def make_done(index, accuracy, error):
+    return Trial(index, {"reg": index / 10}, [0, index], "done", accuracy, error, seconds=index + 0.25)
+
+
+def test_sweep_table_is_ranked():
+    """The best first, equal ones in the order of the grid, the others last with their state."""
+    trials = [
+        Trial(0, {"reg": 0.0}, [0, 0], state="diverged", seconds=1),
+        make_done(1, 0.5, 0.01),
+        make_done(2, 0.9, 0.02),
+        Trial(3, {"reg": 0.3}, [0, 3], state="failed", error="MemoryError: "),
+        make_done(4, 0.5, 0.01),
+    ]
+    assert str(sweep_table(SweepResult(trials, None))).splitlines() == [
+        "reg  validation accuracy  seconds",
+        "0.2      0.900 ± 0.020 *      2.2",
+        "0.1      0.500 ± 0.010        1.2",
+        "0.4      0.500 ± 0.010        4.2",
+        "0.0             diverged      1.0",
+        "0.3               failed      0.0",
+        "* within one standard error of the best",
+    ]
+
+
+def test_star_comes_from_the_error_of_the_best():
+    """Not from the trial's own: a large one earns no star, and a small one costs none."""
+    trials = [make_done(0, 0.5, 0.25), make_done(1, 0.625, 0.001), make_done(2, 0.75, 0.125)]
+    table = sweep_table(SweepResult(trials, None))
+    assert [(row[0], row[1].endswith("*")) for row in table.rows] == [("0.2", True), ("0.1", True), ("0.0", False)]
+
+
+def test_sweep_table_without_a_good_trial():
+    """There is no best to compare with. A type is shown by its name."""
+    trials = [Trial(0, {"reg": 0.1, "dtype": np.float32}, [0, 0], state="failed")]
+    assert sweep_table(SweepResult(trials, None)).rows == [["0.1", "float32", "failed", "0.0"]]
+
+
+def test_columns_are_aligned():
+    """Each as wide as its widest cell, to the right; the note below."""
+    table = Table(["a", "long"], [[1, 2.5], ["wide cell", "x"]], "note")
+    assert str(table) == repr(table) == "        a  long\n        1   2.5\nwide cell     x\nnote"
+
+
+def test_html_is_escaped():
+    """What looks like markup is shown as text, in header, cells and note."""
+    html = Table(["<b>"], [["a & b"], [1]], "1 < 2")._repr_html_()
+    assert "<thead><tr><th>&lt;b&gt;</th></tr></thead>" in html
+    assert "<tr><td>a &amp; b</td></tr>\n<tr><td>1</td></tr>" in html and "<p>1 &lt; 2</p>" in html

@@ -1,0 +1,185 @@
+"""Preprocessing of inputs: standardisation, whitening, and random mirror images and shifts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from checks import check_array, check_count, check_number
+
+CHUNK = 5000  # examples that are whitened at once
+
+
+class Standardizer:
+    """Standardisation: each input minus its mean, divided by its standard deviation.
+
+    Parameters
+    ----------
+    X : array, shape (N, D)
+        The training part, of any real dtype. Mean and standard deviation come from it alone.
+
+    Attributes
+    ----------
+    mean, std : ndarray of float64, shape (D,)
+        The std of a constant input is set to 1.
+
+    Examples
+    --------
+    >>> scale = Standardizer(np.array([[1.0, 7.0], [3.0, 7.0]]))
+    >>> scale(np.array([[1.0, 7.0], [5.0, 8.0]]))
+    array([[-1.,  0.],
+           [ 3.,  1.]], dtype=float32)
+    """
+
+    def __init__(self, X):
+        X = check_array("X", X, 2)
+        self.mean, self.std = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
+        self.std[self.std == 0] = 1
+
+    def __call__(self, X, dtype=np.float32):
+        """Standardise examples.
+
+        Parameters
+        ----------
+        X : array, shape (N, D)
+            Any part of the data, on the scale of the training part.
+        dtype : dtype
+            Of the result.
+
+        Returns
+        -------
+        ndarray, shape (N, D)
+        """
+        X = check_array("X", X, 2, len(self.mean))
+        out = np.empty(X.shape, dtype)
+        np.subtract(X, self.mean, out=out, casting="same_kind")
+        return np.divide(out, self.std, out=out, casting="same_kind")
+
+    def absorb(self, net):
+        """Change a net that was trained on standardised examples into one that takes plain examples.
+
+        The net then needs no standardizer, and one saved file holds everything.
+
+        Parameters
+        ----------
+        net : TwoLayerNet
+            Changed in place: ``W1 / std`` and ``b1 - mean / std @ W1``. All scores stay the same.
+        """
+        W1, b1 = net.params["W1"], net.params["b1"]
+        scaled = W1 / self.std[:, None]  # (D, H)
+        b1 -= (self.mean @ scaled).astype(b1.dtype)
+        W1[...] = scaled
+
+
+class Whitener:
+    """Soft whitening: standardisation, then the directions of large variance are shrunk.
+
+    Neighbouring pixels are so alike that a few directions hold most of the variance. They force a
+    small learning rate. Whitened inputs allow a larger one, and the net learns fine detail sooner.
+    The map is linear. It does not change what the net can compute, and `absorb` moves it into W1.
+
+    Parameters
+    ----------
+    X : array, shape (N, D)
+        The training part, of any real dtype.
+    softness : float
+        Variance that is added in each direction, > 0. The standardised inputs have a mean variance
+        of 1. A softness far below 1 is full whitening, and makes noise as large as the image. A
+        softness far above 1 changes little.
+
+    Attributes
+    ----------
+    scale : Standardizer
+    matrix : ndarray of float32, shape (D, D)
+        Symmetric.
+
+    Notes
+    -----
+    ``matrix = c U (S + softness)**-0.5 U'``. ``U S U'`` is the covariance of the standardised
+    inputs, and c makes the mean variance 1 again. This is ZCA whitening with a regularised spectrum.
+
+    References
+    ----------
+    Bell and Sejnowski, "The independent components of natural scenes are edge filters", 1997.
+
+    Examples
+    --------
+    >>> X = np.array([[1.0, 1.0], [-1.0, -1.0], [0.1, -0.1], [-0.1, 0.1]])  # varies along one diagonal
+    >>> Whitener(X, softness=1.0)(X)[[0, 2]].round(2)
+    array([[ 1.39,  1.39],
+           [ 0.24, -0.24]], dtype=float32)
+    """
+
+    def __init__(self, X, softness=10.0):
+        softness = check_number("softness", softness)
+        if softness == 0:
+            raise ValueError("softness must be > 0, got 0: a direction without variance would be divided by 0")
+        X = check_array("X", X, 2)
+        self.scale = Standardizer(X)
+        covariance = np.zeros((X.shape[1], X.shape[1]))
+        for i in range(0, len(X), CHUNK):
+            Z = self.scale(X[i : i + CHUNK])  # (CHUNK, D)
+            covariance += Z.T @ Z
+        variances, directions = np.linalg.eigh(covariance / len(X))  # (D,), (D, D) in columns
+        variances = variances.clip(0)  # rounding makes some of them negative
+        shrink = 1 / np.sqrt(variances + softness)
+        mean_variance = np.mean(shrink**2 * variances)
+        shrink /= np.sqrt(mean_variance) if mean_variance > 0 else 1
+        self.matrix = ((directions * shrink) @ directions.T).astype(np.float32)
+
+    def __call__(self, X, dtype=np.float32):
+        """Whiten examples, in chunks. Parameters and result are those of `Standardizer`."""
+        X = check_array("X", X, 2, len(self.matrix))
+        out = np.empty(X.shape, dtype)
+        for i in range(0, len(X), CHUNK):
+            out[i : i + CHUNK] = self.scale(X[i : i + CHUNK], dtype) @ self.matrix
+        return out
+
+    def absorb(self, net):
+        """Change a net that was trained on whitened examples into one that takes plain examples.
+
+        See `Standardizer.absorb`.
+        """
+        net.params["W1"][...] = self.matrix @ net.params["W1"]
+        self.scale.absorb(net)
+
+
+def random_flip_shift(max_shift, shape=(32, 32, 3)):
+    """Make an ``augment`` for `TwoLayerNet.train`: mirror half of the images, shift each by some pixels.
+
+    Parameters
+    ----------
+    max_shift : int
+        Each image moves by -max_shift..max_shift pixels down and right. Pixels that move in are 0.
+        In standardised images, 0 is the mean.
+    shape : tuple of int
+        Rows, columns and channels of an image.
+
+    Returns
+    -------
+    callable
+        ``augment(X, rng)`` takes rows (N, D) or images (N, rows, columns, channels), and returns
+        the same shape. It does not change X.
+    """
+    return RandomFlipShift(check_count("max_shift", max_shift, 0), tuple(shape))
+
+
+@dataclass(frozen=True)
+class RandomFlipShift:
+    """What `random_flip_shift` returns. Unlike a nested function, it can be pickled and has a stable repr."""
+
+    max_shift: int
+    shape: tuple
+
+    def __call__(self, X, rng):
+        N, m, (rows, columns, channels) = len(X), self.max_shift, self.shape
+        mirrored, down, right = rng.random((3, N))
+        down, right = (np.floor(move * (2 * m + 1)).astype(np.intp) for move in (down, right))  # 0..2m
+        padded = np.zeros((N, rows + 2 * m, columns + 2 * m, channels), X.dtype)
+        inner = padded[:, m : m + rows, m : m + columns]
+        inner[...] = X.reshape(N, *self.shape)
+        flip = mirrored < 0.5
+        inner[flip] = inner[flip, :, ::-1]
+        # A view of every window of the padded images. Picking one for each image copies whole rows of pixels.
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), axis=(1, 2))
+        windows = windows.transpose(0, 1, 2, 4, 5, 3)  # (N, 2m + 1, 2m + 1, rows, columns, channels)
+        return windows[np.arange(N), down, right].reshape(X.shape)

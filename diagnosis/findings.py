@@ -1,0 +1,73 @@
+"""A mistake, as an entry of the table in mistakes.py, and a finding: the mistake with the places where it shows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .reference import NAMES, WEIGHTS
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One entry of the table: a mistake, how it shows, and its sentence.
+
+    Attributes
+    ----------
+    stage : str
+        The questions that show it.
+    sentence : str
+        Format string for the values that `seen` returns and for `Finding.words`.
+    formula : callable or tuple
+        What a net with this mistake answers; its form depends on the stage, see mistakes.py.
+    seen : callable
+        Looks at an answer. Returns the sentence's values, or None if the net does not make the mistake. An entry has
+        either `formula` or `seen`.
+    up_to_factor : bool
+        A multiple of the formula fits too, because a second mistake may have scaled it.
+    shared : bool
+        A mistake in the softmax, which the loss and all gradients share. It explains gradients only if it fits all.
+    only : tuple of str
+        The mistake does not fit if it would also explain answers of other names.
+    note : bool
+        Worth knowing, but not wrong.
+    hides : tuple of str
+        Stages that tell nothing if this is found, unless it is found in gradients alone.
+    """
+
+    stage: str
+    sentence: str
+    formula: Callable | tuple | None = None
+    seen: Callable | None = None
+    up_to_factor: bool = False
+    shared: bool = False
+    only: tuple = ()
+    note: bool = False
+    hides: tuple = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A mistake that a net makes, the names of the answers that show it, and the values for its sentence."""
+
+    mistake: Mistake
+    names: tuple = ()
+    values: dict = field(default_factory=dict)
+
+    @property
+    def hides(self):
+        in_gradients_alone = bool(self.names) and set(self.names) <= set(NAMES)
+        return () if in_gradients_alone else self.mistake.hides
+
+    def words(self):
+        """Return the names in the words that sentences need."""
+        params = [name for name in self.names if name in NAMES]
+        which = " and ".join(params)
+        gradient = "the gradient" if len(params) == len(NAMES) else f"the gradient of {which}"
+        return {
+            "which": which,
+            "other": " and ".join(name for name in WEIGHTS if name not in params),
+            "what": gradient if params else "the loss without penalty",
+            "where": " and ".join(["the loss"] * ("loss" in self.names) + ["the gradients"] * bool(params)),
+        }
+
+    def __str__(self):
+        return self.mistake.sentence.format(**{**self.words(), **self.values})

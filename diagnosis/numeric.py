@@ -1,0 +1,93 @@
+"""Compares a net's gradients with numeric derivatives of its own loss."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gradient_check import central_difference, rel_error
+
+from .reference import NAMES
+
+
+class Row(NamedTuple):
+    """The numeric check of one parameter.
+
+    `error` is the largest ``|numeric - analytic| / max(|numeric| + |analytic|, 0.001 max |gradient|, 1e-8)`` and
+    `where` its coordinate. `checked` coordinates were tried, `skipped` ones lie at a kink of the ReLU. Nothing can be
+    compared if the gradient has the wrong shape or all coordinates lie at kinks: `error` is NaN then.
+    """
+
+    name: str
+    error: float
+    where: tuple
+    numeric: float
+    analytic: float
+    checked: int
+    skipped: int
+
+
+def check_numerically(net, X, y, reg, h, max_checks, rng):
+    """Compare each gradient with numeric derivatives, away from kinks.
+
+    Parameters
+    ----------
+    net : NetUnderTest
+        Asked at its own parameters.
+    X, y, reg, h, max_checks : object
+        As for `check_net`.
+    rng : RandomState or Generator
+        Draws coordinates if there are more than `max_checks`.
+
+    Returns
+    -------
+    rows : list of Row
+        One for each parameter.
+    unfit : list of str
+        Names of the parameters with more than half of the coordinates at kinks.
+    """
+    _, grads = net.ask(net.params, X, y, reg)
+    rows, unfit = [], []
+    for name in NAMES:
+        size, shape = net.params[name].size, net.params[name].shape
+        picked = np.arange(size) if size <= max_checks else rng.choice(size, max_checks, replace=False)
+        indices = [tuple(map(int, np.unravel_index(flat, shape))) for flat in picked]
+        kinks = at_kinks(name, net.params, X, h)
+        smooth = [index for index in indices if not kinks[index]]
+        if len(smooth) < len(indices) / 2:
+            unfit.append(name)
+        grad, skipped = np.asarray(grads[name], dtype=np.float64), len(indices) - len(smooth)
+        if grad.shape != shape or not smooth:
+            rows.append(Row(name, np.nan, (), np.nan, np.nan, 0, skipped))
+        else:
+            rows.append(Row(name, *_worst(net, name, grad, smooth, X, y, reg, h), len(smooth), skipped))
+    return rows, unfit
+
+
+def _worst(net, name, grad, indices, X, y, reg, h):
+    """Return the largest relative error, its coordinate, and both derivatives there."""
+    x, floor = net.params[name].copy(), max(1e-8, 1e-3 * np.abs(grad).max())  # in this order a NaN leaves 1e-8
+    numeric = [
+        float(central_difference(lambda x: net.ask({**net.params, name: x}, X, y, reg)[0], x, index, h))
+        for index in indices
+    ]
+    with np.errstate(invalid="ignore"):  # infinite gradients give NaN
+        errors = [rel_error(n, grad[index], floor=floor) for n, index in zip(numeric, indices, strict=True)]
+    worst = int(np.argmax(errors))  # the first NaN, if there is one
+    return errors[worst], indices[worst], numeric[worst], float(grad[indices[worst]])
+
+
+def at_kinks(name, params, X, h):
+    """Tell at which coordinates of a parameter a step of h flips the sign of a hidden unit for some row.
+
+    Returns
+    -------
+    ndarray of bool, shaped as the parameter
+    """
+    distance = np.abs(X @ params["W1"] + params["b1"])  # (N, H)
+    if name == "b1":
+        return (distance <= h).any(axis=0)
+    flips = np.zeros(params[name].shape, dtype=bool)
+    if name == "W1":
+        for x, row in zip(np.abs(X)[:, :, None], distance, strict=True):  # (D, 1) and (H,)
+            flips |= (row <= h * x) & (x > 0)
+    return flips

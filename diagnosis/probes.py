@@ -1,0 +1,159 @@
+"""Asks a net: for its answers as it is, and for its loss and gradients at parameters of our choice."""
+
+import warnings
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+
+from checks import check_shapes
+
+from .reference import NAMES, WEIGHTS, agree
+
+PROBE_REG = 0.7  # unlike its own square and its double, so that they are not mistaken for it
+
+
+class NetUnderTest:
+    """A net that answers for any parameters; its own are left as they are.
+
+    Parameters
+    ----------
+    net : object
+        With `params` and `loss`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the parameters are not those of a two-layer net.
+    """
+
+    def __init__(self, net):
+        self.net, self.own = net, net.params
+        check_shapes("params", self.own, {"W1": "DH", "b1": "H", "W2": "HC", "b2": "C"})
+        self.params = {name: np.array(self.own[name], dtype=np.float64) for name in NAMES}
+
+    def _call(self, params, *arguments):
+        """Call ``net.loss`` with these very arrays and silence its warnings."""
+        self.net.params = params
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self.net.loss(*arguments)
+        finally:
+            self.net.params = self.own
+
+    def ask(self, params, X, y=None, reg=0.0):
+        """Return the scores or, with labels, loss and gradients for copies of all arguments."""
+        params = {name: param.copy() for name, param in params.items()}
+        if y is None:
+            return self._call(params, X.copy())
+        loss, grads = self._call(params, X.copy(), y.copy(), reg)
+        return float(loss), deepcopy(grads)  # a net may hand out the same arrays each time
+
+    def changes(self, X, y, reg):
+        """Name the arguments and parameters that ``net.loss`` changes in place."""
+        before = {**self.params, "X": X, "y": y}
+        now = {name: array.copy() for name, array in before.items()}
+        self._call({name: now[name] for name in NAMES}, now["X"], now["y"], reg)
+        return tuple(name for name in before if not np.array_equal(now[name], before[name]))
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What a net answers if it is called with its own parameters and data.
+
+    `first` and `second` are loss and gradients of two equal calls, `changed` names the arrays that loss changes in
+    place. If loss raises an exception, `error` is that and the rest is missing.
+    """
+
+    params: dict
+    first: tuple = ()
+    second: tuple = ()
+    changed: tuple = ()
+    error: Exception | None = None
+
+    @property
+    def grads(self):
+        return self.first[1]
+
+    @property
+    def repeatable(self):
+        (loss, grads), (again, grads_again) = self.first, self.second
+        equal = (np.array_equal(grads[name], grads_again[name], equal_nan=True) for name in NAMES)
+        return loss == again and all(equal)
+
+
+def call_as_given(net, X, y, reg):
+    """Call a net twice for loss and gradients, once for scores, and once to see what it changes."""
+    try:
+        first, second = (net.ask(net.params, X, y, reg) for _ in range(2))
+        net.ask(net.params, X)
+        return Calls(net.params, first, second, net.changes(X, y, reg))
+    except Exception as error:
+        return Calls(net.params, error=error)
+
+
+def penalty_factors(net, X, y):
+    """Find the factors of the penalty: what the loss and the gradients multiply ``reg * W**2`` and ``reg * W`` with.
+
+    Returns
+    -------
+    dict
+        Maps each name to the pair of factors, (0.5, 1) for a weight with the penalty ``0.5 * reg * W**2``. None stands
+        for a loss that is not a multiple of the sum of squares, and for a gradient that is not one of its parameter.
+    """
+    factors = {}
+    for name in NAMES:
+        in_loss, in_gradient, in_transposed = [], [], []
+        for probe in _probes(net.params[name].shape):
+            # With zeros in the other parameters the gradient of a weight is that of its penalty alone.
+            params = {other: np.zeros_like(param) for other, param in net.params.items()} | {name: probe}
+            (loss0, grads0), (loss1, grads1) = (net.ask(params, X, y, reg) for reg in (0.0, PROBE_REG))
+            in_loss.append((loss1 - loss0) / (PROBE_REG * np.sum(probe**2)))
+            difference = (np.asarray(grads1[name]) - np.asarray(grads0[name])) / PROBE_REG
+            if difference.size == probe.size:  # another shape is a finding of its own, and so is a transposed gradient
+                in_gradient.append(difference.reshape(probe.shape) / probe)
+                in_transposed.append(difference.T.reshape(probe.shape) / probe)
+            else:
+                in_gradient.append(difference)
+        factor = _agreed(in_gradient)
+        if factor is None and in_transposed:
+            factor = _agreed(in_transposed)
+        factors[name] = _agreed(in_loss), factor
+    return factors
+
+
+def _probes(shape):
+    """Yield two arrays to put in place of a parameter. Only a square fits both: their sizes and signs differ."""
+    place = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+    rising = 1 + place / place.size
+    yield rising
+    yield np.where(place % 2, 2, -2) * rising
+
+
+def _agreed(values):
+    """The number that all values equal except for rounding, or None."""
+    values = np.concatenate([np.ravel(value) for value in values])
+    return round(float(values[0]), 6) if np.ptp(values) <= 1e-6 * max(1, np.abs(values).max()) else None
+
+
+@dataclass(frozen=True)
+class PenaltyAtOnce:
+    """Where the penalty of all parameters at once is wrong, at which reg, and whether the net leaves out the half."""
+
+    wrong: list
+    reg: float
+    without_half: bool
+
+
+def penalty_at_once(net, params, X, y, reg, without_half):
+    """Compare the penalty in loss and gradients with the formulas at these parameters."""
+    full = 2 if without_half else 1
+    (loss0, grads0), (loss, grads) = (net.ask(params, X, y, r) for r in (0.0, reg))
+    penalty = 0.5 * full * reg * sum(np.sum(params[name] ** 2) for name in WEIGHTS)
+    wrong = [] if agree(loss - loss0, penalty, 1e-9 * (1 + abs(loss0))) else ["the loss"]
+    for name in NAMES:
+        decay = full * reg * params[name] * (name in WEIGHTS)
+        if not agree(grads[name] - grads0[name], decay, 1e-9 * (1 + np.abs(grads0[name]).max(initial=0))):
+            wrong.append(f"the gradient of {name}")
+    return PenaltyAtOnce(wrong, reg, without_half)

@@ -1,0 +1,122 @@
+"""The right scores, loss and gradients of a two-layer net, and when an answer agrees with them."""
+
+from functools import cached_property
+
+import numpy as np
+
+WEIGHTS = ("W1", "W2")
+BIASES = ("b1", "b2")
+NAMES = ("W1", "b1", "W2", "b2")
+RTOL = 1e-7  # rounding stays far below; a factor of 1.00001 is far above
+
+
+def agree(answer, right, floor=0.0):
+    """Tell whether two numbers or arrays differ by rounding at most.
+
+    Parameters
+    ----------
+    answer, right : array_like
+        They do not agree if the shapes differ or the answer is not finite.
+    floor : float
+        Difference that counts as rounding even if `right` is zero.
+
+    Returns
+    -------
+    bool
+    """
+    answer, right = np.asarray(answer), np.asarray(right)
+    if answer.shape != right.shape:
+        return False
+    return bool(np.max(np.abs(answer - right), initial=0) <= RTOL * np.max(np.abs(right), initial=0) + floor)
+
+
+def factor_between(answer, right, floor):
+    """Return the number k for which ``answer = k * right``, or None if there is none but 0."""
+    answer, right = np.asarray(answer, dtype=np.float64), np.asarray(right)
+    if answer.shape != right.shape or not np.abs(right).max(initial=0) > 1e3 * floor:
+        return None
+    k = float(np.vdot(right, answer) / np.vdot(right, right))
+    return k if np.isfinite(k) and k != 0 and agree(answer, k * right, abs(k) * floor) else None
+
+
+class Reference:
+    """The right answers for some parameters and data, and the steps that lead to them.
+
+    Parameters
+    ----------
+    params : dict of ndarray
+        ``W1 (D, H)``, ``b1 (H,)``, ``W2 (H, C)``, ``b2 (C,)``.
+    X, y : ndarray, shapes (N, D) and (N,)
+        Data.
+
+    Attributes
+    ----------
+    pre, hidden, scores : ndarray, shapes (N, H), (N, H) and (N, C)
+        The forward pass: before the ReLU, after it, and its result.
+    dhidden : ndarray, shape (N, H)
+        Gradient by the hidden layer, before the ReLU's mask.
+    right : dict
+        The right "scores", "loss" (without penalty) and gradients.
+    floor : dict of float
+        How much of each of them may be rounding: what is summed up may cancel.
+    """
+
+    def __init__(self, params, X, y):
+        self.params, self.X, self.y, self.N = params, X, y, len(X)
+        self.pre = X @ params["W1"] + params["b1"]  # (N, H)
+        self.hidden = np.maximum(0, self.pre)  # (N, H)
+        self.scores = self.hidden @ params["W2"] + params["b2"]  # (N, C)
+        self.C = self.scores.shape[1]
+
+    @cached_property
+    def dscores(self):
+        return self.softmax()[1]  # (N, C)
+
+    @cached_property
+    def dhidden(self):
+        return self.dscores @ self.params["W2"].T  # (N, H)
+
+    @cached_property
+    def right(self):
+        return {"scores": self.scores, **self.answers()}
+
+    @cached_property
+    def floor(self):
+        W2, hidden = np.abs(self.params["W2"]).max(initial=0), self.hidden.max(initial=0)
+        sizes = {"W1": np.abs(self.X).max(initial=0) * W2, "b1": W2, "W2": hidden, "b2": 1.0}
+        return {"scores": 1e-9, "loss": 1e-9, **{name: 1e-12 * self.N * size for name, size in sizes.items()}}
+
+    def softmax(self, y=None, axis=1):
+        """Return the mean softmax loss and its gradient by the scores, for other labels or over another axis."""
+        rows, y = np.arange(self.N), self.y if y is None else y
+        shifted = self.scores - self.scores.max(axis=axis, keepdims=True)
+        log_p = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+        dscores = np.exp(log_p)
+        dscores[rows, y] -= 1
+        return -np.mean(log_p[rows, y]), dscores / self.N
+
+    def answers(self, y=None, axis=1):
+        """Return loss and gradients without penalty, for other labels or a softmax over another axis."""
+        loss, dscores = self.softmax(y, axis)
+        return {"loss": loss, **self.grads(dscores)}
+
+    def grads(self, dscores=None, mask=None, hidden=None):
+        """Return the gradients without penalty; each argument replaces the right array of that name."""
+        dscores = self.dscores if dscores is None else dscores
+        mask = self.pre > 0 if mask is None else mask
+        hidden = self.hidden if hidden is None else hidden
+        dpre = dscores @ self.params["W2"].T * mask  # (N, H)
+        return {
+            "W1": self.X.T @ dpre,
+            "b1": dpre.sum(axis=0),
+            "W2": hidden.T @ dscores,
+            "b2": dscores.sum(axis=0),
+        }
+
+    def times(self, k):
+        """Return loss and gradients, all multiplied with k."""
+        return {name: k * answer for name, answer in self.answers().items()}
+
+    def unsummed(self):
+        """Return the gradients of the biases before the sum over rows, (N, H) and (N, C)."""
+        return {"b1": self.dhidden * (self.pre > 0), "b2": self.dscores}

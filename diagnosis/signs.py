@@ -1,0 +1,86 @@
+"""Signs of mistakes, for the entries of the table in mistakes.py that are not plain formulas.
+
+The first functions look at answers of the net. They return the values for the entry's sentence, or None if the sign is
+not there. The last two put questions to which a net with a mistake gives an infinite loss or NaN.
+"""
+
+import numpy as np
+
+from .reference import BIASES, NAMES, factor_between
+
+PROBE_SCORE = 1000.0  # exp overflows beyond 709
+
+
+def raised(error):
+    """An exception, with its type and text."""
+    return None if error is None else {"kind": type(error).__name__, "error": error}
+
+
+def wrong_keys(calls):
+    """Gradients that are not a dict with the names of the parameters."""
+    if not isinstance(calls.grads, dict):
+        return {"got": type(calls.grads).__name__}
+    return None if set(calls.grads) == set(NAMES) else {"got": sorted(map(str, calls.grads))}
+
+
+def wrong_type(calls):
+    """A gradient that is not an array of the type of its parameter."""
+    for name in NAMES:
+        grad, dtype = calls.grads[name], calls.params[name].dtype
+        if not isinstance(grad, (np.ndarray, np.floating)) or grad.dtype != dtype:
+            return {"name": name, "got": getattr(grad, "dtype", type(grad).__name__)}
+    return None
+
+
+def wrong_shape(name, answer, reference):
+    """An answer of another shape than the right one."""
+    got, right = np.shape(answer), np.shape(reference.right[name])
+    return None if got == right else {"got": got, "right": right}
+
+
+def largest_difference(name, scores, reference):
+    """Scores that nothing else explains; the largest difference is shown."""
+    row, column = np.unravel_index(np.abs(scores - reference.scores).argmax(), scores.shape)
+    return {"row": row, "column": column, "got": scores[row, column], "right": reference.scores[row, column]}
+
+
+def factor(name, answer, reference):
+    """A gradient that is a multiple of the right one."""
+    k = factor_between(answer, reference.right[name], reference.floor[name]) if name in NAMES else None
+    return None if k is None else {"k": float(f"{k:.9g}")}  # rounded, so that equal factors are told in one sentence
+
+
+def wrong_loss(name, answer, reference):
+    """A loss that nothing else explains."""
+    return {"got": answer, "right": reference.right["loss"]} if name == "loss" else None
+
+
+def penalised_bias(name, pair):
+    """A bias with a penalty, in the loss or in the gradient."""
+    if name not in BIASES:
+        return None
+    places = [place for place, factor in zip(("the loss", "the gradient"), pair, strict=True) if factor != 0]
+    factor = pair[0] or pair[1]
+    return {"places": " and ".join(places), "factor": f", with the factor {factor}" if factor else ""}
+
+
+def wrong_at_once(penalty):
+    """A penalty that is wrong only if all parameters differ from zero."""
+    if not penalty.wrong:
+        return None
+    half, full = ("", "2 * ") if penalty.without_half else ("0.5 * ", "")
+    return {"places": ", ".join(penalty.wrong), "reg": penalty.reg, "half": half, "full": full}
+
+
+def high_scores(params):
+    """Return parameters, X and y for one row whose scores are all 1000."""
+    zeros = {name: np.zeros_like(param) for name, param in params.items()}
+    return {**zeros, "b2": zeros["b2"] + PROBE_SCORE}, np.zeros((1, len(params["W1"]))), np.array([0])
+
+
+def one_high_row(params):
+    """Return parameters, X and y for two rows; all scores of the first are 1000, of the second 0."""
+    zeros = {name: np.zeros_like(param) for name, param in params.items()}
+    X = np.zeros((2, len(params["W1"])))
+    X[0, 0], zeros["W1"][0, 0], zeros["W2"][0] = PROBE_SCORE, 1, 1
+    return zeros, X, np.array([0, 0])

@@ -1,0 +1,346 @@
+"""The journal of a sweep: nothing finished is lost or trained again, and nobody else's file is changed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from conftest import make_toy_net
+from test_sweep import GRID, ROOT, fingerprint, make_data, small_sweep
+
+from classifiers import sweep as sweep_module
+from classifiers.journal import Journal, to_json
+from classifiers.neural_net import TwoLayerNet
+from classifiers.preprocessing import random_flip_shift
+from classifiers.sgd import warm_cosine
+from classifiers.sweep import LogUniform
+
+PLAN, ARRAYS = {"grid": {"reg": [0.5]}, "seed": 0}, [np.ones((2, 3)), np.array([0, 1])]
+
+
+def read_indices(path):
+    """The trials' indices, line by line. Every line must parse."""
+    return [json.loads(line)["index"] for line in path.read_bytes().splitlines()[1:]]
+
+
+def write_journal(path):
+    """Write a journal of two trials and return its content."""
+    with Journal(path, PLAN, ARRAYS) as journal:
+        journal.add({"index": 0, "state": "done"}, make_toy_net())
+        journal.add({"index": 1, "state": "diverged"}, None)
+    return path.read_bytes()
+
+
+# What JSON lacks
+
+
+@dataclass(frozen=True)
+class Named:
+    """Prints its value."""
+
+    value: int
+
+
+class Nameless:
+    """Can be called, but prints its address."""
+
+    def __call__(self, X, rng):
+        return X
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [
+        (np.float32(0.5), 0.5),
+        (np.int64(3), 3),
+        (np.bool_(True), True),
+        (np.float32, "float32"),
+        (float, "float64"),
+        (np.dtype("f4"), "float32"),
+        (warm_cosine, "classifiers.sgd.warm_cosine"),
+        (Named(3), "Named(value=3)"),
+        (LogUniform(0.1, 1), "LogUniform(low=0.1, high=1)"),
+    ],
+)
+def test_values_that_json_lacks(value, expected):
+    """Numbers of NumPy become numbers, types and functions become names, anything else its repr."""
+    converted = to_json(value)
+    assert converted == expected and type(converted) is type(expected)
+
+
+def test_value_that_prints_its_address():
+    """It is refused: its text would differ in the next process."""
+    with pytest.raises(TypeError, match="a journal needs values that print alike in every process, got <test_journal"):
+        to_json(Nameless())
+
+
+def test_value_that_prints_its_address_leaves_no_file(tmp_path):
+    """Neither a journal nor a folder."""
+    with pytest.raises(TypeError, match="print alike"):
+        Journal(tmp_path / "sweep.jsonl", {"augment": Nameless()}, ARRAYS)
+    assert list(tmp_path.iterdir()) == []
+
+
+# Writing and reading
+
+
+def test_new_journal(tmp_path):
+    """Missing folders are made. The first line describes the sweep; the data are there as a hash."""
+    with Journal(tmp_path / "deep" / "down" / "sweep.jsonl", PLAN, ARRAYS) as journal:
+        assert journal.trials == []
+        header = json.loads(journal.path.read_bytes())
+    assert {name: header[name] for name in PLAN} == PLAN and len(header["data"]) == 32
+    assert sorted(path.name for path in (tmp_path / "deep" / "down").iterdir()) == ["sweep.jsonl", "sweep.nets"]
+
+
+def test_trials_come_back(tmp_path):
+    """And the net, to the bit. Reading changes nothing, and new lines go to the end."""
+    content = write_journal(tmp_path / "sweep.jsonl")
+    with Journal(tmp_path / "sweep.jsonl", PLAN, ARRAYS) as journal:
+        assert journal.trials == [{"index": 0, "state": "done"}, {"index": 1, "state": "diverged"}]
+        np.testing.assert_equal(journal.load_net(0).params, make_toy_net().params)
+        assert journal.path.read_bytes() == content
+        journal.add({"index": 2}, None)
+    assert (tmp_path / "sweep.jsonl").read_bytes() == content + b'{"index": 2}\n'
+
+
+def test_each_line_is_on_the_disk_at_once(tmp_path):
+    """Not only when the file is closed; then it is closed."""
+    with Journal(tmp_path / "sweep.jsonl", PLAN, ARRAYS) as journal:
+        journal.add({"index": 0}, None)
+        assert read_indices(journal.path) == [0]
+    with pytest.raises(ValueError, match="closed file"):
+        journal.add({"index": 1}, None)
+
+
+def test_net_is_saved_before_its_line(tmp_path):
+    """If saving fails, or the process dies in it, the journal does not name the trial."""
+
+    class UnsavableNet:
+        def save(self, path):
+            assert read_indices(tmp_path / "sweep.jsonl") == []
+            raise OSError("no space left")
+
+    with Journal(tmp_path / "sweep.jsonl", PLAN, ARRAYS) as journal:
+        with pytest.raises(OSError, match="no space left"):
+            journal.add({"index": 0}, UnsavableNet())
+    assert read_indices(tmp_path / "sweep.jsonl") == []
+
+
+def test_file_that_is_cut_off_anywhere(tmp_path):
+    """The complete lines stay to the byte, the rest of a line goes, and the journal can be continued."""
+    path = tmp_path / "sweep.jsonl"
+    content = write_journal(path)
+    header = content.splitlines(keepends=True)[0]
+    for length in range(len(content) + 1):
+        path.write_bytes(content[:length])
+        complete = content[: content.rfind(b"\n", 0, length) + 1] or header
+        with Journal(path, PLAN, ARRAYS) as journal:
+            assert path.read_bytes() == complete
+            assert len(journal.trials) == complete.count(b"\n") - 1
+            journal.add({"index": 9}, None)
+        assert path.read_bytes() == complete + b'{"index": 9}\n'
+
+
+# Files that are refused
+
+
+def refuse(path, message, plan=PLAN, arrays=ARRAYS):
+    """Opening must raise, change no byte of the file and create nothing beside it."""
+    content, neighbours = path.read_bytes(), sorted(path.parent.iterdir())
+    with pytest.raises(ValueError, match=message):
+        Journal(path, plan, arrays)
+    assert path.read_bytes() == content and sorted(path.parent.iterdir()) == neighbours
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        ("remember the milk\n", "Expecting value"),
+        ("remember the milk", "its first line is not complete"),
+        ("3\n", "a line is not a JSON object"),
+        ('{"grid": 3}\n[]\n', "a line is not a JSON object"),
+        ("\n", "Expecting value"),
+    ],
+)
+def test_file_that_is_not_a_journal(tmp_path, content, reason):
+    """Also if it is a single line without an end, as a journal is that was torn."""
+    (tmp_path / "notes.jsonl").write_text(content)
+    refuse(tmp_path / "notes.jsonl", f"notes.jsonl is damaged: {reason}.*Move it away to start a new sweep")
+
+
+@pytest.mark.parametrize("end", [b"", b'{"index": 2, "sta'])
+@pytest.mark.parametrize(
+    "plan, arrays, key",
+    [
+        ({**PLAN, "seed": 1}, ARRAYS, "seed is 0, not 1"),
+        ({**PLAN, "grid": {}}, ARRAYS, r"grid is {'reg': \[0.5\]}, not {}"),
+        ({**PLAN, "new": 3}, ARRAYS, "new is None, not 3"),
+        (PLAN, [ARRAYS[0] + 1e-9, ARRAYS[1]], "data is"),
+    ],
+)
+def test_journal_of_another_plan(tmp_path, plan, arrays, key, end):
+    """The error says what differs. A torn line of somebody else's file stays too."""
+    content = write_journal(tmp_path / "sweep.jsonl")
+    (tmp_path / "sweep.jsonl").write_bytes(content + end)
+    refuse(
+        tmp_path / "sweep.jsonl", f"sweep.jsonl belongs to another sweep: its {key}.*move this one away", plan, arrays
+    )
+
+
+@pytest.mark.parametrize(
+    "change, key", [({"seed": 1}, "seed"), ({"num_iters": 31}, "fixed"), ({"grid": {**GRID, "reg": [0.25]}}, "grid")]
+)
+def test_journal_of_another_sweep(tmp_path, change, key):
+    """Seed, fixed arguments and grid count."""
+    path = tmp_path / "sweep.jsonl"
+    small_sweep(journal=path)
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match=f"sweep.jsonl belongs to another sweep: its {key} is .*move this one away"):
+        small_sweep(journal=path, **change)
+    assert path.read_bytes() == content
+
+
+def test_journal_of_another_number_of_trials(tmp_path):
+    """Random search with more trials is another sweep."""
+    settings = {"grid": {"hidden_size": [3, 5]}, "journal": tmp_path / "sweep.jsonl"}
+    small_sweep(**settings, n_trials=2)
+    with pytest.raises(ValueError, match="belongs to another sweep: its trials is 2, not 3"):
+        small_sweep(**settings, n_trials=3)
+
+
+def test_journal_of_other_data(tmp_path):
+    """Data are known by a hash of every value."""
+    small_sweep(journal=tmp_path / "sweep.jsonl")
+    X_train = make_data()[0]
+    X_train[17, 2] += 1e-9
+    with pytest.raises(ValueError, match="belongs to another sweep: its data is"):
+        small_sweep(journal=tmp_path / "sweep.jsonl", X_train=X_train)
+
+
+# Sweeps that go on
+
+
+def test_journal_spares_finished_trials(tmp_path, monkeypatch):
+    """The second call trains nothing and returns the same, the best net from its file."""
+    first = small_sweep(journal=tmp_path / "sub" / "sweep.jsonl")
+    monkeypatch.setattr(sweep_module, "run_trial", None)
+    second = small_sweep(journal=tmp_path / "sub" / "sweep.jsonl")
+    assert fingerprint(second) == fingerprint(first)
+
+
+def test_bar_counts_the_trials_of_the_journal(tmp_path, capsys):
+    """It starts where the last call ended."""
+    small_sweep(journal=tmp_path / "sweep.jsonl")
+    small_sweep(journal=tmp_path / "sweep.jsonl", progress=True)
+    out = capsys.readouterr().out
+    assert "8/8" in out and "0/8" not in out
+
+
+def test_failed_trials_are_tried_again(tmp_path, monkeypatch):
+    """The reason may be mended; what was done stays."""
+    path, train = tmp_path / "sweep.jsonl", TwoLayerNet.train
+
+    def train_without_memory(net, *args, **kwargs):
+        if kwargs["reg"] == 0.5:
+            raise MemoryError
+        return train(net, *args, **kwargs)
+
+    monkeypatch.setattr(TwoLayerNet, "train", train_without_memory)
+    assert [t.state for t in small_sweep(journal=path).trials] == ["done", "failed"] * 4
+    monkeypatch.setattr(TwoLayerNet, "train", train)
+    again = small_sweep(journal=path)
+    assert read_indices(path) == [*range(8), 1, 3, 5, 7]
+    assert fingerprint(again) == fingerprint(small_sweep()) == fingerprint(small_sweep(journal=path))
+
+
+def test_diverged_trials_are_not_tried_again(tmp_path):
+    """They would diverge again."""
+    settings = {"grid": {"hidden_size": [3], "learning_rate": [1e200, 0.01]}, "journal": tmp_path / "sweep.jsonl"}
+    for _ in range(2):
+        assert [t.state for t in small_sweep(**settings).trials] == ["diverged", "done"]
+    assert read_indices(tmp_path / "sweep.jsonl") == [0, 1]
+
+
+def test_torn_last_line_is_redone(tmp_path):
+    """A crash in the middle of a line costs that trial and no other."""
+    path = tmp_path / "sweep.jsonl"
+    whole = small_sweep(journal=path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-20])
+    assert fingerprint(small_sweep(journal=path)) == fingerprint(whole)
+    assert path.read_bytes().startswith(content[: content.rfind(b"\n", 0, -1) + 1])
+    assert read_indices(path) == list(range(8))
+
+
+def test_journal_of_types_and_functions(tmp_path):
+    """They go into the file by name, and come back from the call that resumes."""
+    settings = {
+        "grid": {"hidden_size": np.array([3]), "dtype": [np.float32, np.dtype("f8")]},
+        "schedule": warm_cosine,
+        "augment": random_flip_shift(0, (1, 4, 1)),
+        "journal": tmp_path / "sweep.jsonl",
+    }
+    first, again = small_sweep(**settings), small_sweep(**settings)
+    assert [t.stats for t in again.trials] == [t.stats for t in first.trials]
+    assert again.trials[0].params["dtype"] is np.float32 and len(read_indices(tmp_path / "sweep.jsonl")) == 2
+    header = json.loads((tmp_path / "sweep.jsonl").read_bytes().splitlines()[0])
+    assert header["grid"] == {"hidden_size": [3], "dtype": ["float32", "float64"]}
+    assert header["fixed"]["schedule"] == "classifiers.sgd.warm_cosine"
+
+
+def test_journal_of_a_random_search(tmp_path, monkeypatch):
+    """Distributions go into the file by their repr; the resumed sweep has the same combinations."""
+    grid = {"hidden_size": [3, 5], "learning_rate": LogUniform(1e-4, 1e-1)}
+    settings = {"grid": grid, "n_trials": 6, "journal": tmp_path / "sweep.jsonl"}
+    first = small_sweep(**settings)
+    monkeypatch.setattr(sweep_module, "run_trial", None)
+    assert fingerprint(small_sweep(**settings)) == fingerprint(first)
+    header = json.loads((tmp_path / "sweep.jsonl").read_bytes().splitlines()[0])
+    assert header["grid"] == {"hidden_size": [3, 5], "learning_rate": "LogUniform(low=0.0001, high=0.1)"}
+
+
+HALTING_SWEEP = """
+import sys, time
+from pathlib import Path
+from classifiers import sweep as module
+from test_sweep import small_sweep
+class Halting:
+    def __init__(self, first, function):
+        self.first, self.function = first, function
+    def __call__(self, index, *args):
+        deadline = time.monotonic() + 60
+        while index >= self.first and time.monotonic() < deadline:  # until it is killed
+            time.sleep(0.01)
+        return self.function(index, *args)
+if __name__ == "__main__":
+    module.run_trial = Halting(int(sys.argv[2]), module.run_trial)
+    small_sweep(journal=sys.argv[1], n_jobs=2)
+"""
+
+
+def test_killed_three_times_and_resumed(tmp_path):
+    """SIGKILL while two trials are running: no finished trial is lost or trained again."""
+    path = tmp_path / "sweep.jsonl"
+    (tmp_path / "halting.py").write_text(HALTING_SWEEP)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PYTHONWARNINGS": "ignore"}
+    for ended in (2, 3, 6):
+        command = [sys.executable, tmp_path / "halting.py", path, str(ended)]
+        process = subprocess.Popen(command, env=environment, start_new_session=True, cwd=tmp_path)
+        deadline = time.monotonic() + 60
+        while not path.exists() or path.read_bytes().count(b"\n") < ended + 1:
+            assert process.poll() is None and time.monotonic() < deadline, "the sweep did not get so far"
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert sorted(read_indices(path)) == list(range(ended))
+    before = path.read_bytes()
+    resumed = small_sweep(journal=path)
+    assert path.read_bytes().startswith(before)
+    assert sorted(read_indices(path)) == list(range(8))
+    assert fingerprint(resumed) == fingerprint(small_sweep())

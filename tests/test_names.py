@@ -1,0 +1,81 @@
+"""The files of CIFAR-10, and the folder that holds them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import make_cifar10
+
+from datasets import names
+from datasets.names import BATCHES, DATASETS, DEFAULT_ROOT, FOLDER, MD5, find_CIFAR10, missing_batches
+
+ROOT = DATASETS.parent
+
+
+def test_order_of_the_batches():
+    """The five training batches, then the test batch; each has a hash of its own."""
+    assert BATCHES == ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch")
+    assert names.TRAIN_BATCHES + names.TEST_BATCHES == BATCHES == tuple(MD5) and names.TEST_BATCHES == BATCHES[5:]
+    assert len(set(MD5.values())) == 6 and all(re.fullmatch("[0-9a-f]{32}", md5) for md5 in MD5.values())
+    assert re.fullmatch("[0-9a-f]{64}", names.SHA256)
+
+
+def test_names_and_hashes_are_written_down_once():
+    """No other module spells out a batch's name or a hash."""
+    modules = [path for room in ("", "datasets/", "classifiers/", "benchmarks/") for path in ROOT.glob(f"{room}*.py")]
+    spelled = re.compile("|".join(["[\"']data_batch_[1-6{]", "[\"']test_batch[\"']", names.SHA256, *MD5.values()]))
+    assert [path.name for path in modules if spelled.search(path.read_text(encoding="utf-8"))] == ["names.py"]
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Three complete folders; the default is one of them."""
+    paths = {name: make_cifar10(tmp_path / name) for name in ("argument", "environment", "default")}
+    monkeypatch.setattr(names, "DEFAULT_ROOT", paths["default"])
+    monkeypatch.delenv("CIFAR10_DIR", raising=False)
+    return paths
+
+
+def test_folder_from_argument_environment_or_default(folders, monkeypatch):
+    """In this order."""
+    assert find_CIFAR10() == folders["default"]
+    monkeypatch.setenv("CIFAR10_DIR", str(folders["environment"]))
+    assert find_CIFAR10() == folders["environment"]
+    assert find_CIFAR10(folders["argument"]) == find_CIFAR10(str(folders["argument"])) == folders["argument"]
+
+
+def test_empty_variable_is_an_unset_one(folders, monkeypatch):
+    """CIFAR10_DIR="" does not mean the current folder, although that holds the batches here."""
+    monkeypatch.chdir(folders["environment"])
+    monkeypatch.setenv("CIFAR10_DIR", "")
+    assert find_CIFAR10() == folders["default"]
+
+
+def test_default_is_in_datasets(tmp_path):
+    """Wherever Python was started."""
+    assert DEFAULT_ROOT == DATASETS / FOLDER == Path(names.__file__).resolve().parent / "cifar-10-batches-py"
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from datasets.names import DEFAULT_ROOT; print(DEFAULT_ROOT)"
+    command = [sys.executable, "-c", code, str(ROOT)]
+    out = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert out.strip() == str(DEFAULT_ROOT)
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_missing_batch(tiny_cifar10, name):
+    """The error says where it looked, what is missing and how to get it. A folder in a file's place does not count."""
+    (tiny_cifar10 / name).unlink()
+    (tiny_cifar10 / name).mkdir()
+    assert missing_batches(tiny_cifar10) == [name]
+    message = f"no CIFAR-10 in {tiny_cifar10}: {name} is missing.*datasets/fetch.py.*CIFAR10_DIR.*holds data_batch_1"
+    with pytest.raises(FileNotFoundError, match=message):
+        find_CIFAR10(tiny_cifar10)
+
+
+def test_missing_folder(tmp_path, monkeypatch):
+    """The error gives the whole path."""
+    monkeypatch.chdir(tmp_path)
+    assert missing_batches("nowhere") == list(BATCHES)
+    with pytest.raises(FileNotFoundError, match=f"no CIFAR-10 in {tmp_path / 'nowhere'}: data_batch_1 is missing"):
+        find_CIFAR10("nowhere")

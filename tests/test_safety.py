@@ -1,0 +1,222 @@
+"""Ctrl-C, snapshots, histories and files: whole, whatever happens."""
+
+import json
+import pickle
+import signal
+import subprocess
+import threading
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import pytest
+from conftest import run_python
+
+from classifiers.neural_net import TwoLayerNet
+from classifiers.safety import DelayedInterrupt, History, Snapshot, atomic_write
+
+
+def handler():
+    return signal.getsignal(signal.SIGINT)
+
+
+def test_first_signal_is_delayed_and_the_second_is_not():
+    """The flag is set and the block goes on; a second signal ends it as an interrupt would."""
+    steps = []
+    with DelayedInterrupt() as ctrl_c:
+        assert not ctrl_c.pressed
+        signal.raise_signal(signal.SIGINT)
+        steps.append("first")
+        assert ctrl_c.pressed
+        signal.raise_signal(signal.SIGINT)
+        steps.append("second")
+    assert steps == ["first"] and handler() is signal.default_int_handler
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt, ValueError])
+def test_handler_is_restored(error):
+    """However the block ends. An interrupt that is raised inside sets the flag, other errors come through."""
+    try:
+        with DelayedInterrupt() as ctrl_c:
+            assert handler() is not signal.default_int_handler
+            if error:
+                raise error
+    except ValueError:
+        assert error is ValueError
+    assert handler() is signal.default_int_handler and ctrl_c.pressed == (error is KeyboardInterrupt)
+
+
+@pytest.mark.parametrize("own", [signal.SIG_IGN, lambda number, frame: None])
+def test_handler_of_the_program_is_left_alone(own):
+    """Who ignores or handles SIGINT goes on doing so."""
+    signal.signal(signal.SIGINT, own)
+    try:
+        with DelayedInterrupt() as ctrl_c:
+            assert handler() is own
+            signal.raise_signal(signal.SIGINT)
+        assert handler() is own and not ctrl_c.pressed
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_other_threads_install_nothing():
+    """signal.signal would raise there."""
+    seen = []
+
+    def work():
+        with DelayedInterrupt() as ctrl_c:
+            seen.append((handler(), ctrl_c.pressed))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [(signal.default_int_handler, False)]
+
+
+def test_snapshot_goes_back_in_place():
+    """To the values of the last take, of any layout, and the arrays stay the same objects."""
+    a, b = np.array([1.0, 2.0]), np.asfortranarray(np.ones((2, 3)))
+    snapshot = Snapshot({"a": a, "b": b})
+    a *= 10
+    b *= 10
+    snapshot.restore()
+    np.testing.assert_array_equal(a, [1, 2])
+    a[0] = 7
+    snapshot.take()
+    a[:] = np.nan
+    b[0, 0] = np.inf
+    snapshot.restore()
+    np.testing.assert_array_equal(a, [7, 2])
+    np.testing.assert_array_equal(b, np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e200])
+def test_snapshot_is_needed_if_numbers_overflow(bad):
+    """In any of the arrays; 1e200 is finite, and its square is not."""
+    a, b = np.ones(3), np.ones((2, 2))
+    snapshot = Snapshot({"a": a, "b": b})
+    assert not snapshot.is_needed()
+    b[1, 1] = bad
+    with np.errstate(all="ignore"):
+        assert snapshot.is_needed()
+
+
+def test_history_is_a_dict_of_lists():
+    """It equals a plain dict, goes through JSON and pickle, and pickle keeps how training ended."""
+    history = History()
+    assert history == {"loss_history": [], "train_acc_history": [], "val_acc_history": []}
+    history["loss_history"].append(1.5)
+    history.add_epoch(0.25, 0.5)
+    history.ended = "finished"
+    assert json.loads(json.dumps(history)) == {
+        "loss_history": [1.5],
+        "train_acc_history": [0.25],
+        "val_acc_history": [0.5],
+    }
+    copy = pickle.loads(pickle.dumps(history))
+    assert copy == history and copy.ended == "finished"
+    assert History().ended == "running" and History()["loss_history"] == []
+
+
+def test_history_in_a_dataclass():
+    """dataclasses.asdict rebuilds each dict from its pairs."""
+
+    @dataclass
+    class Holder:
+        stats: dict = field(default_factory=dict)
+
+    assert asdict(Holder(History()))["stats"] == History()
+
+
+def end(losses, values=(1.0,), interrupted=False):
+    """End a history of these losses whose only parameter has these values; return both."""
+    history, params = History(), {"W": np.zeros(len(values))}
+    history["loss_history"].extend(losses)
+    snapshot = Snapshot(params)
+    params["W"][:] = values
+    history.end(9, interrupted, snapshot, 0.5)
+    return history, params["W"]
+
+
+def test_history_that_finished():
+    """The parameters stay."""
+    history, W = end([3.0, 2.0])
+    assert history.ended == "finished" and W == 1
+    assert end([])[0].ended == "finished"
+
+
+def test_history_that_was_interrupted(capsys):
+    """The parameters stay, and a line says how to go on."""
+    history, W = end([3.0, 2.0], interrupted=True)
+    assert history.ended == "interrupted" and W == 1
+    out = capsys.readouterr().out
+    assert "interrupted after 2 of 9 iterations: calling train again continues from these parameters" in out
+
+
+@pytest.mark.parametrize("losses, values", [([1.0, np.nan], [1.0]), ([np.inf], [1.0]), ([1.0, 1.0], [np.nan])])
+def test_history_that_diverged(losses, values):
+    """The snapshot is back when the warning is given."""
+    history, W = None, None
+    with pytest.warns(RuntimeWarning, match=f"diverged at iteration {len(losses) - 1}, learning rate 0.5: the param"):
+        history, W = end(losses, values)
+    assert history.ended == "diverged" and W == 0
+
+
+def test_an_earlier_infinite_loss_is_not_a_divergence():
+    """Only the last loss counts: training stops at the first."""
+    assert end([np.inf, 1.0])[0].ended == "finished"
+
+
+def test_interrupt_wins_over_divergence():
+    """The sweep must stop; the warning comes all the same."""
+    with pytest.warns(RuntimeWarning):
+        history, W = end([np.nan], interrupted=True)
+    assert history.ended == "interrupted" and W == 0
+
+
+def test_atomic_write_replaces_the_file(tmp_path):
+    """Under the very name that was given, and nothing else stays."""
+    (tmp_path / "file").write_bytes(b"old")
+    with atomic_write(str(tmp_path / "file")) as file:
+        file.write(b"new")
+        assert (tmp_path / "file").read_bytes() == b"old"
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_atomic_write_that_fails_leaves_the_old_file(tmp_path):
+    """A full disk in the middle: the old file is still there, and nothing else."""
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(OSError, match="no space"), atomic_write(tmp_path / "file") as file:
+        file.write(b"half")
+        raise OSError("no space left")
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+SAVE_AND_WAIT = """
+import os, sys
+from classifiers.neural_net import TwoLayerNet
+net, replace = TwoLayerNet(300, 20, 10, rng=1), os.replace
+def stop_here(*args):
+    print("written", flush=True)
+    sys.stdin.read()
+moment = sys.argv[2]
+if moment == "before it replaces":
+    os.replace = stop_here
+else:
+    os.fsync = stop_here
+net.save(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("moment", ["before it is synced", "before it replaces"])
+def test_save_that_is_killed_leaves_the_old_net(tmp_path, moment):
+    """SIGKILL while the new file is written, or when it is complete: the old net can still be loaded."""
+    old = TwoLayerNet(300, 20, 10, rng=0)
+    old.save(tmp_path / "net.npz")
+    process = run_python(SAVE_AND_WAIT, tmp_path / "net.npz", moment, stdin=subprocess.PIPE)
+    assert process.stdout.readline() == "written\n"
+    process.kill()
+    process.communicate()
+    loaded = TwoLayerNet.load(tmp_path / "net.npz")
+    np.testing.assert_array_equal(loaded.params["W1"], old.params["W1"])

@@ -1,0 +1,653 @@
+"""Training: against plain formulas and other implementations, and however it ends."""
+
+import copy
+import re
+import signal
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+from conftest import make_toy_net, random_problem, run_python
+
+from benchmarks.textbook import TextbookNet
+from classifiers.layers import dropout_mask, forward, softmax_loss
+from classifiers.neural_net import TwoLayerNet
+
+
+def test_one_step_is_the_textbook_formula(toy_data):
+    """Parameters move by -learning_rate * gradient of the drawn batch."""
+    net, twin = make_toy_net(), make_toy_net()
+    X, y = toy_data
+    stats = net.train(X, y, X, y, learning_rate=0.1, reg=0.5, num_iters=1, batch_size=3, rng=7)
+    batch = np.random.RandomState(7).choice(5, 3)
+    loss, grads = twin.loss(X[batch], y[batch], reg=0.5)
+    assert stats["loss_history"] == [loss]
+    for name in grads:
+        np.testing.assert_allclose(net.params[name], twin.params[name] - 0.1 * grads[name], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "num_train, batch_size, num_iters, epochs",
+    [(5, 200, 7, 7), (100, 20, 11, 3), (49_000, 256, 383, 3), (49_000, 256, 382, 2), (10, 10, 3, 3), (7, 2, 7, 3)],
+)
+def test_epochs_are_counted_in_whole_iterations(num_train, batch_size, num_iters, epochs):
+    """max(N // batch_size, 1) iterations an epoch, the first at iteration 0; 49,000 / 256 is 191, not 191.4."""
+    net = TwoLayerNet(1, 1, 2, rng=0)
+    X, y = np.zeros((num_train, 1)), np.zeros(num_train, int)
+    stats = net.train(X, y, X[:1], y[:1], num_iters=num_iters, batch_size=batch_size)
+    assert len(stats["loss_history"]) == num_iters
+    assert len(stats["train_acc_history"]) == len(stats["val_acc_history"]) == epochs
+
+
+def test_learning_rate_decays_after_each_epoch():
+    """With decay 0 only the first step, at iteration 0, moves anything."""
+    net, X, y = random_problem(4, 3, 5, 2)
+    twin = copy.deepcopy(net)
+    net.train(X, y, X, y, learning_rate=0.1, learning_rate_decay=0.0, num_iters=10, batch_size=4, rng=3)
+    twin.train(X, y, X, y, learning_rate=0.1, num_iters=1, batch_size=4, rng=3)
+    np.testing.assert_array_equal(net.params["W1"], twin.params["W1"])
+
+
+def test_accuracy_is_taken_after_the_step():
+    """A first step large enough to fit the only example shows in the history at once."""
+    net = TwoLayerNet(1, 1, 2, rng=0)
+    X, y = np.ones((1, 1)), np.array([1])
+    net.params.update(b2=np.array([0.1, 0.0]))
+    stats = net.train(X, y, X, y, learning_rate=1.0, num_iters=1)
+    assert stats["train_acc_history"] == stats["val_acc_history"] == [1.0]
+
+
+def train_plainly(net, X, y, learning_rate, decay, reg, num_iters, batch_size, rng):
+    """SGD with nothing but `loss` and the textbook's update."""
+    losses, per_epoch = [], max(len(X) // batch_size, 1)
+    for it in range(num_iters):
+        batch = rng.choice(len(X), batch_size)
+        loss, grads = net.loss(X[batch], y[batch], reg)
+        losses.append(loss)
+        for name in grads:
+            net.params[name] = net.params[name] - learning_rate * grads[name]
+        if it % per_epoch == 0:
+            learning_rate *= decay
+    return losses
+
+
+@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 1e-3)])
+def test_fast_training_equals_plain_formulas(dtype, rtol):
+    """The tricks of `train` change nothing: same losses, same parameters after 100 iterations."""
+    net, X, y = random_problem(60, 600, 300, 4, dtype)  # W1 is larger than a block of `update`
+    plain = copy.deepcopy(net)
+    settings = dict(learning_rate=1e-3, reg=0.3, num_iters=100, batch_size=20)
+    stats = net.train(X, y, X[:5], y[:5], learning_rate_decay=0.9, rng=5, **settings)
+    losses = train_plainly(plain, X, y, decay=0.9, rng=np.random.RandomState(5), **settings)
+    np.testing.assert_allclose(stats["loss_history"], losses, rtol=rtol)
+    for name in net.params:
+        scale = np.abs(plain.params[name]).max()
+        np.testing.assert_allclose(net.params[name], plain.params[name], rtol=rtol, atol=rtol * scale, err_msg=name)
+
+
+def test_everything_off_changes_nothing(toy_data):
+    """Momentum, dropout, augmentation and schedule that do nothing give the same bits as none of them."""
+    nets = [make_toy_net(), make_toy_net()]
+    plain = nets[0].train(*toy_data, *toy_data, learning_rate=0.1, reg=0.1, num_iters=30, rng=3)
+    idle = nets[1].train(
+        *toy_data, *toy_data, learning_rate=0.1, reg=0.1, num_iters=30, rng=3,
+        momentum=0.0, dropout=0.0, augment=lambda X, rng: X, schedule=lambda it, num_iters: 1.0,
+    )  # fmt: skip
+    assert plain == idle
+    np.testing.assert_equal(nets[0].params, nets[1].params)
+
+
+def test_momentum_in_training(toy_data):
+    """Two steps on the whole of the data: V1 = -lr g1, V2 = 0.5 V1 - lr g2, W moves by V1 and then V2."""
+    X, y = toy_data
+    net, twin = make_toy_net(), make_toy_net()
+    net.train(X[:1], y[:1], X, y, 0.1, 1.0, reg=0.5, num_iters=2, batch_size=1, momentum=0.5, rng=0)
+    velocity = {name: 0.0 for name in twin.params}
+    for _ in range(2):
+        _, grads = twin.loss(X[:1], y[:1], reg=0.5)
+        for name, grad in grads.items():
+            velocity[name] = 0.5 * velocity[name] - 0.1 * grad
+            twin.params[name] = twin.params[name] + velocity[name]
+    for name in net.params:
+        np.testing.assert_allclose(net.params[name], twin.params[name], rtol=1e-12, atol=1e-14)
+
+
+def test_schedule_scales_the_rate(toy_data):
+    """A schedule that is 1 at iteration 0 and 0 afterwards moves once; it is told the iteration and their number."""
+    asked, nets = [], [make_toy_net(), make_toy_net()]
+
+    def first_only(it, num_iters):
+        asked.append((it, num_iters))
+        return 1.0 if it == 0 else 0.0
+
+    nets[0].train(*toy_data, *toy_data, 0.1, num_iters=4, schedule=first_only, rng=1)
+    nets[1].train(*toy_data, *toy_data, 0.1, num_iters=1, rng=1)
+    assert asked == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    np.testing.assert_equal(nets[0].params, nets[1].params)
+
+
+def test_augment_changes_each_batch(toy_data):
+    """The step is taken on what augment returns, which is given a copy of the rows and the rng."""
+    X, y = toy_data
+    before, net, twin, rng = X.copy(), make_toy_net(), make_toy_net(), np.random.default_rng(0)
+
+    def double(X_batch, given):
+        assert given is rng
+        X_batch *= 2
+        return X_batch
+
+    stats = net.train(X, y, X, y, num_iters=3, augment=double, rng=rng)
+    assert stats == twin.train(2 * X, y, X, y, num_iters=3, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(X, before)
+
+
+def test_dropout_in_training(toy_data):
+    """Draws from rng after the batch; prediction uses all units."""
+    X, y = toy_data
+    net, twin, rng = make_toy_net(), make_toy_net(), np.random.RandomState(4)
+    stats = net.train(X, y, X, y, num_iters=1, batch_size=3, reg=0.0, dropout=0.5, rng=4)
+    batch = rng.choice(5, 3)
+    keep = dropout_mask((3, 10), 0.5, np.float64, rng)
+    _, scores = forward(twin.params, X[batch], keep)
+    assert stats["loss_history"] == [softmax_loss(scores, y[batch])[0]]
+    np.testing.assert_array_equal(net.predict(X), net.loss(X).argmax(axis=1))
+
+
+def test_trained_params_are_the_same_arrays(toy_data):
+    """As in the textbook, whoever holds the arrays sees them change."""
+    net = make_toy_net()
+    held = dict(net.params)
+    net.train(*toy_data, *toy_data, num_iters=2)
+    assert all(net.params[name] is held[name] for name in held) and held["b1"].any()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_training_from_a_mapped_file(tmp_path, dtype):
+    """X may lie in a file, read-only, in any dtype: the same losses as from memory."""
+    X, y = np.random.randint(0, 256, (50, 12)).astype(dtype), np.random.randint(0, 3, 50)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    histories = [
+        TwoLayerNet(12, 5, 3, rng=1).train(data, y, data, y, num_iters=20, batch_size=7, rng=2)
+        for data in (mapped, X.astype(np.float64), np.asfortranarray(X), X.repeat(2, axis=0)[::2])
+    ]
+    assert all(history == histories[0] for history in histories)
+
+
+def test_training_memory_does_not_grow_with_the_data():
+    """Beyond the parameters: at most three arrays of W1's size and five of the batch's."""
+    D, H, batch_size = 1000, 400, 100
+    peaks = []
+    for N in (500, 5000):
+        X, y = np.zeros((N, D), np.uint8), np.zeros(N, int)
+        net = TwoLayerNet(D, H, 3, rng=0)
+        tracemalloc.start()
+        net.train(X, y, X, y, num_iters=3, batch_size=batch_size)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    prediction = 1000 * 8 * (D + H)  # the chunk that accuracy is taken on, and its hidden layer
+    assert peaks[1] < 8 * (3 * D * H + 5 * batch_size * D) + prediction
+    assert peaks[1] - peaks[0] < 500 * 8 * (D + H) + 100_000  # 500 rows are half a chunk
+
+
+def test_second_call_goes_on(toy_data):
+    """Training resumes from the present parameters."""
+    net = make_toy_net()
+    first = net.train(*toy_data, *toy_data, learning_rate=0.1, num_iters=50)
+    second = net.train(*toy_data, *toy_data, learning_rate=0.1, num_iters=50)
+    assert second["loss_history"][0] < first["loss_history"][0] / 2
+
+
+def test_verbose_prints_every_hundred_iterations(toy_data, capsys):
+    """In the format of the public lab."""
+    stats = make_toy_net().train(*toy_data, *toy_data, num_iters=201, verbose=True)
+    losses = stats["loss_history"]
+    assert capsys.readouterr().out.splitlines() == [
+        f"iteration {it} / 201: loss {losses[it]:.6f}" for it in (0, 100, 200)
+    ]
+
+
+def test_progress_bar_counts_to_the_end(toy_data, capsys):
+    """progress=True shows a bar."""
+    make_toy_net().train(*toy_data, *toy_data, num_iters=7, progress=True)
+    assert "7/7" in "".join(capsys.readouterr())
+
+
+def test_default_cell_is_the_textbook_to_rounding():
+    """The textbook's loop on the same draws: every loss within 1e-12, the accuracies the same."""
+    rng = np.random.default_rng(0)
+    X, y = 60 * rng.standard_normal((3000, 300)), rng.integers(0, 10, 3000)
+    results = []
+    for cls in (TwoLayerNet, TextbookNet):
+        np.random.seed(3)
+        net = cls(300, 50, 10)
+        results.append(net.train(X, y, X[:500], y[:500], num_iters=100, learning_rate=1e-4, reg=0.25))
+    np.testing.assert_allclose(results[0]["loss_history"], results[1]["loss_history"], rtol=0, atol=1e-12)
+    assert {**results[0], "loss_history": 0} == {**results[1], "loss_history": 0}
+
+
+# Subclasses train with their own loss and predict
+
+
+def test_zero_gradients_leave_the_parameters_alone(toy_data):
+    """A loss that returns zero gradients learns nothing, whatever the net's own would say."""
+
+    class Lazy(TwoLayerNet):
+        def loss(self, X, y=None, reg=0.0):
+            if y is None:
+                return super().loss(X)
+            loss, grads = super().loss(X, y, reg)
+            return loss, {name: np.zeros_like(grad) for name, grad in grads.items()}
+
+    net = Lazy(4, 10, 3, std=0.1, rng=0)
+    before = copy.deepcopy(net.params)
+    net.train(*toy_data, *toy_data, learning_rate=1.0, reg=1.0, num_iters=5)
+    np.testing.assert_equal(net.params, before)
+
+
+class L1Net(TwoLayerNet):
+    """Penalises by reg * sum(|W|)."""
+
+    def loss(self, X, y=None, reg=0.0):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)
+        for name in ("W1", "W2"):
+            loss += reg * np.abs(self.params[name]).sum()
+            grads[name] += reg * np.sign(self.params[name])
+        return loss, grads
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_own_penalty_is_trained_to_the_digit(toy_data, momentum):
+    """Ten steps by hand on an L1 penalty: the same losses and parameters."""
+    X, y = toy_data
+    net, twin = (L1Net(4, 10, 3, std=0.1, rng=0) for _ in range(2))
+    rng = np.random.RandomState(7)
+    stats = net.train(X, y, X, y, 0.05, 1.0, reg=0.3, num_iters=10, batch_size=3, momentum=momentum, rng=7)
+    velocity = {name: np.zeros_like(param) for name, param in twin.params.items()}
+    for loss in stats["loss_history"]:
+        rows = rng.choice(5, 3)
+        expected, grads = twin.loss(X[rows], y[rows], 0.3)
+        assert loss == expected
+        for name in grads:
+            velocity[name] = momentum * velocity[name] - 0.05 * grads[name]
+            twin.params[name] += velocity[name]
+    for name in net.params:
+        np.testing.assert_allclose(net.params[name], twin.params[name], rtol=1e-13)
+
+
+class LeakyNet(TwoLayerNet):
+    """With a leaky ReLU: 0.1 of what is below 0 passes."""
+
+    def loss(self, X, y=None, reg=0.0):
+        p = self.params
+        pre = X @ p["W1"] + p["b1"]
+        hidden = np.where(pre > 0, pre, 0.1 * pre)
+        scores = hidden @ p["W2"] + p["b2"]
+        if y is None:
+            return scores
+        loss, dscores = softmax_loss(scores, y)
+        dpre = dscores @ p["W2"].T * np.where(pre > 0, 1, 0.1)
+        grads = {"W1": X.T @ dpre, "b1": dpre.sum(0), "W2": hidden.T @ dscores, "b2": dscores.sum(0)}
+        return loss, grads
+
+    def predict(self, X):
+        return self.loss(X).argmax(axis=1)
+
+
+def make_negative_problem():
+    """Three classes that only negative pre-activations tell apart: every ReLU is closed, a leaky one is not."""
+    X = -np.eye(3)[np.arange(30) % 3] - 1
+    net = LeakyNet(3, 10, 3, std=0.5, rng=0)
+    net.params["W1"] = np.abs(net.params["W1"])
+    return net, X, np.arange(30) % 3
+
+
+def test_own_activation_learns():
+    """A leaky ReLU by overriding loss and predict, where the plain one has no gradient at all."""
+    net, X, y = make_negative_problem()
+    stats = net.train(X, y, X, y, learning_rate=1.0, learning_rate_decay=1.0, num_iters=300, rng=0)
+    assert stats["val_acc_history"][-1] == stats["train_acc_history"][-1] == np.mean(net.predict(X) == y) == 1.0
+    plain = TwoLayerNet(3, 4, 3, rng=0)
+    plain.params = make_negative_problem()[0].params
+    assert plain.train(X, y, X, y, learning_rate=1.0, num_iters=300, rng=0)["val_acc_history"][-1] < 0.5
+
+
+def test_own_loss_decides_what_predict_says():
+    """The inherited predict takes the scores of an overridden loss, in chunks."""
+
+    class Upside(TwoLayerNet):
+        def loss(self, X, y=None, reg=0.0):
+            return -super().loss(X) if y is None else super().loss(X, y, reg)
+
+    net, X, _ = random_problem(2500, 4, 5, 3)
+    other = Upside(4, 5, 3)
+    other.params = net.params
+    np.testing.assert_array_equal(other.predict(X), net.loss(X).argmin(axis=1))
+
+
+def test_own_predict_is_used_for_the_histories(toy_data):
+    """A net that always says 2 is right for two of five."""
+
+    class Stubborn(TwoLayerNet):
+        def predict(self, X):
+            return np.full(len(X), 2)
+
+    stats = Stubborn(4, 10, 3, rng=0).train(*toy_data, *toy_data, num_iters=3)
+    assert stats["val_acc_history"] == [0.4, 0.4, 0.4]
+    assert all(0.2 < accuracy < 0.6 for accuracy in stats["train_acc_history"])
+
+
+@pytest.mark.parametrize("owner", ["class", "instance"])
+def test_loss_that_is_replaced_by_hand(toy_data, monkeypatch, owner):
+    """As students do in a notebook: TwoLayerNet.loss = my_loss, or net.loss = my_loss."""
+    net, asked = make_toy_net(), []
+    right = TwoLayerNet.loss
+
+    def my_loss(self, X, y=None, reg=0.0):
+        asked.append(reg)
+        return right(self, X, y, reg)
+
+    if owner == "class":
+        monkeypatch.setattr(TwoLayerNet, "loss", my_loss)
+    else:
+        net.loss = my_loss.__get__(net)
+    stats = net.train(*toy_data, *toy_data, 0.1, reg=0.5, num_iters=20, rng=3)
+    assert asked.count(0.5) == 20
+    monkeypatch.undo()
+    expected = make_toy_net().train(*toy_data, *toy_data, 0.1, reg=0.5, num_iters=20, rng=3)
+    np.testing.assert_allclose(stats["loss_history"], expected["loss_history"], rtol=1e-12)
+
+
+def returning(value):
+    """A net whose loss returns this for labels."""
+    net = make_toy_net()
+    net.loss = lambda X, y=None, reg=0.0: value
+    return net
+
+
+GRADS = {"W1": np.ones((4, 10)), "b1": np.ones(10), "W2": np.ones((10, 3)), "b2": np.ones(3)}
+
+
+@pytest.mark.parametrize(
+    "returned, error, message",
+    [
+        (1.0, TypeError, "loss must return a number and a dict of gradients, got 1.0"),
+        ((1.0, None), TypeError, "loss must return a number and a dict of gradients"),
+        (("a", GRADS), TypeError, "loss must return a number .* got 'a' as the number"),
+        ((np.ones(5), GRADS), TypeError, r"loss must return a number .* shape \(5,\) .* as the number"),
+        ((1.0, {"W1": GRADS["W1"]}), ValueError, "grads must have the keys of params, b1 is missing"),
+        ((1.0, {**GRADS, "b1": np.ones((1, 10))}), ValueError, r"grads\['b1'\] must have shape \(10,\), got \(1, 10\)"),
+        ((1.0, {**GRADS, "W2": 0.0}), ValueError, r"grads\['W2'\] must have shape \(10, 3\), got \(\)"),
+    ],
+)
+def test_own_loss_that_returns_something_else(toy_data, returned, error, message):
+    """A clear error instead of a broadcast; the parameters stay as they are."""
+    net = returning(returned)
+    with pytest.raises(error, match=message):
+        net.train(*toy_data, *toy_data, num_iters=3)
+    np.testing.assert_equal(net.params, make_toy_net().params)
+
+
+def test_own_loss_takes_no_dropout(toy_data):
+    """Its loss would not know which units are left out."""
+    with pytest.raises(ValueError, match="dropout must be 0 for a class with a loss of its own, got 0.5"):
+        L1Net(4, 10, 3).train(*toy_data, *toy_data, dropout=0.5)
+
+
+def test_arguments_are_checked_once_a_call(toy_data, monkeypatch):
+    """For the class's own loss, the number of checks does not depend on the number of steps."""
+    import checks
+
+    counts, check = [], checks._check_finite
+    monkeypatch.setattr(checks, "_check_finite", lambda *args: counts.append(args[0]) or check(*args))
+    for num_iters in (1, 50):
+        make_toy_net().train(*toy_data, *toy_data, num_iters=num_iters)
+        assert counts == ["X", "X_val"]
+        counts.clear()
+
+
+# How training ends
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rate", [1e3, 1e30, 1e200])
+def test_divergence_stops_with_a_warning(dtype, rate, toy_data):
+    """One RuntimeWarning; the last loss is not finite, the parameters are, and give a finite loss."""
+    net = make_toy_net(dtype=dtype)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        stats = net.train(*toy_data, *toy_data, learning_rate=rate, reg=0.1, num_iters=300)
+    (warning,) = caught
+    assert warning.category is RuntimeWarning and warning.filename == __file__
+    iteration = len(stats["loss_history"]) - 1
+    assert re.match(rf"training diverged at iteration {iteration}, learning rate .*lower", str(warning.message))
+    assert iteration < 299 and np.isfinite(stats["loss_history"][:-1]).all() and stats.ended == "diverged"
+    assert all(np.isfinite(param).all() for param in net.params.values())
+    with np.errstate(all="ignore"):
+        assert np.isfinite(net.loss(*toy_data, reg=0.1)[0])
+
+
+def explode_at(iteration):
+    """A schedule that is 1, and at one iteration a step into infinity."""
+    return lambda it, num_iters: 1e300 if it == iteration else 1.0
+
+
+@pytest.mark.parametrize("iteration, snapshot", [(0, 0), (1, 0), (4, 4), (5, 4), (7, 4), (8, 8), (9, 8)])
+def test_divergence_goes_back_to_the_start_of_the_epoch(toy_data, iteration, snapshot):
+    """Epochs of four iterations: the parameters are those before iteration 0, 4 or 8, so at most four steps old."""
+    X, y = np.tile(toy_data[0], (2, 1))[:8], np.tile(toy_data[1], 2)[:8]
+    settings = dict(learning_rate=0.01, learning_rate_decay=1.0, batch_size=2, rng=0)
+    net, twin = make_toy_net(), make_toy_net()
+    with pytest.warns(RuntimeWarning, match=f"diverged at iteration {iteration + 1},"):
+        stats = net.train(X, y, X, y, num_iters=20, schedule=explode_at(iteration), **settings)
+    assert len(stats["loss_history"]) == iteration + 2
+    twin.train(X, y, X, y, num_iters=snapshot, **settings)
+    np.testing.assert_equal(net.params, twin.params)
+
+
+def test_divergence_at_the_last_step(toy_data):
+    """A last step into infinity is taken back, although no loss comes after it."""
+    net = make_toy_net()
+    with pytest.warns(RuntimeWarning, match="training diverged at iteration 0"):
+        stats = net.train(*toy_data, *toy_data, learning_rate=1e308, num_iters=1)
+    np.testing.assert_equal(net.params, make_toy_net().params)
+    assert stats.ended == "diverged"
+
+
+def test_divergence_under_warnings_as_errors(toy_data):
+    """With -W error nothing is lost: parameters and histories are in place before the warning is raised."""
+    net = make_toy_net()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeWarning, match="diverged at iteration 3"):
+            net.train(*toy_data, *toy_data, learning_rate=0.1, num_iters=9, batch_size=2, schedule=explode_at(2), rng=0)
+    twin = make_toy_net()
+    expected = twin.train(*toy_data, *toy_data, learning_rate=0.1, num_iters=2, batch_size=2, rng=0)
+    np.testing.assert_equal(net.params, twin.params)  # an epoch is two iterations: those before iteration 2
+    assert net.history.ended == "diverged" and net.history["loss_history"][:2] == expected["loss_history"]
+    assert len(net.history["loss_history"]) == 4 and len(net.history["val_acc_history"]) == 2
+
+
+def test_own_loss_that_overflows(toy_data):
+    """The first loss of a subclass is NaN: a warning, and nothing has moved."""
+    net = returning((np.nan, GRADS))
+    with pytest.warns(RuntimeWarning, match="diverged at iteration 0"):
+        net.train(*toy_data, *toy_data, num_iters=3)
+    np.testing.assert_equal(net.params, make_toy_net().params)
+
+
+def test_interrupt_keeps_whole_iterations(toy_data, capsys):
+    """Ctrl-C: the history so far comes back, the parameters belong to it, and a second call goes on."""
+    net, twin = make_toy_net(), make_toy_net()
+
+    def interrupt_at_7(it, num_iters):
+        if it == 7:
+            raise KeyboardInterrupt
+        return 1.0
+
+    stats = net.train(*toy_data, *toy_data, learning_rate=0.1, num_iters=50, schedule=interrupt_at_7, rng=0)
+    assert "interrupted after 7 of 50 iterations" in capsys.readouterr().out and stats.ended == "interrupted"
+    assert stats == twin.train(*toy_data, *toy_data, learning_rate=0.1, num_iters=7, rng=0)
+    assert net.history is stats and twin.history.ended == "finished"
+    np.testing.assert_equal(net.params, twin.params)
+    assert len(net.train(*toy_data, *toy_data, num_iters=3)["loss_history"]) == 3
+
+
+@pytest.mark.parametrize("moment", ["augment", "schedule"])
+def test_signal_waits_for_the_end_of_the_iteration(toy_data, moment):
+    """A real SIGINT in the middle of iteration 7: eight whole iterations, parameters and histories of equal length."""
+    net, twin, calls = make_toy_net(), make_toy_net(), []
+
+    def send(*args):
+        calls.append(1)
+        if len(calls) == 8:
+            signal.raise_signal(signal.SIGINT)
+        return args[0] if moment == "augment" else 1.0
+
+    stats = net.train(*toy_data, *toy_data, learning_rate=0.1, num_iters=50, rng=0, **{moment: send})
+    assert stats.ended == "interrupted" and len(stats["loss_history"]) == len(stats["val_acc_history"]) == 8
+    assert stats == twin.train(*toy_data, *toy_data, learning_rate=0.1, num_iters=8, rng=0)
+    np.testing.assert_equal(net.params, twin.params)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_signal_in_the_last_iteration_is_not_lost(toy_data):
+    """All iterations are done, and whoever called still learns of the Ctrl-C."""
+
+    def send(it, num_iters):
+        if it == 4:
+            signal.raise_signal(signal.SIGINT)
+        return 1.0
+
+    stats = make_toy_net().train(*toy_data, *toy_data, num_iters=5, schedule=send)
+    assert stats.ended == "interrupted" and len(stats["loss_history"]) == 5
+
+
+def test_second_signal_interrupts_at_once(toy_data):
+    """An iteration that never ends can be left."""
+    net = make_toy_net()
+
+    def hang(it, num_iters):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("the second one was delayed too")
+
+    assert net.train(*toy_data, *toy_data, num_iters=5, schedule=hang).ended == "interrupted"
+    np.testing.assert_equal(net.params, make_toy_net().params)
+
+
+def test_callback_that_raises(toy_data):
+    """Its error comes through; parameters and history are those of the iterations before."""
+    net, twin = make_toy_net(), make_toy_net()
+
+    def fail(it, num_iters):
+        return 1.0 if it < 3 else 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        net.train(*toy_data, *toy_data, num_iters=9, schedule=fail, rng=0)
+    assert net.history == twin.train(*toy_data, *toy_data, num_iters=3, rng=0) and net.history.ended == "running"
+    np.testing.assert_equal(net.params, twin.params)
+
+
+SLOW_TRAINING = """
+import numpy as np
+from classifiers.neural_net import TwoLayerNet
+net = TwoLayerNet(2000, 300, 10, std=0.01, rng=0)
+X, y = np.random.default_rng(0).standard_normal((500, 2000)), np.arange(500) % 10
+def schedule(it, num_iters):
+    if it == 3:
+        print("ready", flush=True)
+    return 1.0
+stats = net.train(X, y, X, y, num_iters=1_000_000, schedule=schedule, rng=0)
+steps = len(stats["loss_history"])
+twin = TwoLayerNet(2000, 300, 10, std=0.01, rng=0)
+twin.train(X, y, X, y, num_iters=steps, rng=0)
+equal = all(np.array_equal(net.params[name], twin.params[name]) for name in net.params)
+print("whole" if equal and 3 < steps < 1_000_000 else "torn", steps, stats.ended, flush=True)
+"""
+
+
+def test_interrupt_from_outside():
+    """SIGINT for a process in the middle of its training leaves whole parameters."""
+    process = run_python(SLOW_TRAINING)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert "interrupted after" in out and "whole" in out and "interrupted" in out.splitlines()[-1], out
+
+
+# The same bits
+
+
+def test_rates_of_the_old_epoch_count():
+    """What CHANGES.md gives for them, beside the old loop: 450 rows in batches of 200, so one hit in 8 iterations."""
+    X, y = np.random.default_rng(0).standard_normal((450, 4)), np.arange(450) % 3
+    net, old = (TwoLayerNet(4, 5, 3, std=0.1, rng=0) for _ in range(2))
+    net.train(
+        X, y, X, y, 0.1, learning_rate_decay=1.0, schedule=lambda it, num_iters: 1.0 if it == 0 else 0.95, reg=0.1,
+        num_iters=8, rng=1,
+    )  # fmt: skip
+    rng, rate = np.random.RandomState(1), 0.1
+    for it in range(8):
+        batch = rng.choice(450, 200)
+        _, grads = old.loss(X[batch], y[batch], 0.1)
+        for name in old.params:
+            old.params[name] -= rate * grads[name]
+        if it % (450 / 200) == 0:
+            rate *= 0.95
+    for name in old.params:
+        np.testing.assert_allclose(net.params[name], old.params[name], rtol=1e-12, atol=1e-15)
+
+
+HASH_TRAINING = """
+import hashlib
+import numpy as np
+from classifiers.neural_net import TwoLayerNet
+from classifiers.preprocessing import random_flip_shift
+rng = np.random.default_rng(0)
+X, y = rng.standard_normal((300, 3072), dtype=np.float32), rng.integers(0, 10, 300)
+net = TwoLayerNet(3072, 40, 10, dtype=np.float32, rng=1)
+stats = net.train(X, y, X, y, num_iters=20, momentum=0.9, dropout=0.3, augment=random_flip_shift(2), rng=2)
+print(hashlib.md5(b"".join(p.tobytes() for p in net.params.values()) + repr(stats).encode()).hexdigest())
+"""
+
+
+def test_same_seed_same_bits_in_two_processes():
+    """Parameters and histories, everything switched on."""
+    outputs = {run_python(HASH_TRAINING).communicate()[0] for _ in range(2)}
+    assert len(outputs) == 1 and re.fullmatch(r"[0-9a-f]{32}\n", outputs.pop())
+
+
+def test_pytorch_agrees():
+    """Loss, gradients and 100 steps of training with autograd, in float64."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
+    net, rng = random_problem(60, 20, 15, 5)
+    X, y = rng.standard_normal((60, 20)), rng.integers(0, 5, 60)
+    params = {name: torch.tensor(param, requires_grad=True) for name, param in net.params.items()}
+
+    def torch_loss(rows):
+        hidden = torch.relu(torch.tensor(X[rows]) @ params["W1"] + params["b1"])
+        data_loss = torch.nn.functional.cross_entropy(hidden @ params["W2"] + params["b2"], torch.tensor(y[rows]))
+        return data_loss + 0.5 * 0.2 * ((params["W1"] ** 2).sum() + (params["W2"] ** 2).sum())
+
+    loss_, grads = net.loss(X, y, reg=0.2)
+    theirs = torch_loss(slice(None))
+    theirs.backward()
+    assert loss_ == pytest.approx(theirs.item(), rel=1e-10)
+    for name in grads:
+        np.testing.assert_allclose(grads[name], params[name].grad.numpy(), rtol=1e-10, atol=1e-12)
+
+    stats = net.train(X, y, X, y, 0.05, 1.0, reg=0.2, num_iters=100, batch_size=10, momentum=0.9, rng=3)
+    optimizer, batches, losses = torch.optim.SGD(params.values(), lr=0.05, momentum=0.9), np.random.RandomState(3), []
+    for _ in range(100):
+        optimizer.zero_grad()
+        step_loss = torch_loss(batches.choice(60, 10))
+        step_loss.backward()
+        optimizer.step()
+        losses.append(step_loss.item())
+    np.testing.assert_allclose(stats["loss_history"], losses, rtol=1e-10)
+    for name in grads:
+        np.testing.assert_allclose(net.params[name], params[name].detach().numpy(), rtol=1e-10, atol=1e-10)
