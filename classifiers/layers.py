@@ -136,9 +136,10 @@ def loss_and_gradients(params, X, y, reg, keep=None, dW1=None, weight_decay=Fals
     """
     hidden, scores = forward(params, X, keep)  # (N, H), (N, C)
     loss, dscores = softmax_loss(scores, y)  # dscores (N, C)
+    if weight_decay:  # the penalty first, while the cache still holds W1
+        return loss + penalty(params, reg), backward(params, X, hidden, dscores, keep, dW1)
     grads = backward(params, X, hidden, dscores, keep, dW1)
-    loss += penalty(params, reg, None if weight_decay else grads)
-    return loss, grads
+    return loss + penalty(params, reg, grads), grads
 
 
 def dropout_mask(shape, dropout, dtype, rng):
@@ -146,8 +147,7 @@ def dropout_mask(shape, dropout, dtype, rng):
 
     Parameters
     ----------
-    shape, dtype : tuple of int, dtype
-        (N, H), and the type of the factors.
+    shape, dtype : (N, H), and the type of the factors
     dropout : float
         Share of the units that are dropped, from 0 to below 1.
     rng : RandomState or Generator
