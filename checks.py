@@ -1,5 +1,7 @@
 """Checks of arguments, kept apart so that the maths stays in sight."""
 
+import inspect
+
 import numpy as np
 
 
@@ -216,19 +218,30 @@ def check_shapes(name, arrays, shapes):
     return lengths
 
 
-def check_loss(returned, params):
-    """Check what a loss returns: a number and, for each parameter, a gradient of its shape. Return both."""
+def check_loss(returned, params, required):
+    """Check what a loss returns: a number, and an array of the right shape for each required parameter. Return both."""
     if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict)):
         raise TypeError(f"loss must return a number and a dict of gradients, got {_got(returned)}")
     loss, grads = returned
-    if np.ndim(loss) != 0 or isinstance(loss, str):
+    if np.ndim(loss) != 0 or not isinstance(loss, (int, float, np.integer, np.floating, np.ndarray)):
         raise TypeError(f"loss must return a number and a dict of gradients, got {_got(loss)} as the number")
-    for name, param in params.items():
-        if name not in grads:
-            raise ValueError(f"grads must have the keys of params, {name} is missing")
-        if np.shape(grads[name]) != param.shape:
-            raise ValueError(f"grads[{name!r}] must have shape {param.shape}, got {np.shape(grads[name])}")
+    for name in (*required, *grads):
+        if name not in grads or name not in params:
+            owner, other = ("grads", "params") if name not in grads else ("params", "grads")
+            raise ValueError(f"{owner} must have the keys of {other}, {name} is missing")
+        if not isinstance(grads[name], np.ndarray) or grads[name].shape != params[name].shape:
+            got = grads[name].shape if isinstance(grads[name], np.ndarray) else _got(grads[name])
+            raise ValueError(f"grads[{name!r}] must be an array of shape {params[name].shape}, got {got}")
     return float(loss), grads
+
+
+def takes_one_argument(function):
+    """Whether a function can be called with one argument."""
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return False
+    return True
 
 
 def check_call(name, value):

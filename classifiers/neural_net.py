@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 import checks
 from checks import check_array, check_count, check_labels, check_number
-from classifiers.layers import SHAPES, WEIGHTS, dropout_mask, forward, loss_and_gradients
-from classifiers.safety import DelayedInterrupt, History, Snapshot, atomic_write
+from classifiers.layers import SHAPES, dropout_mask, forward, loss_and_gradients
+from classifiers.safety import DelayedInterrupt, History, Snapshot, atomic_write, end_training
 from classifiers.sgd import SGD, draw_minibatch
 
 CHUNK = 1000  # rows that predict takes at once: a large X then costs no array of N x H
@@ -94,7 +94,7 @@ class TwoLayerNet:
         X, y, X_val, y_val : array, shapes (N, D), (N,), (M, D) and (M,)
             Training and validation data; labels are ints.
         learning_rate, learning_rate_decay : float
-            Length of a step, and the factor that multiplies it at each epoch.
+            A step is `learning_rate` times the gradient. After each epoch the rate is multiplied by the decay.
         reg : float
             Strength of the L2 penalty, see `loss`.
         num_iters, batch_size : int
@@ -102,8 +102,8 @@ class TwoLayerNet:
         verbose, progress : bool
             Print the loss every 100 iterations; show a progress bar.
         momentum, dropout : float
-            Share of the last step that is taken again, and of the hidden units that a step leaves out, from 0 to
-            below 1.
+            Fraction of the previous step that is added to the new one, and of the hidden units that are set to 0. Both
+            from 0 to below 1.
         augment : callable, optional
             ``augment(X_batch, rng)`` returns another version of the batch. It may work in place, on this copy.
         schedule : callable, optional
@@ -124,8 +124,8 @@ class TwoLayerNet:
         or `predict` is trained and judged by its own.
 
         If the loss becomes infinite or NaN, training stops with a `RuntimeWarning`. That loss is the last of
-        ``loss_history``. The parameters are those before the last epoch's first step, where the loss was finite.
-        Ctrl-C stops training after the present iteration.
+        ``loss_history``. The parameters are restored from the start of the epoch, where the loss was finite. Ctrl-C
+        stops training after the present iteration.
         """
         D, _, C = checks.check_shapes("params", self.params, SHAPES).values()
         X, X_val = check_array("X", X, 2, D), check_array("X_val", X_val, 2, D)
@@ -134,51 +134,51 @@ class TwoLayerNet:
         learning_rate, reg = check_number("learning_rate", learning_rate), check_number("reg", reg)
         decay, rng = check_number("learning_rate_decay", learning_rate_decay), checks.check_rng(rng)
         augment, schedule = checks.check_call("augment", augment), checks.check_call("schedule", schedule)
-        optimizer, batch_loss = self._make_step(reg, momentum, dropout, rng)
+        optimizer, batch_loss = self._optimizer_and_loss(reg, momentum, dropout, rng)
 
         snapshot, history = Snapshot(self.params), History()
-        self.history = history
         buffer = np.empty((batch_size, D), self.params["W1"].dtype.newbyteorder("="))
-        iterations_per_epoch = max(len(X) // batch_size, 1)
+        self.history, iterations_per_epoch = history, max(len(X) // batch_size, 1)
         with np.errstate(all="ignore"), DelayedInterrupt() as ctrl_c:
             for it in tqdm(range(num_iters), disable=not progress, file=sys.stdout):
                 X_batch, y_batch = draw_minibatch(X, y, batch_size, rng, out=buffer)
                 if augment is not None:
                     X_batch = augment(X_batch, rng).astype(buffer.dtype, copy=False)
-                rate = learning_rate if schedule is None else learning_rate * schedule(it, num_iters)
+                rate = learning_rate if schedule is None else learning_rate * float(schedule(it, num_iters))
                 loss, grads = batch_loss(X_batch, y_batch)
                 history["loss_history"].append(loss)
                 if not math.isfinite(loss):
                     break
-                if it % iterations_per_epoch == 0:
-                    snapshot.take()
-                optimizer.step(grads, rate)
+                epoch_starts = it % iterations_per_epoch == 0
+                if epoch_starts:
+                    snapshot.take(self.params)  # to go back to, if a step leads to infinity
+                optimizer.step(self.params, grads, rate)
                 if verbose and it % 100 == 0:
                     print(f"iteration {it} / {num_iters}: loss {loss:f}")
-                if it % iterations_per_epoch == 0:
+                if epoch_starts:
                     history.add_epoch(self._accuracy(X_batch, y_batch), self._accuracy(X_val, y_val))
                     learning_rate *= decay
                 if ctrl_c.pressed:
                     break
-        history.end(num_iters, ctrl_c.pressed, snapshot, learning_rate)
+        end_training(self, snapshot, ctrl_c, optimizer.whole, num_iters, learning_rate)
         return history
 
-    def _make_step(self, reg, momentum, dropout, rng):
-        """Return an optimizer and the function that gives it a batch's loss and gradients."""
+    def _optimizer_and_loss(self, reg, momentum, dropout, rng):
+        """Return an optimizer, and the function from a batch to its loss and gradients."""
         momentum = check_number("momentum", momentum, 0, 1, below=True)
-        dropout, params = check_number("dropout", dropout, 0, 1, below=True), self.params
-        if not self._inherits("loss"):  # a subclass trains with its own, whose gradients have its own penalty in them
+        dropout = check_number("dropout", dropout, 0, 1, below=True)
+        if not self._inherits("loss"):  # a subclass's own loss returns the gradient of its own penalty
             if dropout:
                 raise ValueError(f"dropout must be 0 for a class with a loss of its own, got {dropout:g}")
-            return SGD(params, momentum), lambda X, y: checks.check_loss(self.loss(X, y, reg), params)
+            return SGD(momentum), lambda X, y: checks.check_loss(self.loss(X, y=y, reg=reg), self.params, SHAPES)
 
-        dW1 = np.empty(params["W1"].shape, params["W1"].dtype.newbyteorder("="))
+        dW1 = np.empty(self.params["W1"].shape, self.params["W1"].dtype.newbyteorder("="))
 
         def batch_loss(X, y):
             keep = dropout_mask((len(X), dW1.shape[1]), dropout, dW1.dtype, rng) if dropout else None
-            return loss_and_gradients(params, X, y, reg, keep, dW1, weight_decay=True)
+            return loss_and_gradients(self.params, X, y, reg, keep, dW1, weight_decay=True)
 
-        return SGD(params, momentum, dict.fromkeys(WEIGHTS, reg)), batch_loss
+        return SGD(momentum, weight_decay={"W1": reg, "W2": reg}), batch_loss
 
     def predict(self, X):
         """Predict the class with the highest score, for X of shape (N, D) and any real dtype.
@@ -198,9 +198,9 @@ class TwoLayerNet:
         return classes
 
     def _scores(self, X):
-        if not self._inherits("loss"):
-            return self.loss(X)
-        return forward(self.params, X.astype(self.params["W1"].dtype, copy=False))[1]  # (N, C)
+        X = X.astype(self.params["W1"].dtype, copy=False)
+        own = not self._inherits("loss") and checks.takes_one_argument(self.loss)
+        return self.loss(X) if own else forward(self.params, X)[1]  # (N, C)
 
     def _accuracy(self, X, y):
         """Share of right predictions."""
@@ -211,16 +211,16 @@ class TwoLayerNet:
 
     def _inherits(self, name):
         """Whether `loss` or `predict` is that of TwoLayerNet, neither overridden nor replaced."""
-        return getattr(getattr(self, name), "__func__", None) is TwoLayerNet._OWN[name]
+        return getattr(getattr(self, name), "__func__", None) is self._OWN[name]
 
     def save(self, path):
-        """Write the parameters to one ``.npz`` file with this very name, whole or not at all."""
+        """Write the parameters to one ``.npz`` file of exactly this name. If that fails, an existing file stays."""
         with atomic_write(path) as file:
             np.savez(file, **self.params)
 
     @classmethod
     def load(cls, path):
-        """Read the net in a file that `save` wrote, to the bit. Anything else is a ValueError, pickled content too."""
+        """Read a net that `save` wrote, bit-identical. Any other file raises ValueError, pickles too."""
         net = cls(1, 1, 1, rng=0)  # of any size: its parameters are replaced
         with open(path, "rb") as file:
             try:

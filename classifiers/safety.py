@@ -1,4 +1,4 @@
-"""What keeps a net and its history whole: delayed Ctrl-C, a snapshot to go back to, an atomic write."""
+"""Protects a net during training and saving: delayed Ctrl-C, a snapshot to go back to, an atomic write."""
 
 import os
 import signal
@@ -49,30 +49,40 @@ class DelayedInterrupt:
 
 
 class Snapshot:
-    """Copy of some arrays, to go back to.
+    """Copy of the arrays in a dict, to go back to.
 
     Parameters
     ----------
-    arrays : dict of ndarray
-        Copied at once, and again by each call of `take`.
+    params : dict of ndarray
+        Copied at once, and again by each call of `take`. Entries that are not arrays are left out.
+
+    Raises
+    ------
+    ValueError
+        If an array is read-only, so that there would be no way back.
     """
 
-    def __init__(self, arrays):
-        self._arrays, self._copies = arrays, {name: array.copy() for name, array in arrays.items()}
+    def __init__(self, params):
+        for name, array in params.items():
+            if isinstance(array, np.ndarray) and not array.flags.writeable:
+                raise ValueError(f"{name} must be writable, got a read-only array. Use a copy of it")
+        self._copies = {}
+        self.take(params)
 
-    def is_needed(self):
-        """Whether the arrays hold infinity or NaN, or numbers whose squares overflow."""
-        return not np.isfinite([np.vdot(array, array) for array in self._arrays.values()]).all()
-
-    def take(self):
+    def take(self, params):
         """Copy the arrays as they are now."""
-        for name, array in self._arrays.items():
-            np.copyto(self._copies[name], array)
+        for name, array in params.items():
+            if isinstance(array, np.ndarray):
+                kept = self._copies.get(name)
+                if kept is None or kept.shape != array.shape:
+                    self._copies[name] = array.copy()
+                else:
+                    np.copyto(kept, array)
 
-    def restore(self):
+    def restore(self, params):
         """Write the copies back into the arrays, in place."""
-        for name, array in self._arrays.items():
-            np.copyto(array, self._copies[name])
+        for name, kept in self._copies.items():
+            np.copyto(params[name], kept)
 
 
 class History(dict):
@@ -81,7 +91,7 @@ class History(dict):
     Attributes
     ----------
     ended : {"running", "finished", "diverged", "interrupted"}
-        How training ended.
+        How training ended. A training that was both interrupted and diverged counts as interrupted.
     """
 
     ended = "running"
@@ -94,24 +104,52 @@ class History(dict):
         self["train_acc_history"].append(train_accuracy)
         self["val_acc_history"].append(val_accuracy)
 
-    def end(self, num_iters, interrupted, snapshot, learning_rate):
-        """Record how training ended. After a divergence, restore the snapshot and then warn the caller of train."""
-        losses = self["loss_history"]
-        diverged = not np.isfinite(losses[-1:]).all() or snapshot.is_needed()
-        self.ended = "interrupted" if interrupted else "diverged" if diverged else "finished"
-        if interrupted:
-            print(
-                f"\ninterrupted after {len(losses)} of {num_iters} iterations: calling train again continues from "
-                "these parameters and restarts rate, schedule and momentum"
-            )
-        if diverged:
-            snapshot.restore()
-            warnings.warn(
-                f"training diverged at iteration {len(losses) - 1}, learning rate {learning_rate:g}: the parameters "
-                "are those before the last epoch's first step. Try a lower learning_rate, or standardise X",
-                RuntimeWarning,
-                stacklevel=3,
-            )
+
+def end_training(net, snapshot, ctrl_c, whole, num_iters, learning_rate):
+    """Leave a net with good parameters, record how its training ended, and say so.
+
+    Parameters
+    ----------
+    net : TwoLayerNet
+        Its parameters are restored from the snapshot if the training diverged or broke off within a step.
+    snapshot : Snapshot
+        From the start of the epoch.
+    ctrl_c : DelayedInterrupt
+        The one of the training.
+    whole : bool
+        Whether the last step was completed.
+    num_iters : int
+        Planned number of iterations.
+    learning_rate : float
+        At the end.
+
+    Warns
+    -----
+    RuntimeWarning
+        For the caller of train, after all is in place, if the last loss is infinite or NaN or the square of a parameter
+        is.
+    """
+    losses, params = net.history["loss_history"], net.params
+    with ctrl_c, np.errstate(all="ignore"):
+        norms = [np.vdot(array, array) for array in params.values() if isinstance(array, np.ndarray)]
+        diverged = bool(losses) and not np.isfinite([losses[-1], *norms]).all()
+        if diverged or not whole:
+            snapshot.restore(params)
+    net.history.ended = "interrupted" if ctrl_c.pressed else "diverged" if diverged else "finished"
+    if ctrl_c.pressed:
+        print(
+            f"\ninterrupted after {len(losses)} of {num_iters} iterations: calling train again continues from these "
+            "parameters and restarts rate, schedule and momentum"
+        )
+    if not whole:
+        print("The second Ctrl-C broke off a step: the parameters are restored from the start of the epoch")
+    if diverged:
+        warnings.warn(
+            f"training diverged at iteration {len(losses) - 1}, learning rate {learning_rate:g}: the parameters are "
+            "restored from the start of the epoch. Try a lower learning_rate, or standardise X",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 @contextmanager

@@ -28,8 +28,8 @@ def draw_minibatch(X, y, batch_size, rng, out=None):
     if out is None:
         return X[rows], y[rows]
     if X.dtype == out.dtype and X.flags.c_contiguous:
-        # As bytes, since take would copy all of an X that is not aligned, as arrays from a network are. mode="clip"
-        # lets it write straight into out: it makes no other array of the batch's size.
+        # np.take copies all of X if X is not aligned, and a view as bytes is always aligned. mode="clip" lets it write
+        # straight into out, without another array of the batch's size.
         np.take(X.view(np.uint8), rows, axis=0, out=out.view(np.uint8), mode="clip")
     else:
         np.copyto(out, X[rows], casting="unsafe")
@@ -42,11 +42,11 @@ def update(param, grad, learning_rate, weight_decay=0.0, velocity=None, momentum
     Parameters
     ----------
     param, grad : ndarray, of one shape
-        W, which is changed in place, and the gradient of the loss by it.
+        W, changed in place, and the gradient of the loss with respect to W.
     learning_rate : float
         Length of the step, in units of the gradient.
     weight_decay : float
-        ``weight_decay * W`` is added to the gradient. It is that of a penalty ``0.5 * weight_decay * sum(W**2)``.
+        ``weight_decay * W`` is added to the gradient: the gradient of the penalty ``0.5 * weight_decay * sum(W**2)``.
     velocity : ndarray, shaped as param, optional
         V, the last step. Changed in place. Without it there is no momentum.
     momentum : float
@@ -58,10 +58,10 @@ def update(param, grad, learning_rate, weight_decay=0.0, velocity=None, momentum
     ``V = momentum * V - learning_rate * (grad + weight_decay * W)`` and ``W += V``.
     """
     rows = max(1, BLOCK // max(1, param[:1].nbytes))
-    for i in range(0, len(param), rows):  # in blocks: of the operations on one, only the first waits for the memory
+    for i in range(0, len(param), rows):  # a block fits into the cache: only its first operation waits for the memory
         W, dW = param[i : i + rows], grad[i : i + rows]
         if velocity is None:
-            W *= 1 - learning_rate * weight_decay
+            W *= 1 - learning_rate * weight_decay  # one operation less than to add weight_decay * W to dW
             W -= learning_rate * dW
         else:
             V = velocity[i : i + rows]
@@ -75,22 +75,21 @@ class SGD:
 
     Parameters
     ----------
-    params : dict of ndarray
-        Changed in place by each step, see `update`.
-    momentum : float
-    weight_decay : dict of float
-        Keyed as params. What it leaves out does not decay.
+    momentum, weight_decay : float, dict of float
+        See `update`. Parameters that `weight_decay` leaves out do not decay.
     """
 
-    def __init__(self, params, momentum=0.0, weight_decay=()):
-        self.params, self.momentum, self.weight_decay = params, momentum, dict(weight_decay)
-        self.velocity = {name: np.zeros_like(param) if momentum else None for name, param in params.items()}
+    def __init__(self, momentum=0.0, weight_decay=()):
+        self.momentum, self.weight_decay = momentum, dict(weight_decay)
+        self.velocity, self.whole = {}, True  # whole: no step was broken off
 
-    def step(self, grads, learning_rate):
-        """Update each parameter by its gradient, see `update`."""
-        for name, param in self.params.items():
-            decay = self.weight_decay.get(name, 0.0)
-            update(param, grads[name], learning_rate, decay, self.velocity[name], self.momentum)
+    def step(self, params, grads, learning_rate):
+        """Update the parameters that have a gradient, in place, see `update`."""
+        self.whole = False
+        for name, grad in grads.items():
+            velocity = self.velocity.setdefault(name, np.zeros_like(params[name])) if self.momentum else None
+            update(params[name], grad, learning_rate, self.weight_decay.get(name, 0.0), velocity, self.momentum)
+        self.whole = True
 
 
 def warm_cosine(it, num_iters):

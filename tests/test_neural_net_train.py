@@ -323,7 +323,7 @@ def test_own_loss_decides_what_predict_says():
             return -super().loss(X) if y is None else super().loss(X, y, reg)
 
     net, X, _ = random_problem(2500, 4, 5, 3)
-    other = Upside(4, 5, 3)
+    other, X = Upside(4, 5, 3), (10 * X).astype(np.int8)
     other.params = net.params
     np.testing.assert_array_equal(other.predict(X), net.loss(X).argmin(axis=1))
 
@@ -379,8 +379,11 @@ GRADS = {"W1": np.ones((4, 10)), "b1": np.ones(10), "W2": np.ones((10, 3)), "b2"
         (("a", GRADS), TypeError, "loss must return a number .* got 'a' as the number"),
         ((np.ones(5), GRADS), TypeError, r"loss must return a number .* shape \(5,\) .* as the number"),
         ((1.0, {"W1": GRADS["W1"]}), ValueError, "grads must have the keys of params, b1 is missing"),
-        ((1.0, {**GRADS, "b1": np.ones((1, 10))}), ValueError, r"grads\['b1'\] must have shape \(10,\), got \(1, 10\)"),
-        ((1.0, {**GRADS, "W2": 0.0}), ValueError, r"grads\['W2'\] must have shape \(10, 3\), got \(\)"),
+        ((None, GRADS), TypeError, "loss must return a number .* got None as the number"),
+        ((1.0, {**GRADS, "b1": np.ones((1, 10))}), ValueError, r"grads\['b1'\] must be .* \(10,\), got \(1, 10\)"),
+        ((1.0, {**GRADS, "W2": 0.0}), ValueError, r"grads\['W2'\] must be an array of shape \(10, 3\), got 0.0"),
+        ((1.0, {**GRADS, "b2": [1, 2, 3]}), ValueError, r"grads\['b2'\] must be .* \(3,\), got \[1, 2, 3\]"),
+        ((1.0, {**GRADS, "W3": np.ones(3)}), ValueError, "params must have the keys of grads, W3 is missing"),
     ],
 )
 def test_own_loss_that_returns_something_else(toy_data, returned, error, message):
@@ -395,6 +398,77 @@ def test_own_loss_takes_no_dropout(toy_data):
     """Its loss would not know which units are left out."""
     with pytest.raises(ValueError, match="dropout must be 0 for a class with a loss of its own, got 0.5"):
         L1Net(4, 10, 3).train(*toy_data, *toy_data, dropout=0.5)
+
+
+def test_own_loss_is_called_by_name(toy_data):
+    """As every public copy calls it: the arguments may stand in another order, or be keyword-only."""
+    asked = []
+
+    class Other(TwoLayerNet):
+        def loss(self, X, y=None, smooth=0.0, *, reg=0.0):
+            asked.append((smooth, reg))
+            return super().loss(X) if y is None else super().loss(X, y, reg)
+
+    Other(4, 10, 3, rng=0).train(*toy_data, *toy_data, reg=0.5, num_iters=2)
+    assert (0.0, 0.5) in asked and not [smooth for smooth, _ in asked if smooth]
+
+
+def test_own_loss_that_needs_labels(toy_data):
+    """It gives no scores alone; predict takes those of the plain net."""
+
+    class NeedsLabels(TwoLayerNet):
+        def loss(self, X, y, reg):
+            return super().loss(X, y, reg)
+
+    net, twin = NeedsLabels(4, 10, 3, std=0.1, rng=0), TwoLayerNet(4, 10, 3, std=0.1, rng=0)
+    stats, expected = (n.train(*toy_data, *toy_data, 0.1, reg=0.5, num_iters=9, rng=1) for n in (net, twin))
+    assert stats["val_acc_history"] == expected["val_acc_history"]
+    np.testing.assert_allclose(stats["loss_history"], expected["loss_history"], rtol=1e-12)
+
+
+def test_further_parameters(toy_data):
+    """Entries of params beside the four: a subclass may train them, and the plain net leaves them alone."""
+
+    class Scaled(TwoLayerNet):
+        def loss(self, X, y=None, reg=0.0):
+            scale = self.params["scale"]
+            if y is None:
+                return super().loss(X) * scale
+            loss, dscores = softmax_loss(self.loss(X), y)
+            grads = {name: np.zeros_like(self.params[name]) for name in ("W1", "b1", "W2", "b2")}
+            return loss, {**grads, "scale": np.array([np.sum(dscores * super().loss(X))])}
+
+    for cls, moves in ((Scaled, True), (TwoLayerNet, False)):
+        net = cls(4, 10, 3, std=0.1, rng=0)
+        net.params.update(scale=np.ones(1), note="mine")
+        losses = net.train(*toy_data, *toy_data, 0.1, num_iters=30, rng=0)["loss_history"]
+        assert (net.params["scale"][0] != 1) == moves and net.params["note"] == "mine" and losses[-1] < losses[0]
+
+
+def test_params_that_a_callback_replaces(toy_data):
+    """Training goes on with the new arrays."""
+    net, twin = make_toy_net(), make_toy_net()
+
+    def replace(it, num_iters):
+        net.params = {name: param.copy() for name, param in net.params.items()}
+        return 1.0
+
+    stats = net.train(*toy_data, *toy_data, 0.1, num_iters=20, schedule=replace, rng=0)
+    assert stats == twin.train(*toy_data, *toy_data, 0.1, num_iters=20, rng=0)
+    np.testing.assert_equal(net.params, twin.params)
+
+
+def test_schedule_that_returns_a_numpy_number(monkeypatch):
+    """A rate in float64 would turn each update of a float32 net into float64."""
+    from classifiers import sgd
+
+    rates, update = [], sgd.update
+    monkeypatch.setattr(sgd, "update", lambda *args: rates.append(args[2]) or update(*args))
+    net = make_toy_net(dtype=np.float32)
+    net.train(
+        np.ones((5, 4)), np.zeros(5, int), np.ones((5, 4)), np.zeros(5, int), num_iters=1, schedule=lambda *a: np.cos(0)
+    )
+    assert {type(rate) for rate in rates} == {float}
 
 
 def test_arguments_are_checked_once_a_call(toy_data, monkeypatch):
@@ -537,6 +611,28 @@ def test_second_signal_interrupts_at_once(toy_data):
 
     assert net.train(*toy_data, *toy_data, num_iters=5, schedule=hang).ended == "interrupted"
     np.testing.assert_equal(net.params, make_toy_net().params)
+
+
+def test_second_signal_within_a_step(toy_data, monkeypatch, capsys):
+    """It breaks the step off, between two parameters: all are restored from the start of the epoch."""
+    from classifiers import sgd
+
+    net, twin, calls, update = make_toy_net(), make_toy_net(), [], sgd.update
+
+    def break_off(*args):
+        calls.append(1)
+        if len(calls) == 4 * 6 + 2:  # the second parameter of iteration 6
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        return update(*args)
+
+    monkeypatch.setattr(sgd, "update", break_off)
+    settings = dict(learning_rate=0.1, learning_rate_decay=1.0, batch_size=1, rng=0)
+    stats = net.train(*toy_data, *toy_data, num_iters=50, **settings)
+    assert stats.ended == "interrupted" and "start of the epoch" in capsys.readouterr().out
+    monkeypatch.undo()
+    twin.train(*toy_data, *toy_data, num_iters=5, **settings)  # an epoch has five iterations
+    np.testing.assert_equal(net.params, twin.params)
 
 
 def test_callback_that_raises(toy_data):

@@ -6,13 +6,14 @@ import signal
 import subprocess
 import threading
 from dataclasses import asdict, dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import run_python
 
 from classifiers.neural_net import TwoLayerNet
-from classifiers.safety import DelayedInterrupt, History, Snapshot, atomic_write
+from classifiers.safety import DelayedInterrupt, History, Snapshot, atomic_write, end_training
 
 
 def handler():
@@ -73,31 +74,42 @@ def test_other_threads_install_nothing():
 
 
 def test_snapshot_goes_back_in_place():
-    """To the values of the last take, of any layout, and the arrays stay the same objects."""
-    a, b = np.array([1.0, 2.0]), np.asfortranarray(np.ones((2, 3)))
-    snapshot = Snapshot({"a": a, "b": b})
+    """To the values of the last take, of any layout. The arrays stay the same objects; other entries are left alone."""
+    params = {"a": np.array([1.0, 2.0]), "b": np.asfortranarray(np.ones((2, 3))), "name": "mine"}
+    a, b = params["a"], params["b"]
+    snapshot = Snapshot(params)
     a *= 10
     b *= 10
-    snapshot.restore()
+    snapshot.restore(params)
     np.testing.assert_array_equal(a, [1, 2])
     a[0] = 7
-    snapshot.take()
+    snapshot.take(params)
     a[:] = np.nan
     b[0, 0] = np.inf
-    snapshot.restore()
+    snapshot.restore(params)
     np.testing.assert_array_equal(a, [7, 2])
     np.testing.assert_array_equal(b, np.ones((2, 3)))
+    assert params["a"] is a and params["name"] == "mine"
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e200])
-def test_snapshot_is_needed_if_numbers_overflow(bad):
-    """In any of the arrays; 1e200 is finite, and its square is not."""
-    a, b = np.ones(3), np.ones((2, 2))
-    snapshot = Snapshot({"a": a, "b": b})
-    assert not snapshot.is_needed()
-    b[1, 1] = bad
-    with np.errstate(all="ignore"):
-        assert snapshot.is_needed()
+def test_snapshot_of_arrays_that_were_replaced():
+    """By others of the same or of another shape."""
+    params = {"a": np.ones(2)}
+    snapshot = Snapshot(params)
+    params["a"] = np.full(3, 5.0)
+    snapshot.take(params)
+    params["a"] = np.zeros(3)
+    snapshot.restore(params)
+    np.testing.assert_array_equal(params["a"], [5, 5, 5])
+
+
+def test_snapshot_of_a_read_only_array():
+    """Said before anything is trained, with the name of the array."""
+    net = TwoLayerNet(4, 5, 3)
+    net.params["b1"].flags.writeable = False
+    with pytest.raises(ValueError, match="b1 must be writable, got a read-only array. Use a copy of it"):
+        net.train(np.ones((2, 4)), [0, 1], np.ones((2, 4)), [0, 1])
+    assert not net.params["b2"].any()
 
 
 def test_history_is_a_dict_of_lists():
@@ -127,14 +139,14 @@ def test_history_in_a_dataclass():
     assert asdict(Holder(History()))["stats"] == History()
 
 
-def end(losses, values=(1.0,), interrupted=False):
-    """End a history of these losses whose only parameter has these values; return both."""
-    history, params = History(), {"W": np.zeros(len(values))}
-    history["loss_history"].extend(losses)
-    snapshot = Snapshot(params)
-    params["W"][:] = values
-    history.end(9, interrupted, snapshot, 0.5)
-    return history, params["W"]
+def end(losses, values=(1.0,), interrupted=False, whole=True):
+    """End the training of a net with these losses, whose only parameter has these values; return history and values."""
+    net = SimpleNamespace(history=History(), params={"W": np.zeros(len(values)), "name": "mine"})
+    net.history["loss_history"].extend(losses)
+    snapshot, ctrl_c = Snapshot(net.params), DelayedInterrupt()
+    net.params["W"][:], ctrl_c.pressed = values, interrupted
+    end_training(net, snapshot, ctrl_c, whole, 9, 0.5)
+    return net.history, net.params["W"]
 
 
 def test_history_that_finished():
@@ -152,13 +164,28 @@ def test_history_that_was_interrupted(capsys):
     assert "interrupted after 2 of 9 iterations: calling train again continues from these parameters" in out
 
 
-@pytest.mark.parametrize("losses, values", [([1.0, np.nan], [1.0]), ([np.inf], [1.0]), ([1.0, 1.0], [np.nan])])
+@pytest.mark.parametrize(
+    "losses, values",
+    [([1.0, np.nan], [1.0]), ([np.inf], [1.0]), ([1.0, 1.0], [np.nan]), ([1.0], [1.0, -np.inf]), ([1.0], [1e200])],
+)
 def test_history_that_diverged(losses, values):
-    """The snapshot is back when the warning is given."""
-    history, W = None, None
+    """By the last loss, or by a parameter whose square is not finite. The snapshot is back."""
     with pytest.warns(RuntimeWarning, match=f"diverged at iteration {len(losses) - 1}, learning rate 0.5: the param"):
         history, W = end(losses, values)
-    assert history.ended == "diverged" and W == 0
+    assert history.ended == "diverged" and not W.any()
+
+
+def test_no_iteration_cannot_diverge():
+    """Parameters that were NaN before stay what they are."""
+    history, W = end([], [np.nan])
+    assert history.ended == "finished" and np.isnan(W)
+
+
+def test_step_that_was_broken_off(capsys):
+    """The parameters are those of the start of the epoch, and a line says so."""
+    history, W = end([1.0], interrupted=True, whole=False)
+    assert history.ended == "interrupted" and W == 0
+    assert "restored from the start of the epoch" in capsys.readouterr().out
 
 
 def test_an_earlier_infinite_loss_is_not_a_divergence():

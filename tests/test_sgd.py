@@ -115,12 +115,22 @@ def test_update_of_any_layout(layout):
 def test_optimizer_moves_each_parameter():
     """Each with its own gradient, velocity and decay: W = 1 - 0.1 * (2 + 3 * 1) = 0.5, b = 1 - 0.1 * 4 = 0.6; twice."""
     params = {"W": np.array([1.0]), "b": np.array([1.0])}
-    optimizer = SGD(params, momentum=0.5, weight_decay={"W": 3.0})
-    optimizer.step({"W": np.array([2.0]), "b": np.array([4.0])}, 0.1)
+    optimizer = SGD(momentum=0.5, weight_decay={"W": 3.0})
+    optimizer.step(params, {"W": np.array([2.0]), "b": np.array([4.0])}, 0.1)
     assert params["W"] == pytest.approx(0.5) and params["b"] == pytest.approx(0.6)
-    optimizer.step({"W": np.array([0.0]), "b": np.array([0.0])}, 0.1)
+    optimizer.step(params, {"W": np.array([0.0]), "b": np.array([0.0])}, 0.1)
     # V_W = 0.5 * -0.5 - 0.1 * 3 * 0.5 = -0.4, V_b = 0.5 * -0.4 = -0.2
     assert params["W"] == pytest.approx(0.1) and params["b"] == pytest.approx(0.4)
+
+
+def test_optimizer_leaves_what_has_no_gradient():
+    """Further entries of params are the user's; a step that is broken off is not whole."""
+    params, optimizer = {"W": np.array([1.0]), "name": "mine"}, SGD()
+    optimizer.step(params, {"W": np.array([1.0])}, 0.5)
+    assert params == {"W": np.array([0.5]), "name": "mine"} and optimizer.whole
+    with pytest.raises(KeyError):
+        optimizer.step(params, {"b": np.array([1.0])}, 0.5)
+    assert not optimizer.whole
 
 
 def test_schedule_by_hand():
