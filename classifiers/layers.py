@@ -131,7 +131,7 @@ def backward(params, X, hidden, dscores, keep=None, dW1=None):
 def loss_and_gradients(params, X, y, reg, keep=None, dW1=None, weight_decay=False):
     """Compute the loss with its penalty, and its gradients: the implementation that `loss` and `train` share.
 
-    With `weight_decay`, the penalty's gradient ``reg * W`` is left to `classifiers.sgd.update`, where it costs a
+    With `weight_decay`, the penalty's gradient ``reg * W`` is left to `classifiers.sgd.update`, where it costs up to a
     tenth of the step less. The other parameters are those of `forward`, `softmax_loss`, `penalty` and `backward`.
     """
     hidden, scores = forward(params, X, keep)  # (N, H), (N, C)

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,14 @@ def random_problem(N, D, H, C, dtype=np.float64, seed=0):
     net.params["b1"] += rng.standard_normal(H).astype(dtype)
     net.params["b2"] += rng.standard_normal(C).astype(dtype)
     return net, rng.standard_normal((N, D)), rng.integers(0, C, N)
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Python's own handler of Ctrl-C, which is missing if the tests run in a background that ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

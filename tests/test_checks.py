@@ -39,7 +39,7 @@ BIG[2041, 1] = np.inf
         (lambda: check_call("a", len), len),
         (lambda: check_dtype("float32"), np.float32),
         (lambda: check_shapes("p", {**GOOD, "more": None}, SHAPES), {"D": 2, "H": 3}),
-        (lambda: check_loss((np.float32(0.5), GOOD), GOOD), (0.5, GOOD)),
+        (lambda: check_loss((np.float32(0.5), GOOD), GOOD, SHAPES), (0.5, GOOD)),
     ],
 )
 def test_what_is_taken(call, value):
@@ -116,8 +116,12 @@ def test_what_is_taken(call, value):
             TypeError,
             r"p\['b'\] must be of a floating-point type, got list",
         ),
-        (lambda: check_loss([1.0, GOOD], GOOD), TypeError, "loss must return a number and a dict of gradients"),
-        (lambda: check_loss((1.0, GOOD, 2), GOOD), TypeError, "loss must return a number and a dict of gradients"),
+        (lambda: check_loss([1.0, GOOD], GOOD, SHAPES), TypeError, "loss must return a number and a dict of gradients"),
+        (
+            lambda: check_loss((1.0, GOOD, 2), GOOD, SHAPES),
+            TypeError,
+            "loss must return a number and a dict of gradients",
+        ),
     ],
 )
 def test_what_is_refused(call, error, message):

@@ -649,7 +649,9 @@ def test_callback_that_raises(toy_data):
 
 
 SLOW_TRAINING = """
+import signal
 import numpy as np
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from classifiers.neural_net import TwoLayerNet
 net = TwoLayerNet(2000, 300, 10, std=0.01, rng=0)
 X, y = np.random.default_rng(0).standard_normal((500, 2000)), np.arange(500) % 10
