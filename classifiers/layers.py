@@ -7,7 +7,6 @@ N examples, D inputs, H hidden units, C classes. ``params`` is a dict of ``W1 (D
 import numpy as np
 
 SHAPES = {"W1": "DH", "b1": "H", "W2": "HC", "b2": "C"}
-WEIGHTS = ("W1", "W2")  # what is penalised; biases are not
 
 
 def forward(params, X, keep=None):
@@ -88,10 +87,10 @@ def penalty(params, reg, grads=None):
     Returns
     -------
     float
-        ``0.5 * reg * (sum(W1**2) + sum(W2**2))``.
+        ``0.5 * reg * (sum(W1**2) + sum(W2**2))``: biases are not penalised.
     """
     loss = 0.0
-    for name in WEIGHTS:
+    for name in ("W1", "W2"):
         W = params[name]
         loss += 0.5 * reg * float(np.vdot(W, W))
         if grads is not None:

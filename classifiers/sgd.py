@@ -87,8 +87,10 @@ class SGD:
         """Update the parameters that have a gradient, in place, see `update`."""
         self.whole = False
         for name, grad in grads.items():
-            velocity = self.velocity.setdefault(name, np.zeros_like(params[name])) if self.momentum else None
-            update(params[name], grad, learning_rate, self.weight_decay.get(name, 0.0), velocity, self.momentum)
+            if self.momentum and name not in self.velocity:
+                self.velocity[name] = np.zeros_like(params[name])
+            decay, velocity = self.weight_decay.get(name, 0.0), self.velocity.get(name)
+            update(params[name], grad, learning_rate, decay, velocity, self.momentum)
         self.whole = True
 
 

@@ -123,6 +123,18 @@ def test_optimizer_moves_each_parameter():
     assert params["W"] == pytest.approx(0.1) and params["b"] == pytest.approx(0.4)
 
 
+def test_optimizer_makes_each_velocity_once():
+    """A later step makes no array of the parameter's size, only of a block's."""
+    params = {"W": np.ones((2000, 500))}
+    grads, optimizer = {"W": np.ones((2000, 500))}, SGD(momentum=0.9)
+    optimizer.step(params, grads, 0.1)
+    tracemalloc.start()
+    optimizer.step(params, grads, 0.1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < params["W"].nbytes / 2
+
+
 def test_optimizer_leaves_what_has_no_gradient():
     """Further entries of params are the user's; a step that is broken off is not whole."""
     params, optimizer = {"W": np.array([1.0]), "name": "mine"}, SGD()
