@@ -160,8 +160,9 @@ def measure(H, names, rounds, steps):
         process.start()
         ours_end.recv()
         workers[name] = ours_end, process
-    for _ in range(rounds):
-        for name, (connection, _) in workers.items():
+    for turn in range(rounds):
+        for name in names if turn % 2 else names[::-1]:  # who comes first alternates: a slowing machine favours nobody
+            connection = workers[name][0]
             time.sleep(0.05)  # until the spinning threads of the last one have gone to sleep
             connection.send(steps)
             times[name].append(connection.recv())

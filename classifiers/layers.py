@@ -133,12 +133,11 @@ def loss_and_gradients(params, X, y, reg, keep=None, dW1=None, weight_decay=Fals
     With `weight_decay`, the penalty's gradient ``reg * W`` is left to `classifiers.sgd.update`, where it costs up to a
     tenth of the step less. The other parameters are those of `forward`, `softmax_loss`, `penalty` and `backward`.
     """
+    l2 = penalty(params, reg) if weight_decay else None  # first: forward then finds W1 in the cache
     hidden, scores = forward(params, X, keep)  # (N, H), (N, C)
     loss, dscores = softmax_loss(scores, y)  # dscores (N, C)
-    if weight_decay:  # the penalty first, while the cache still holds W1
-        return loss + penalty(params, reg), backward(params, X, hidden, dscores, keep, dW1)
     grads = backward(params, X, hidden, dscores, keep, dW1)
-    return loss + penalty(params, reg, grads), grads
+    return loss + (l2 if weight_decay else penalty(params, reg, grads)), grads
 
 
 def dropout_mask(shape, dropout, dtype, rng):
