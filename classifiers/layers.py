@@ -33,8 +33,7 @@ def forward(params, X, keep=None):
     np.maximum(hidden, 0, out=hidden)
     if keep is not None:
         hidden *= keep
-    scores = hidden @ params["W2"]  # (N, C)
-    scores += params["b2"]
+    scores = hidden @ params["W2"] + params["b2"]  # (N, C)
     return hidden, scores
 
 

@@ -229,6 +229,8 @@ class TwoLayerNet:
                 checks.check_shapes("params", net.params, SHAPES)
                 for name, param in net.params.items():
                     check_array(name, param, param.ndim)
+            except MemoryError:  # the machine's error, not the file's
+                raise
             except Exception as error:  # damaged archives fail in many ways
                 raise ValueError(f"{path} is not a saved TwoLayerNet: {error}") from error
         return net

@@ -232,6 +232,19 @@ def test_load_of_a_truncated_file(tmp_path):
             TwoLayerNet.load(tmp_path / "net.npz")
 
 
+def test_load_does_not_blame_the_file_for_the_machine(tmp_path, monkeypatch):
+    """Where memory is short, the file may well be a saved net."""
+    net, _, _ = random_problem(1, 2, 3, 2)
+    net.save(tmp_path / "net.npz")
+
+    def short_of_memory(*arguments, **options):
+        raise MemoryError("Unable to allocate 1 TiB")
+
+    monkeypatch.setattr(np, "load", short_of_memory)
+    with pytest.raises(MemoryError, match="1 TiB"):
+        TwoLayerNet.load(tmp_path / "net.npz")
+
+
 def test_load_of_a_missing_file(tmp_path):
     """The usual error."""
     with pytest.raises(FileNotFoundError, match="nowhere.npz"):
