@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import io
 import sys
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def main(arguments=None):
         "--class", dest="name", default="TwoLayerNet", help="the class, made as TwoLayerNet(4, 10, 3, 1e-1)"
     )
     args = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # Windows' code pages lack some characters of the report or the file
     try:
         report = _check_class(args.file, args.name)
     except (Exception, SystemExit) as error:  # a file that calls sys.exit(0) must not count as right

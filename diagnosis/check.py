@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from checks import check_rng
+from checks import check_array, check_labels, check_rng
 
 from .explain import explain_answers, explain_penalty, notice
 from .findings import Finding
-from .mistakes import ANSWERS, AT_ONCE, ELSEWHERE, FORM, KINKS, MISTAKES, NUMERIC, OVERFLOW, SCORES
-from .numeric import check_numerically
+from .mistakes import ANSWERS, AT_ONCE, ELSEWHERE, FORM, KINKS, MISTAKES, NUMERIC, OVERFLOW, PRECISION, PRINTS, SCORES
+from .numeric import check_numerically, contradicts
 from .probes import PROBE_REG, NetUnderTest, call_as_given, penalty_at_once, penalty_factors
 from .reference import BIASES, NAMES, Reference
 from .report import NetReport
@@ -43,47 +43,77 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     Raises
     ------
     ValueError, TypeError
-        If the parameters are not those of a two-layer net.
+        If the parameters are not those of a two-layer net, or X and y are no data for it.
 
     Notes
     -----
     A coordinate is skipped if the step flips the sign of a hidden unit for some row: the loss has a kink there, and
     the numeric derivative is that of neither side.
     """
-    net, X, y, report = NetUnderTest(net), np.asarray(X, dtype=np.float64), np.asarray(y), NetReport()
-    report.add(notice(FORM, call_as_given(net, X, y, reg)))
-    if report.hides(NUMERIC):
-        return report
-    try:
-        _explain(net, X, y, reg, report)
-    except Exception as error:
-        report.add(notice(ELSEWHERE, error))
-    report.rows, at_kinks = check_numerically(net, X, y, reg, h, max_checks, check_rng(rng))
+    net, report = NetUnderTest(net), NetReport()
+    X = check_array("X", X, 2, len(net.params["W1"])).astype(np.float64)
+    y = check_labels("y", y, len(X), len(net.params["b2"]))
+    if _explain(net, X, y, reg, report):
+        _check_rows(net, X, y, reg, report, h, tolerance, max_checks, check_rng(rng))
+    report.add(notice(PRINTS, net.lines_printed))
+    return report
+
+
+def _check_rows(net, X, y, reg, report, h, tolerance, max_checks, rng):
+    """Compare the gradients with numeric derivatives, and tell what nothing explains."""
+    unexplained = report.ok
+    report.rows, at_kinks = check_numerically(net, X, y, reg, h, max_checks, rng)
     for name in at_kinks:
         report.add(notice(KINKS, name))
     for row in report.rows:
         # Without right scores no right gradient is known: what counts then is the net's own loss.
-        if row.name in report.unexplained or report.has(SCORES) and not row.error <= tolerance:
+        of_own_loss = report.has(SCORES) and not row.error <= tolerance
+        if of_own_loss or unexplained and contradicts(net, row, X, y, reg, h):
             report.add(notice(NUMERIC, row))
-    return report
 
 
 def _explain(net, X, y, reg, report):
+    """Explain what is wrong with a net; tell whether its gradients can be checked numerically."""
+    report.add(notice(FORM, call_as_given(net, X, y, reg)))
+    if report.hides(OVERFLOW):
+        return False
+    try:
+        if report.hides(NUMERIC):
+            report.add(_explain_overflow(net))
+        else:
+            _compare(net, X, y, reg, report)
+    except Exception as error:
+        report.add(notice(ELSEWHERE, error))
+    return not report.hides(NUMERIC)
+
+
+def _compare(net, X, y, reg, report):
     """Compare scores, loss and gradients with the right formulas."""
-    params = dict(net.params)
+    params, remark = dict(net.params), ""
     for name in BIASES:
         if not params[name].any():  # biases of zero would hide mistakes
             params[name] = 0.3 * np.cos(1.0 + np.arange(params[name].size))
-    reference = Reference(params, X, y)
+            remark = ", with biases other than your zeros"
+    reference = Reference(params, X, y, remark)
     scores = np.asarray(net.ask(params, X), dtype=np.float64)
-    report.add(explain_answers(SCORES, {"scores": scores}, reference)[0])
-    if report.has(SCORES):  # all the rest follows from them
+    report.add(notice(PRECISION, ("an array of scores", scores, reference.scores, reference.floor["scores"])))
+    if not report.has(PRECISION):
+        report.add(explain_answers(SCORES, {"scores": scores}, reference)[0])
+    if report.has(SCORES) or report.has(PRECISION):  # all the rest follows from them
         return
 
-    loss, grads = net.ask(params, X, y, 0.0)
-    answers = {"loss": loss, **{name: grads[name] for name in NAMES}}
-    found, report.unexplained = explain_answers(ANSWERS, answers, reference)
-    report.add(found)
+    answers = _answers(net, reference)
+    for name, answer in answers.items():
+        what = f"the gradient of {name}" if name in NAMES else "the loss"
+        report.add(notice(PRECISION, (what, answer, reference.right[name], reference.floor[name])))
+        if report.has(PRECISION):
+            return
+    report.add(explain_answers(ANSWERS, answers, reference)[0])
+    if report.ok and remark:  # a net may be wrong for biases of zero only
+        own = Reference(net.params, X, y)
+        report.add(explain_answers(ANSWERS, _answers(net, own), own)[0])
+        if not report.ok:
+            return
     factors = penalty_factors(net, X, y)
     report.add(explain_penalty(factors))
     if report.ok:
@@ -93,8 +123,17 @@ def _explain(net, X, y, reg, report):
         report.add(_explain_overflow(net))
 
 
+def _answers(net, reference):
+    """Ask for the loss without penalty and its gradients, at the reference's parameters."""
+    loss, grads = net.ask(reference.params, reference.X, reference.y, 0.0)
+    return {"loss": loss, **{name: grads[name] for name in NAMES}}
+
+
 def _explain_overflow(net):
     """Put questions that overflow if a net makes a mistake; stop at the first infinite loss or NaN."""
+    zeros = {name: np.zeros_like(param) for name, param in net.params.items()}
+    if not np.isfinite(net.ask(zeros, np.zeros((1, len(zeros["W1"]))), np.array([0]))[0]):
+        return []  # it is not the size of the scores
     for mistake in MISTAKES:
         if mistake.stage == OVERFLOW and not np.isfinite(net.ask(*mistake.formula(net.params))[0]):
             return [Finding(mistake)]

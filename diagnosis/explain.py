@@ -120,4 +120,5 @@ def explain_penalty(factors):
     w1, w2 = factors["W1"], factors["W2"]
     usual = (1, 2) if w1 != w2 and (1, 2) in (w1, w2) else (0.5, 1)  # a net without the half is right for both or none
     right = {"b1": (0, 0), "b2": (0, 0), "W1": usual, "W2": usual}
-    return explain(PENALTY, [name for name in right if factors[name] != right[name]], fit)[0]
+    wrong = [name for name in right if factors[name] != right[name] and all(f == f for f in factors[name])]  # no NaN
+    return explain(PENALTY, wrong, fit)[0]

@@ -12,8 +12,10 @@ answer explains it. What `formula` and `seen` are depends on the stage:
 - AT_ONCE: ``seen(penalty)``. `probes.PenaltyAtOnce` says where the penalty is wrong.
 - OVERFLOW: ``formula(params)`` returns parameters, X and y. A net with this mistake has no finite
   loss for them.
-- NUMERIC: ``seen(row)``. The numeric check contradicts this row's gradient for no known reason.
+- NUMERIC: ``seen(row)``. The numeric check contradicts this row's gradient, and nothing that is found explains it.
 - KINKS: ``seen(name)``. Most coordinates of this parameter lie at kinks.
+- PRECISION: ``seen(evidence)``: a name, the answer, the right one, and how much of it may be rounding.
+- PRINTS: ``seen(lines)``. So many lines were printed.
 """
 
 import numpy as np
@@ -24,7 +26,7 @@ from .reference import BIASES, NAMES
 
 FORM, ELSEWHERE, SCORES, ANSWERS = "form", "elsewhere", "scores", "loss and gradients"
 PENALTY, AT_ONCE, OVERFLOW = "penalty", "penalty at once", "overflow"
-NUMERIC, KINKS = "numeric check", "kinks"
+NUMERIC, KINKS, PRINTS, PRECISION = "numeric check", "kinks", "prints", "precision"
 ALL_STAGES = (FORM, ELSEWHERE, SCORES, ANSWERS, PENALTY, AT_ONCE, OVERFLOW, NUMERIC, KINKS)
 
 MASKED = "the gradient of {which} is masked by the wrong array, %s: the ReLU passes on where hidden > 0"
@@ -45,6 +47,12 @@ MISTAKES = (
     ),
     Mistake(
         FORM,
+        "{name} is {got}{place}: parameters must be finite. Did training diverge, or were they never set?",
+        seen=lambda calls: signs.not_finite(calls.params),
+        hides=ALL_STAGES,
+    ),
+    Mistake(
+        FORM,
         "gradients must be a dict with the keys of params, W1, b1, W2 and b2; got {got}",
         seen=signs.wrong_keys,
         hides=ALL_STAGES,
@@ -54,6 +62,13 @@ MISTAKES = (
         "the gradient of {name} must be an array of float64, as {name} is; got {got}",
         seen=signs.wrong_type,
         hides=ALL_STAGES,
+    ),
+    Mistake(
+        FORM,
+        "{name} is {got}{place} with your parameters and data: look for a division by 0, log(0), or exp of a large "
+        "number",
+        seen=lambda calls: signs.not_finite({"a score": calls.scores, "the loss": calls.first[0]}),
+        hides=tuple(stage for stage in ALL_STAGES if stage != OVERFLOW),
     ),
     Mistake(
         FORM,
@@ -70,6 +85,12 @@ MISTAKES = (
         ELSEWHERE,
         "loss raises {kind} for other parameters, reg or numbers of rows than yours: {error}",
         seen=signs.raised,
+    ),
+    Mistake(
+        PRECISION,
+        "{what} has the digits of float32 only, too few for this check. Compute without astype(np.float32)",
+        seen=signs.single_precision,
+        hides=ALL_STAGES,
     ),
     Mistake(
         SCORES,
@@ -141,8 +162,8 @@ MISTAKES = (
     Mistake(ANSWERS, "{what} is {k:.6g} times what it should be", seen=signs.factor),
     Mistake(
         ANSWERS,
-        "the gradient of {which} passes through closed units: the ReLU is missing in the backward pass. Multiply "
-        "dhidden with (hidden > 0)",
+        "the gradient of {which} passes through closed units: the ReLU is missing in the backward pass, or its "
+        "mask never closes, as hidden < 0 after the ReLU. Multiply dhidden with (hidden > 0)",
         formula=lambda r: r.grads(mask=1.0),
         up_to_factor=True,
     ),
@@ -177,6 +198,12 @@ MISTAKES = (
         "{what} is {got:.10g} and should be {right:.10g}; none of the known mistakes explains it, or more than one "
         "thing is wrong",
         seen=signs.wrong_loss,
+    ),
+    Mistake(
+        ANSWERS,
+        "the gradient of {which} is wrong; none of the known mistakes explains it, or more than one thing is wrong. "
+        "Worst at {at}: it is {got:.10g} and should be {right:.10g}{remark}",
+        seen=signs.wrong_gradient,
     ),
     Mistake(
         PENALTY,
@@ -248,6 +275,12 @@ MISTAKES = (
         formula=signs.one_high_row,
     ),
     Mistake(
+        OVERFLOW,
+        "the logarithm of 0 is taken: if the right class is 1000 below another, its probability is rounded to 0. "
+        "Stay in log space: log p = shifted - log(sum(exp(shifted)))",
+        formula=signs.low_right_class,
+    ),
+    Mistake(
         NUMERIC,
         "the gradient of {row.name} is wrong; none of the known mistakes explains it, or more than one thing is wrong. "
         "Worst at {row.where}: it is {row.analytic:.10g}, and numerically {row.numeric:.10g}",
@@ -260,4 +293,5 @@ MISTAKES = (
         seen=lambda name: {"name": name},
         note=True,
     ),
+    Mistake(PRINTS, "loss prints: {lines} lines were left out here", seen=signs.printed, note=True),
 )

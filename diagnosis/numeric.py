@@ -8,6 +8,8 @@ from gradient_check import central_difference, rel_error
 
 from .reference import NAMES
 
+CLOSE = 1e-5  # relative error that no right gradient has, but for rounding and curvature
+
 
 class Row(NamedTuple):
     """The numeric check of one parameter.
@@ -61,6 +63,24 @@ def check_numerically(net, X, y, reg, h, max_checks, rng):
         else:
             rows.append(Row(name, *_worst(net, name, grad, smooth, X, y, reg, h), len(smooth), skipped))
     return rows, unfit
+
+
+def contradicts(net, row, X, y, reg, h):
+    """Tell whether the numeric derivative of a row contradicts its gradient by more than its own error.
+
+    A smaller step shows how far the curvature of the loss carries. Rounding is a share of the loss by the step.
+    """
+    if not row.checked:
+        return False
+
+    def loss(x):
+        return net.ask({**net.params, row.name: x}, X, y, reg)[0]
+
+    x = net.params[row.name].copy()
+    curvature = abs(row.numeric - float(central_difference(loss, x, row.where, h / 8)))
+    rounding = 100 * np.finfo(float).eps * (1 + abs(loss(x))) / h
+    error = CLOSE * (abs(row.numeric) + abs(row.analytic)) + 10 * curvature + rounding
+    return not abs(row.numeric - row.analytic) <= error
 
 
 def _worst(net, name, grad, indices, X, y, reg, h):

@@ -1,6 +1,8 @@
 """Asks a net: for its answers as it is, and for its loss and gradients at parameters of our choice."""
 
+import io
 import warnings
+from contextlib import redirect_stderr, redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -28,19 +30,24 @@ class NetUnderTest:
     """
 
     def __init__(self, net):
-        self.net, self.own = net, net.params
+        self.net, self.own, self._printed = net, net.params, io.StringIO()
         check_shapes("params", self.own, {"W1": "DH", "b1": "H", "W2": "HC", "b2": "C"})
         self.params = {name: np.array(self.own[name], dtype=np.float64) for name in NAMES}
 
     def _call(self, params, *arguments):
-        """Call ``net.loss`` with these very arrays and silence its warnings."""
+        """Call ``net.loss`` with these very arrays; silence its warnings, and collect what it prints."""
         self.net.params = params
         try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
+            silent = redirect_stdout(self._printed), redirect_stderr(self._printed)
+            with np.errstate(all="ignore"), warnings.catch_warnings(), silent[0], silent[1]:
                 warnings.simplefilter("ignore")
                 return self.net.loss(*arguments)
         finally:
             self.net.params = self.own
+
+    @property
+    def lines_printed(self):
+        return self._printed.getvalue().count("\n")
 
     def ask(self, params, X, y=None, reg=0.0):
         """Return the scores or, with labels, loss and gradients for copies of all arguments."""
@@ -55,18 +62,19 @@ class NetUnderTest:
         before = {**self.params, "X": X, "y": y}
         now = {name: array.copy() for name, array in before.items()}
         self._call({name: now[name] for name in NAMES}, now["X"], now["y"], reg)
-        return tuple(name for name in before if not np.array_equal(now[name], before[name]))
+        return tuple(name for name in before if not np.array_equal(now[name], before[name], equal_nan=True))
 
 
 @dataclass(frozen=True)
 class Calls:
     """What a net answers if it is called with its own parameters and data.
 
-    `first` and `second` are loss and gradients of two equal calls, `changed` names the arrays that loss changes in
-    place. If loss raises an exception, `error` is that and the rest is missing.
+    `scores` is the answer without labels, `first` and `second` are loss and gradients of two equal calls, `changed`
+    names the arrays that loss changes in place. If loss raises an exception, `error` is that and the rest is missing.
     """
 
     params: dict
+    scores: object = None
     first: tuple = ()
     second: tuple = ()
     changed: tuple = ()
@@ -87,8 +95,7 @@ def call_as_given(net, X, y, reg):
     """Call a net twice for loss and gradients, once for scores, and once to see what it changes."""
     try:
         first, second = (net.ask(net.params, X, y, reg) for _ in range(2))
-        net.ask(net.params, X)
-        return Calls(net.params, first, second, net.changes(X, y, reg))
+        return Calls(net.params, net.ask(net.params, X), first, second, net.changes(X, y, reg))
     except Exception as error:
         return Calls(net.params, error=error)
 
@@ -132,8 +139,10 @@ def _probes(shape):
 
 
 def _agreed(values):
-    """The number that all values equal except for rounding, or None."""
+    """The number that all values equal except for rounding, or None. NaN if one is NaN or infinite."""
     values = np.concatenate([np.ravel(value) for value in values])
+    if not np.isfinite(values).all():
+        return float("nan")
     return round(float(values[0]), 6) if np.ptp(values) <= 1e-6 * max(1, np.abs(values).max()) else None
 
 

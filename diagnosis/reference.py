@@ -48,6 +48,8 @@ class Reference:
         ``W1 (D, H)``, ``b1 (H,)``, ``W2 (H, C)``, ``b2 (C,)``.
     X, y : ndarray, shapes (N, D) and (N,)
         Data.
+    remark : str
+        Said behind numbers that are not those of the parameters that the author of the net sees.
 
     Attributes
     ----------
@@ -61,8 +63,8 @@ class Reference:
         How much of each of them may be rounding: what is summed up may cancel.
     """
 
-    def __init__(self, params, X, y):
-        self.params, self.X, self.y, self.N = params, X, y, len(X)
+    def __init__(self, params, X, y, remark=""):
+        self.params, self.X, self.y, self.N, self.remark = params, X, y, len(X), remark
         self.pre = X @ params["W1"] + params["b1"]  # (N, H)
         self.hidden = np.maximum(0, self.pre)  # (N, H)
         self.scores = self.hidden @ params["W2"] + params["b2"]  # (N, C)

@@ -22,7 +22,6 @@ class NetReport:
 
     def __init__(self):
         self.rows, self.found = [], []
-        self.unexplained = []  # names of the gradients that are wrong for no known reason
 
     @property
     def ok(self):

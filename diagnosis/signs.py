@@ -1,12 +1,12 @@
 """Signs of mistakes, for the entries of the table in mistakes.py that are not plain formulas.
 
 The first functions look at answers of the net. They return the values for the entry's sentence, or None if the sign is
-not there. The last two put questions to which a net with a mistake gives an infinite loss or NaN.
+not there. The last three put questions to which a net with a mistake gives an infinite loss or NaN.
 """
 
 import numpy as np
 
-from .reference import BIASES, NAMES, factor_between
+from .reference import BIASES, NAMES, agree, factor_between
 
 PROBE_SCORE = 1000.0  # exp overflows beyond 709
 
@@ -14,6 +14,16 @@ PROBE_SCORE = 1000.0  # exp overflows beyond 709
 def raised(error):
     """An exception, with its type and text."""
     return None if error is None else {"kind": type(error).__name__, "error": error}
+
+
+def not_finite(arrays):
+    """The first NaN or infinity in some arrays or numbers, with its name and place."""
+    for name, value in arrays.items():
+        value = np.asarray(value)
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            place = tuple(map(int, np.argwhere(~np.isfinite(value))[0]))
+            return {"name": name, "got": value[place], "place": f" at {place}" if place else ""}
+    return None
 
 
 def wrong_keys(calls):
@@ -38,6 +48,22 @@ def wrong_shape(name, answer, reference):
     return None if got == right else {"got": got, "right": right}
 
 
+def single_precision(evidence):
+    """Numbers that are right to the digits of float32 only, or a loss that float32 can hold."""
+    what, answer, right, floor = evidence
+    size = np.max(np.abs(right), initial=0)
+    if np.shape(answer) != np.shape(right) or not np.max(np.abs(answer - right)) <= 5e-6 * size:
+        return None
+    rounded = not agree(answer, right, floor) and abs((factor_between(answer, right, floor) or 1) - 1) < 2e-6
+    held = np.ndim(answer) == 0 and answer != 0 and float(np.float32(answer)) == float(answer)
+    return {"what": what} if rounded or held else None
+
+
+def printed(lines):
+    """A loss that prints."""
+    return {"lines": lines} if lines else None
+
+
 def largest_difference(name, scores, reference):
     """Scores that nothing else explains; the largest difference is shown."""
     row, column = np.unravel_index(np.abs(scores - reference.scores).argmax(), scores.shape)
@@ -53,6 +79,16 @@ def factor(name, answer, reference):
 def wrong_loss(name, answer, reference):
     """A loss that nothing else explains."""
     return {"got": answer, "right": reference.right["loss"]} if name == "loss" else None
+
+
+def wrong_gradient(name, answer, reference):
+    """A gradient that nothing else explains; the largest difference is shown."""
+    if name not in NAMES:
+        return None
+    difference = np.abs(answer - reference.right[name])
+    where = tuple(map(int, np.unravel_index(np.argmax(difference), difference.shape)))  # the first NaN, if any
+    got, right = float(answer[where]), float(reference.right[name][where])
+    return {"at": where, "got": got, "right": right, "remark": reference.remark}
 
 
 def penalised_bias(name, pair):
@@ -76,6 +112,13 @@ def high_scores(params):
     """Return parameters, X and y for one row whose scores are all 1000."""
     zeros = {name: np.zeros_like(param) for name, param in params.items()}
     return {**zeros, "b2": zeros["b2"] + PROBE_SCORE}, np.zeros((1, len(params["W1"]))), np.array([0])
+
+
+def low_right_class(params):
+    """Return parameters, X and y for one row; its right class has the score -1000, the others 0."""
+    zeros = {name: np.zeros_like(param) for name, param in params.items()}
+    zeros["b2"][0] = -PROBE_SCORE if len(zeros["b2"]) > 1 else 0
+    return zeros, np.zeros((1, len(params["W1"]))), np.array([0])
 
 
 def one_high_row(params):

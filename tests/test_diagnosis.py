@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from classifiers.neural_net import TwoLayerNet
 from diagnosis import check_net
 from diagnosis.__main__ import main
-from diagnosis.mistakes import ELSEWHERE, KINKS, MISTAKES
+from diagnosis.mistakes import ELSEWHERE, FORM, KINKS, MISTAKES, PRINTS
 
 
 class Student:
@@ -51,6 +51,8 @@ class Student:
             hidden = 1 / (1 + np.exp(-pre))
         else:
             hidden = np.maximum(0, pre)
+        if self.has("float32 inside"):
+            hidden, W2 = hidden.astype(np.float32), W2.astype(np.float32)
         scores = hidden @ W2 if self.has("forward: no b2") else hidden @ W2 + b2
         if y is None:
             return scores.T if self.has("scores transposed") else scores
@@ -59,12 +61,16 @@ class Student:
         if self.has("labels in both"):
             y = y - 1
         log_p = self.log_softmax(scores, 0 if self.has("axis") else 1)
+        if self.has("log of p"):
+            log_p = np.log(np.exp(log_p))
         y_loss = (y + 1) % C if self.has("labels in loss") else y
         loss = -log_p[rows, y_loss].mean()
         dscores = np.exp(self.log_softmax(scores, 0 if self.has("axis") or self.has("axis in gradient") else 1))
         dscores[rows, (y + 1) % C if self.has("labels in gradient") else y] -= 1
         dscores /= N
 
+        if self.has("float32 in the loss"):
+            loss = np.float32(loss)
         loss *= N if self.has("loss not averaged") else 1 / N if self.has("loss averaged twice") else 1
         loss *= -1 if self.has("loss negative") else 1
         loss += 0.1 if self.has("loss strange") else 0
@@ -226,7 +232,7 @@ SENTENCES = {
     "forward: no ReLU": "scores: the ReLU is missing in the forward pass",
     "scores transposed": r"scores must have shape \(5, 4\), \(N, C\), got \(4, 5\)",
     "forward: sigmoid": "scores are not max",
-    "strange": r"gradient of W2 is wrong; none of the known mistakes.*Worst at \(\d, \d\): it is .*, and numerically",
+    "strange": r"gradient of W2 is wrong; none of the known mistakes.*Worst at \(\d, \d\): it is .* and should be",
 }
 
 
@@ -238,6 +244,13 @@ def make_data(N=5, D=4, C=3, seed=1):
 SCORES_AND_MORE = {  # the gradients contradict the net's own loss as well
     "forward: no b1": "scores: b1 is missing in the forward pass",
     "forward: no b2": "scores: b2 is missing in the forward pass",
+}
+
+
+SENTENCES |= {
+    "log of p": "the logarithm of 0 is taken: .* log p = shifted - log",
+    "float32 inside": "the gradient of W2 has the digits of float32 only",
+    "float32 in the loss": "the loss has the digits of float32 only",
 }
 
 
@@ -265,8 +278,140 @@ def test_wrong_scores_come_first(mistake):
 
 def test_gradient_that_is_not_a_number():
     """Nothing explains NaN, and the finding shows it."""
-    finding = r"gradient of b2 is wrong; none of the known mistakes.*Worst at \(0,\): it is nan, and numerically"
+    finding = r"gradient of b2 is wrong; none of the known mistakes.*Worst at \(0,\): it is nan and should be"
     assert re.search(finding, diagnose("NaN").findings[-1])
+
+    assert len(diagnose("NaN").findings) == 1  # not a penalty of b2, too
+
+
+class Wrapped(Student):
+    """A right net with something done to its answer, if it is asked for loss and gradients."""
+
+    def __init__(self, change, **shape):
+        super().__init__(**shape)
+        self.change = change
+
+    def loss(self, X, y=None, reg=0.0):
+        if y is None:
+            return super().loss(X)
+        return self.change(self, *super().loss(X, y, reg))
+
+
+def doubled_if(condition):
+    """A net that doubles the gradient of W1 where the condition on its parameters holds."""
+
+    def change(net, loss, grads):
+        return loss, {**grads, "W1": grads["W1"] * 2} if condition(net) else grads
+
+    return Wrapped(change)
+
+
+def test_gradient_that_is_wrong_for_biases_of_zero_only():
+    """The zeros that a net starts with hide mistakes, and show this one."""
+    net = doubled_if(lambda net: not net.params["b1"].any())
+    net.params["b1"][:] = 0
+    report = check_net(net, *make_data())
+    assert report.findings == ["the gradient of W1 is 2 times what it should be"]
+    assert report.rows[0].error > 0.3
+
+
+def test_evidence_says_where_it_was_taken():
+    """Biases of zero are replaced, so the numbers are not those of the table above them."""
+    net = Wrapped(lambda net, loss, grads: (loss, {**grads, "W2": grads["W2"] + net.params["b2"]}))
+    net.params["b2"][:] = 0
+    (finding,) = check_net(net, *make_data()).findings
+    got, right = re.search("it is (.*) and should be (.*), with biases other than your zeros$", finding).groups()
+    assert abs(float(got) - float(right)) > 0.01
+
+
+@pytest.mark.parametrize("off, found", [(1.0005, True), (1 + 1e-7, False)])
+def test_numeric_check_counts_by_itself(off, found):
+    """A net whose loss has another slope than its value tells: only the numeric derivatives show it."""
+    net, right = Student(), Student()
+    start = {name: param.copy() for name, param in net.params.items()}
+
+    def loss(X, y=None, reg=0.0):
+        right.params = {name: param.copy() for name, param in net.params.items()}
+        changed = [name for name in start if not np.array_equal(start[name], net.params[name])]
+        if changed == ["W1"] and np.abs(net.params["W1"] - start["W1"]).max() < 1e-4:  # a step of the numeric check
+            right.params["W1"] = start["W1"] + off * (net.params["W1"] - start["W1"])
+        return right.loss(X, y, reg)
+
+    net.loss = loss
+    report = check_net(net, *make_data())
+    assert [finding[:28] for finding in report.findings] == ["the gradient of W1 is wrong;"] * found
+
+
+@pytest.mark.parametrize("name, place", [("W1", (1, 2)), ("b2", (0,))])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_parameters_that_are_not_finite(name, place, value):
+    """The first sentence names them, and there is no other."""
+    net = Student()
+    net.params[name][place] = value
+    report = check_net(net, *make_data())
+    assert len(report.findings) == 1 and report.findings[0].startswith(f"{name} is {value} at {place}: parameters must")
+
+
+def test_overflow_is_no_randomness():
+    """Large weights and an unstable softmax give NaN at each call."""
+    net = Student(4, 4, 4, "unstable")
+    net.params["W2"] *= 1e4
+    report = check_net(net, *make_data(C=4))
+    assert [finding[:20] for finding in report.findings] == ["the loss is inf with", "softmax overflows: a"] or [
+        finding[:20] for finding in report.findings
+    ] == ["the loss is nan with", "softmax overflows: a"]
+
+
+def test_scores_that_are_not_finite():
+    """Are named before the loss that follows from them."""
+
+    class Divides(Student):
+        def loss(self, X, y=None, reg=0.0):
+            answer = super().loss(X, y, reg)
+            return answer / 0.0 if y is None else (np.nan, answer[1])
+
+    (finding,) = check_net(Divides(), *make_data()).findings
+    assert finding.startswith("a score is ") and " at (0, 0) with your parameters and data" in finding
+
+
+@pytest.mark.parametrize(
+    "X, y, message",
+    [
+        (np.ones((2, 4)), np.array([0, 3]), "y must .* 0..2, got 3 at row 1"),
+        (np.ones((2, 4)), np.array([[0], [1]]), r"y must .*\(2, 1\)"),
+        (np.ones((2, 4)), np.array([0, 0.5]), "y must .*0.5"),
+        (np.ones((2, 4)), np.array(["cat", "dog"]), "y must"),
+        (np.ones((2, 4)), np.array([0]), "y must hold one label for each of 2 rows"),
+        (np.ones((2, 5)), np.array([0, 1]), "X must .* 4"),
+        (np.array([[1, 2, np.nan, 4.0]]), np.array([0]), "X must .*nan at row 0"),
+    ],
+)
+def test_wrong_data_are_no_mistake_of_the_net(X, y, message):
+    """They are an error that names the argument."""
+    with pytest.raises((TypeError, ValueError), match=message):
+        check_net(Student(), X, y)
+
+
+def test_prints_of_the_net_are_counted_not_shown(capsys):
+    """A net that prints at each call would bury the report."""
+
+    class Chatty(Student):
+        def loss(self, X, y=None, reg=0.0):
+            print("shapes\n", X.shape)
+            print("stderr", file=sys.stderr)
+            return super().loss(X, y, reg)
+
+    report = check_net(Chatty(), *make_data(), max_checks=1)
+    assert report.ok and capsys.readouterr() == ("", "")
+    (note,) = report.notes
+    calls = int(re.fullmatch(r"loss prints: (\d+) lines were left out here", note).group(1)) / 3
+    assert calls == int(calls) > 10
+
+
+def test_labels_may_be_whole_floats():
+    """As the lab's own net takes them."""
+    X, y = make_data()
+    assert check_net(Student(), X, y.astype(float)).ok
 
 
 @pytest.mark.parametrize(
@@ -343,7 +488,9 @@ def test_every_entry_of_the_table_is_made_by_a_student():
     reports.append(diagnose("axis in gradient", "labels in loss"))
     shown = {id(finding.mistake) for report in reports for finding in report.found}
     missing = [mistake for mistake in MISTAKES if id(mistake) not in shown]
-    assert [mistake.stage for mistake in missing] == [ELSEWHERE, KINKS], missing  # each has a test below
+    assert [mistake.stage for mistake in missing] == [FORM, FORM, ELSEWHERE, KINKS, PRINTS], (
+        missing
+    )  # each has a test below
 
 
 class Scaled(Student):

@@ -74,8 +74,13 @@ def test_scores_show_the_largest_difference(reference):
     assert str(finding).endswith("at row 3, class 1 they are 2.5, not -0.48629638")
 
 
-def test_nothing_known_leaves_the_name(reference):
-    """A gradient that no mistake explains is handed back."""
-    answers = reference.times(1)
-    answers["W2"] = answers["W2"] ** 2
-    assert explain_answers(ANSWERS, answers, reference) == ([], ["W2"])
+def test_nothing_known_shows_the_largest_difference(reference):
+    """The values are those that disagree, also behind a remark on the parameters."""
+    answers, reference.remark = reference.times(1), ", elsewhere"
+    answers["W2"][1, 2] += 0.5
+    answers["W2"][0, 1] -= 0.25
+    (finding,), unexplained = explain_answers(ANSWERS, answers, reference)
+    assert unexplained == []
+    got, right = answers["W2"][1, 2], reference.right["W2"][1, 2]
+    assert str(finding).startswith("the gradient of W2 is wrong; none of the known mistakes explains it")
+    assert str(finding).endswith(f"Worst at (1, 2): it is {got:.10g} and should be {right:.10g}, elsewhere")
