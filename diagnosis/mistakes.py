@@ -41,7 +41,7 @@ OTHER_PENALTY = (
 MISTAKES = (
     Mistake(
         FORM,
-        "loss raises {kind}: {error}",
+        "loss raises {kind}: {error}{place}",
         seen=lambda calls: signs.raised(calls.error),
         hides=ALL_STAGES,
     ),
@@ -83,7 +83,7 @@ MISTAKES = (
     ),
     Mistake(
         ELSEWHERE,
-        "loss raises {kind} for other parameters, reg or numbers of rows than yours: {error}",
+        "loss raises {kind} for other parameters, reg or numbers of rows than yours: {error}{place}",
         seen=signs.raised,
     ),
     Mistake(

@@ -4,6 +4,10 @@ The first functions look at answers of the net. They return the values for the e
 not there. The last three put questions to which a net with a mistake gives an infinite loss or NaN.
 """
 
+import sysconfig
+import traceback
+from pathlib import Path
+
 import numpy as np
 
 from .reference import BIASES, NAMES, agree, factor_between
@@ -12,8 +16,17 @@ PROBE_SCORE = 1000.0  # exp overflows beyond 709
 
 
 def raised(error):
-    """An exception, with its type and text."""
-    return None if error is None else {"kind": type(error).__name__, "error": error}
+    """An exception, with its type, its text, and the line of the net's own code that it came from."""
+    return None if error is None else {"kind": type(error).__name__, "error": error, "place": _own_line(error)}
+
+
+def _own_line(error):
+    """Quote the last line of a traceback that belongs neither to a library nor to this check."""
+    here, libraries = str(Path(__file__).parent), tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib")})
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith((here, *libraries)) and frame.line:
+            return f" ({Path(frame.filename).name}, line {frame.lineno}: {frame.line})"
+    return ""
 
 
 def not_finite(arrays):

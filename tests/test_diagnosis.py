@@ -673,6 +673,20 @@ def test_our_own_net_passes(toy_net, toy_data):
         np.testing.assert_array_equal(array, values)
 
 
+def test_exception_tells_the_line_it_came_from():
+    """The student's line, not NumPy's below it nor ours above it."""
+
+    class Raises(Student):
+        def loss(self, X, y=None, reg=0.0):
+            return X.reshape(3, 3, 3) if y is None else np.linalg.inv(X)  # the line that raises
+
+    line = Raises.loss.__code__.co_firstlineno + 1
+    (finding,) = check_net(Raises(), *make_data()).findings
+    text = "return X.reshape(3, 3, 3) if y is None else np.linalg.inv(X)  # the line that raises"
+    assert finding.startswith("loss raises LinAlgError: ")
+    assert finding.endswith(f" (test_diagnosis.py, line {line}: {text})")
+
+
 def test_parameters_are_put_back_if_loss_raises():
     """A net that raises keeps its own parameters."""
     net = Student(4, 6, 3, "raises")
