@@ -6,11 +6,12 @@ from checks import check_array, check_labels, check_rng
 
 from .explain import explain_answers, explain_penalty, notice
 from .findings import Finding
-from .mistakes import ANSWERS, AT_ONCE, ELSEWHERE, FORM, KINKS, MISTAKES, NUMERIC, OVERFLOW, PRECISION, PRINTS, SCORES
+from .mistakes import MISTAKES
 from .numeric import check_numerically, contradicts
 from .probes import PROBE_REG, NetUnderTest, call_as_given, penalty_at_once, penalty_factors
 from .reference import BIASES, NAMES, Reference
 from .report import NetReport
+from .stages import ANSWERS, AT_ONCE, ELSEWHERE, FORM, KINKS, NUMERIC, OVERFLOW, PARAMS, PRECISION, PRINTS, SCORES
 
 
 def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng=None):
@@ -50,7 +51,11 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     A coordinate is skipped if the step flips the sign of a hidden unit for some row: the loss has a kink there, and
     the numeric derivative is that of neither side.
     """
-    net, report = NetUnderTest(net), NetReport()
+    report = NetReport()
+    report.add(notice(PARAMS, net.params))
+    if report.found:
+        return report
+    net = NetUnderTest(net)
     X = check_array("X", X, 2, len(net.params["W1"])).astype(np.float64)
     y = check_labels("y", y, len(X), len(net.params["b2"]))
     if _explain(net, X, y, reg, report):
@@ -117,8 +122,7 @@ def _compare(net, X, y, reg, report):
     factors = penalty_factors(net, X, y)
     report.add(explain_penalty(factors))
     if report.ok:
-        without_half = factors["W1"] == (1, 2)
-        report.add(notice(AT_ONCE, penalty_at_once(net, params, X, y, reg or PROBE_REG, without_half)))
+        report.add(notice(AT_ONCE, penalty_at_once(net, params, X, y, reg or PROBE_REG, factors)))
     if not report.hides(OVERFLOW):
         report.add(_explain_overflow(net))
 

@@ -1,8 +1,9 @@
 """Explains answers by the table of mistakes."""
 
 from .findings import Finding
-from .mistakes import MISTAKES, PENALTY
+from .mistakes import MISTAKES
 from .reference import NAMES, agree, factor_between
+from .stages import PENALTY
 
 
 def notice(stage, evidence):
@@ -110,7 +111,7 @@ def explain_penalty(factors):
 
     def fit(mistake, names):
         if mistake.seen:
-            return _seen({name: mistake.seen(name, factors[name]) for name in names})
+            return _seen({name: mistake.seen(name, factors) for name in names})
         return {
             name: {"in_loss": factors[name][0], "in_gradient": factors[name][1]}
             for name in names

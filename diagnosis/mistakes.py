@@ -3,12 +3,13 @@
 A new mistake is a new entry of `MISTAKES`. Its place matters: the first entry that fits a wrong
 answer explains it. What `formula` and `seen` are depends on the stage:
 
+- PARAMS: ``seen(params)``.
 - FORM: ``seen(calls)``. `probes.Calls` holds what the net answers if it is called as given.
 - ELSEWHERE: ``seen(error)``. Loss raises it for other parameters, reg or numbers of rows.
 - SCORES and ANSWERS (the loss without penalty, and the gradients): ``formula(reference)`` maps names
   to what a net with this mistake answers. Or ``seen(name, answer, reference)``.
 - PENALTY: a pair of factors, of ``reg * W**2`` in the loss and of ``reg * W`` in the gradient. ``...``
-  is any factor, None is another function of W. Or ``seen(name, pair)``.
+  is any factor, None is another function of W. Or ``seen(name, factors)``.
 - AT_ONCE: ``seen(penalty)``. `probes.PenaltyAtOnce` says where the penalty is wrong.
 - OVERFLOW: ``formula(params)`` returns parameters, X and y. A net with this mistake has no finite
   loss for them.
@@ -18,27 +19,19 @@ answer explains it. What `formula` and `seen` are depends on the stage:
 - PRINTS: ``seen(lines)``. So many lines were printed.
 """
 
-import numpy as np
-
 from . import signs
 from .findings import Mistake
-from .reference import BIASES, NAMES
-
-FORM, ELSEWHERE, SCORES, ANSWERS = "form", "elsewhere", "scores", "loss and gradients"
-PENALTY, AT_ONCE, OVERFLOW = "penalty", "penalty at once", "overflow"
-NUMERIC, KINKS, PRINTS, PRECISION = "numeric check", "kinks", "prints", "precision"
-ALL_STAGES = (FORM, ELSEWHERE, SCORES, ANSWERS, PENALTY, AT_ONCE, OVERFLOW, NUMERIC, KINKS)
-
-MASKED = "the gradient of {which} is masked by the wrong array, %s: the ReLU passes on where hidden > 0"
-UNSUMMED = "the gradient of {which} is not summed over the rows: use .sum(axis=0)"
-SHIFTED = "labels are shifted by one in {where}: a label is taken for the class one too %s. Labels count from 0"
-OTHER_PENALTY = (
-    "the penalty on {which} is another function of W in %s: it is 0.5 * reg * sum(W**2) in the loss, and so reg * W "
-    "in the gradient"
-)
-
+from .mistakes_in_answers import MISTAKES_IN_ANSWERS
+from .mistakes_in_penalty import MISTAKES_IN_PENALTY
+from .stages import ALL_STAGES, ELSEWHERE, FORM, KINKS, NUMERIC, OVERFLOW, PARAMS, PRECISION, PRINTS
 
 MISTAKES = (
+    Mistake(
+        PARAMS,
+        "{name} has shape {got}: a bias has one number a unit, shape {right}. Make it with np.zeros({right[0]})",
+        seen=signs.bias_in_a_row,
+        hides=ALL_STAGES,
+    ),
     Mistake(
         FORM,
         "loss raises {kind}: {error}{place}",
@@ -92,177 +85,8 @@ MISTAKES = (
         seen=signs.single_precision,
         hides=ALL_STAGES,
     ),
-    Mistake(
-        SCORES,
-        "scores must have shape {right}, (N, C), got {got}",
-        seen=signs.wrong_shape,
-    ),
-    Mistake(
-        SCORES,
-        "scores: the ReLU is missing in the forward pass; they are max(0, X W1 + b1) W2 + b2",
-        formula=lambda r: {"scores": r.pre @ r.params["W2"] + r.params["b2"]},
-    ),
-    Mistake(
-        SCORES,
-        "scores: b1 is missing in the forward pass; they are max(0, X W1 + b1) W2 + b2",
-        formula=lambda r: {"scores": np.maximum(0, r.X @ r.params["W1"]) @ r.params["W2"] + r.params["b2"]},
-    ),
-    Mistake(
-        SCORES,
-        "scores: b2 is missing in the forward pass; they are max(0, X W1 + b1) W2 + b2",
-        formula=lambda r: {"scores": r.hidden @ r.params["W2"]},
-    ),
-    Mistake(
-        SCORES,
-        "scores are not max(0, X W1 + b1) W2 + b2: at row {row}, class {column} they are {got:.8g}, not {right:.8g}",
-        seen=signs.largest_difference,
-    ),
-    Mistake(ANSWERS, SHIFTED % "high", formula=lambda r: r.answers(y=(r.y + 1) % r.C), shared=True),
-    Mistake(ANSWERS, SHIFTED % "low", formula=lambda r: r.answers(y=r.y - 1), shared=True),
-    Mistake(
-        ANSWERS,
-        "softmax is taken over the wrong axis in {where}: each row of scores is one example; use axis=1",
-        formula=lambda r: r.answers(axis=0),
-        shared=True,
-        hides=(OVERFLOW,),  # it overflows too, but that is not the point then
-    ),
-    Mistake(
-        ANSWERS,
-        "the gradient of {which} is transposed: it must be shaped and ordered as the parameter",
-        formula=lambda r: {"W1": r.right["W1"].T, "W2": r.right["W2"].T},
-    ),
-    Mistake(ANSWERS, UNSUMMED, formula=lambda r: r.unsummed()),
-    Mistake(
-        ANSWERS,
-        "the gradient of {which} has the wrong shape, {got} instead of {right}: it is shaped as the parameter",
-        seen=signs.wrong_shape,
-    ),
-    Mistake(
-        ANSWERS,
-        "the gradient of {which} is averaged over the rows, {N} times too small: sum over them, dscores is divided by "
-        "N already",
-        formula=lambda r: {name: r.right[name] / r.N for name in NAMES},
-        only=BIASES,
-    ),
-    Mistake(
-        ANSWERS,
-        "{what} is {N} times too large, as many as there are rows: it is not divided by N. Take the mean over rows",
-        formula=lambda r: r.times(r.N),
-    ),
-    Mistake(
-        ANSWERS,
-        "{what} is too small by the factor {N}, the number of rows: it is divided by N twice; divide once",
-        formula=lambda r: r.times(1 / r.N),
-    ),
-    Mistake(
-        ANSWERS,
-        "{what} has the wrong sign (factor -1): the loss is minus log p, and its gradient p - onehot(y)",
-        formula=lambda r: r.times(-1),
-    ),
-    Mistake(ANSWERS, "{what} is {k:.6g} times what it should be", seen=signs.factor),
-    Mistake(
-        ANSWERS,
-        "the gradient of {which} passes through closed units: the ReLU is missing in the backward pass, or its "
-        "mask never closes, as hidden < 0 after the ReLU. Multiply dhidden with (hidden > 0)",
-        formula=lambda r: r.grads(mask=1.0),
-        up_to_factor=True,
-    ),
-    Mistake(
-        ANSWERS,
-        MASKED % "the sign of the gradient itself",
-        formula=lambda r: r.grads(mask=r.dhidden > 0),
-        up_to_factor=True,
-    ),
-    Mistake(
-        ANSWERS,
-        MASKED % "X W1 without b1",
-        formula=lambda r: r.grads(mask=r.pre - r.params["b1"] > 0),
-        up_to_factor=True,
-    ),
-    Mistake(
-        ANSWERS,
-        MASKED % "open where the unit is closed",
-        formula=lambda r: r.grads(mask=r.pre <= 0),
-        up_to_factor=True,
-    ),
-    Mistake(ANSWERS, UNSUMMED, formula=lambda r: {name: rows[0] for name, rows in r.unsummed().items()}),
-    Mistake(
-        ANSWERS,
-        "the gradient of {which} is taken from the pre-activation X W1 + b1 instead of the hidden layer: it is "
-        "hidden.T @ dscores",
-        formula=lambda r: r.grads(hidden=r.pre),
-        up_to_factor=True,
-    ),
-    Mistake(
-        ANSWERS,
-        "{what} is {got:.10g} and should be {right:.10g}; none of the known mistakes explains it, or more than one "
-        "thing is wrong",
-        seen=signs.wrong_loss,
-    ),
-    Mistake(
-        ANSWERS,
-        "the gradient of {which} is wrong; none of the known mistakes explains it, or more than one thing is wrong. "
-        "Worst at {at}: it is {got:.10g} and should be {right:.10g}{remark}",
-        seen=signs.wrong_gradient,
-    ),
-    Mistake(
-        PENALTY,
-        "the penalty includes {which} in {places}{factor}: biases are not penalised",
-        seen=signs.penalised_bias,
-    ),
-    Mistake(
-        PENALTY,
-        "the penalty leaves {which} out, in the loss and in the gradient: add 0.5 * reg * sum(W**2) and reg * W",
-        formula=(0, 0),
-    ),
-    Mistake(PENALTY, OTHER_PENALTY % "the loss and in the gradient", formula=(None, None)),
-    Mistake(PENALTY, OTHER_PENALTY % "the loss", formula=(None, ...)),
-    Mistake(PENALTY, OTHER_PENALTY % "the gradient", formula=(..., None)),
-    Mistake(
-        PENALTY,
-        "the penalty on {which} is missing from the loss: add 0.5 * reg * sum(W**2)",
-        formula=(0, ...),
-    ),
-    Mistake(
-        PENALTY,
-        "the penalty on {which} is missing from the gradient: add reg * W",
-        formula=(..., 0),
-    ),
-    Mistake(
-        PENALTY,
-        "the loss penalises {which} without the half (factor 2), but the gradient is that of 0.5 * reg * W**2",
-        formula=(1, 1),
-    ),
-    Mistake(
-        PENALTY,
-        "the loss penalises {which} by 0.5 * reg * W**2, but the gradient is that without the half, 2 * reg * W "
-        "(factor 2)",
-        formula=(0.5, 2),
-    ),
-    Mistake(
-        PENALTY,
-        "the penalty on {other} is without the half, that on the other weights with it: take 0.5 * reg * sum(W**2) in "
-        "the loss and reg * W in the gradient for both",
-        formula=(0.5, 1),  # right by itself
-    ),
-    Mistake(
-        PENALTY,
-        "this net penalises by reg * W**2, without the half: its reg is half of ours for the same penalty. Loss and "
-        "gradient agree",
-        formula=(1, 2),
-        note=True,
-    ),
-    Mistake(
-        PENALTY,
-        "the penalty on {which} counts {in_loss} in the loss and {in_gradient} in the gradient, not 0.5 and 1",
-        formula=(..., ...),
-    ),
-    Mistake(
-        AT_ONCE,
-        "the penalty in {places} is right for one parameter at a time or for other values of reg, but not here, at "
-        "reg={reg:g}: it is {half}reg * (sum(W1**2) + sum(W2**2)), and {full}reg * W in the gradient",
-        seen=signs.wrong_at_once,
-    ),
+    *MISTAKES_IN_ANSWERS,
+    *MISTAKES_IN_PENALTY,
     Mistake(
         OVERFLOW,
         "softmax overflows: at scores of 1000 the loss is not finite. Subtract each row's maximum from the scores",

@@ -148,21 +148,23 @@ def _agreed(values):
 
 @dataclass(frozen=True)
 class PenaltyAtOnce:
-    """Where the penalty of all parameters at once is wrong, at which reg, and whether the net leaves out the half."""
+    """Where the penalty of all parameters at once is wrong, at which reg, and which conventions the net has."""
 
     wrong: list
     reg: float
     without_half: bool
+    with_biases: bool
 
 
-def penalty_at_once(net, params, X, y, reg, without_half):
+def penalty_at_once(net, params, X, y, reg, factors):
     """Compare the penalty in loss and gradients with the formulas at these parameters."""
-    full = 2 if without_half else 1
+    without_half, with_biases = factors["W1"] == (1, 2), factors["b1"] != (0, 0)
+    full, penalised = 2 if without_half else 1, NAMES if with_biases else WEIGHTS
     (loss0, grads0), (loss, grads) = (net.ask(params, X, y, r) for r in (0.0, reg))
-    penalty = 0.5 * full * reg * sum(np.sum(params[name] ** 2) for name in WEIGHTS)
+    penalty = 0.5 * full * reg * sum(np.sum(params[name] ** 2) for name in penalised)
     wrong = [] if agree(loss - loss0, penalty, 1e-9 * (1 + abs(loss0))) else ["the loss"]
     for name in NAMES:
-        decay = full * reg * params[name] * (name in WEIGHTS)
+        decay = full * reg * params[name] * (name in penalised)
         if not agree(grads[name] - grads0[name], decay, 1e-9 * (1 + np.abs(grads0[name]).max(initial=0))):
             wrong.append(f"the gradient of {name}")
-    return PenaltyAtOnce(wrong, reg, without_half)
+    return PenaltyAtOnce(wrong, reg, without_half, with_biases)

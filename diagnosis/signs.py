@@ -15,6 +15,15 @@ from .reference import BIASES, NAMES, agree, factor_between
 PROBE_SCORE = 1000.0  # exp overflows beyond 709
 
 
+def bias_in_a_row(params):
+    """A bias of two dimensions, one of which is 1."""
+    for name in BIASES:
+        shape = np.shape(params[name]) if name in params else ()
+        if len(shape) == 2 and 1 in shape:
+            return {"name": name, "got": shape, "right": (max(shape),)}
+    return None
+
+
 def raised(error):
     """An exception, with its type, its text, and the line of the net's own code that it came from."""
     return None if error is None else {"kind": type(error).__name__, "error": error, "place": _own_line(error)}
@@ -104,10 +113,17 @@ def wrong_gradient(name, answer, reference):
     return {"at": where, "got": got, "right": right, "remark": reference.remark}
 
 
-def penalised_bias(name, pair):
+def penalised_like_weights(name, factors):
+    """A bias with the penalty that all parameters have, in the loss and in the gradient."""
+    alike = set(factors.values()) in ({(0.5, 1)}, {(1, 2)})
+    return {} if name in BIASES and alike else None
+
+
+def penalised_bias(name, factors):
     """A bias with a penalty, in the loss or in the gradient."""
     if name not in BIASES:
         return None
+    pair = factors[name]
     places = [place for place, factor in zip(("the loss", "the gradient"), pair, strict=True) if factor != 0]
     factor = pair[0] or pair[1]
     return {"places": " and ".join(places), "factor": f", with the factor {factor}" if factor else ""}
@@ -118,7 +134,8 @@ def wrong_at_once(penalty):
     if not penalty.wrong:
         return None
     half, full = ("", "2 * ") if penalty.without_half else ("0.5 * ", "")
-    return {"places": ", ".join(penalty.wrong), "reg": penalty.reg, "half": half, "full": full}
+    biases = " + sum(b1**2) + sum(b2**2)" if penalty.with_biases else ""
+    return {"places": ", ".join(penalty.wrong), "reg": penalty.reg, "half": half, "full": full, "biases": biases}
 
 
 def high_scores(params):

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from classifiers.neural_net import TwoLayerNet
 from diagnosis import check_net
 from diagnosis.__main__ import main
-from diagnosis.mistakes import ELSEWHERE, FORM, KINKS, MISTAKES, PRINTS
+from diagnosis.mistakes import MISTAKES
+from diagnosis.stages import ELSEWHERE, FORM, KINKS, PARAMS, PRINTS
 
 
 class Student:
@@ -187,7 +188,6 @@ SENTENCES = {
     "no half in gradient": r"gradient is that without the half, 2 \* reg \* W \(factor 2\)",
     "biases in loss": "penalty includes b1 and b2 in the loss, with the factor 0.5",
     "biases in gradient": "penalty includes b1 and b2 in the gradient, with the factor 1",
-    "biases in both": "penalty includes b1 and b2 in the loss and the gradient, with the factor 0.5",
     "penalty of sums": "penalty on W1 and W2 is another function of W in the loss: ",
     "penalty of moduli": "penalty on W1 and W2 is another function of W in the loss: ",
     "penalty of products": "penalty in the loss is right for one parameter at a time .* not here, at reg=0.1",
@@ -484,13 +484,14 @@ def test_no_numbers_for_answers_that_cannot_be_compared(mistake):
 
 def test_every_entry_of_the_table_is_made_by_a_student():
     """An entry that no net can show is not in the table."""
-    reports = [diagnose(*mistake.split(" + ")) for mistake in [*SENTENCES, *SCORES_AND_MORE, "no half"]]
+    reports = [
+        diagnose(*mistake.split(" + ")) for mistake in [*SENTENCES, *SCORES_AND_MORE, "no half", "biases in both"]
+    ]
     reports.append(diagnose("axis in gradient", "labels in loss"))
     shown = {id(finding.mistake) for report in reports for finding in report.found}
     missing = [mistake for mistake in MISTAKES if id(mistake) not in shown]
-    assert [mistake.stage for mistake in missing] == [FORM, FORM, ELSEWHERE, KINKS, PRINTS], (
-        missing
-    )  # each has a test below
+    stages = [mistake.stage for mistake in missing]
+    assert stages == [PARAMS, FORM, FORM, ELSEWHERE, KINKS, PRINTS], missing  # each has a test below
 
 
 class Scaled(Student):
@@ -659,6 +660,51 @@ def test_missing_half_is_a_convention():
     """If loss and gradient agree: a note, not a finding."""
     report = diagnose("no half")
     assert report.ok and len(report.notes) == 1 and "without the half" in report.notes[0]
+
+
+@pytest.mark.parametrize("more", [(), ("no half",)])
+def test_penalty_of_all_parameters_is_a_convention(more):
+    """A note, if loss and gradient agree on it; with the half missing on top, two."""
+
+    class All(Student):
+        def loss(self, X, y=None, reg=0.0):
+            if y is None:
+                return super().loss(X)
+            full = 2 if more else 1
+            loss, grads = super().loss(X, y, reg)
+            loss += 0.5 * full * reg * sum(np.sum(self.params[name] ** 2) for name in ("b1", "b2"))
+            return loss, {**grads, **{name: grads[name] + full * reg * self.params[name] for name in ("b1", "b2")}}
+
+    report = check_net(All(4, 6, 3, *more), *make_data())
+    assert report.ok and len(report.notes) == 1 + len(more), report
+    assert "penalises the biases as it does the weights" in str(report)
+
+
+def test_penalty_of_all_parameters_that_is_wrong_at_once():
+    """The right formula that is told then has the biases in it."""
+
+    class Mixed(Student):
+        def loss(self, X, y=None, reg=0.0):
+            answer = super().loss(X, y, reg)
+            if y is None:
+                return answer
+            mixed = 0.01 * reg * np.abs(self.params["W1"]).sum() * np.abs(self.params["b2"]).sum()
+            return answer[0] + mixed, answer[1]
+
+    (finding,) = check_net(Mixed(4, 6, 3, "biases in both"), *make_data()).findings
+    assert "reg * (sum(W1**2) + sum(W2**2) + sum(b1**2) + sum(b2**2))" in finding
+
+
+@pytest.mark.parametrize("shape", [(1, 6), (6, 1)])
+def test_bias_in_a_row(shape):
+    """The remedy, before anything is asked."""
+    net = Student()
+    net.params["b1"] = net.params["b1"].reshape(shape)
+    report = check_net(net, *make_data())
+    assert report.findings == [
+        f"b1 has shape {shape}: a bias has one number a unit, shape (6,). Make it with np.zeros(6)"
+    ]
+    assert report.rows == []
 
 
 def test_our_own_net_passes(toy_net, toy_data):

@@ -4,8 +4,8 @@ import pytest
 from conftest import make_toy_net
 
 from diagnosis.explain import explain_answers, explain_penalty
-from diagnosis.mistakes import ANSWERS, SCORES
 from diagnosis.reference import Reference
+from diagnosis.stages import ANSWERS, SCORES
 
 HALF, FULL, NONE = (0.5, 1.0), (1.0, 2.0), (0.0, 0.0)
 RIGHT = {"W1": HALF, "b1": NONE, "W2": HALF, "b2": NONE}
@@ -29,7 +29,12 @@ RIGHT = {"W1": HALF, "b1": NONE, "W2": HALF, "b2": NONE}
         ({"W2": (0.5, 2.0)}, ["loss penalises W2 by 0.5 * reg * W**2, but the gradient is that without"]),
         ({"W1": (2.0, 4.0), "W2": (2.0, 4.0)}, ["W1 and W2 counts 2.0 in the loss and 4.0 in the gradient"]),
         ({"W1": (2.0, 4.0), "W2": (3.0, 6.0)}, ["W1 counts 2.0 in the", "W2 counts 3.0 in the"]),
-        ({"b1": HALF, "b2": HALF}, ["includes b1 and b2 in the loss and the gradient, with the factor 0.5: biases"]),
+        ({"b1": HALF, "b2": HALF}, ["this net penalises the biases as it does the weights"]),
+        (
+            {"b1": FULL, "b2": FULL, "W1": FULL, "W2": FULL},
+            ["this net penalises the biases", "this net penalises by reg"],
+        ),
+        ({"b1": FULL, "b2": FULL}, ["includes b1 and b2 in the loss and the gradient, with the factor 1"]),
         ({"b2": (0.0, 1.0)}, ["includes b2 in the gradient, with the factor 1.0: biases"]),
         ({"b1": (None, 0.0)}, ["includes b1 in the loss: biases"]),
         ({"b1": HALF, "b2": (0.5, 0.0)}, ["b1 in the loss and the gradient, with", "b2 in the loss, with"]),
