@@ -1,5 +1,6 @@
 """Journal of a sweep: a file with one line of JSON for each trial, and a folder with the trained nets."""
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -8,6 +9,11 @@ import joblib
 import numpy as np
 
 from classifiers.neural_net import TwoLayerNet
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing stops two sweeps from writing to one journal
+    fcntl = None
 
 
 def to_json(value):
@@ -30,7 +36,7 @@ def to_json(value):
     """
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, (type, np.dtype)):
+    if isinstance(value, (type, np.dtype)) and np.dtype(value).kind != "O":  # any other class is an object to NumPy
         return np.dtype(value).name
     name = getattr(value, "__qualname__", None)
     text = f"{value.__module__}.{name}" if name else repr(value)
@@ -42,23 +48,24 @@ def to_json(value):
 class Journal:
     """A file that records each trial of a sweep, so that a later call can continue the sweep.
 
-    The first line describes the sweep. Each further line is a trial. Used as a context manager,
-    the journal closes its file at the end.
+    The first line describes the sweep. Each further line is a trial. Creating the object only reads and compares. The
+    journal writes as a context manager: it opens its file at the start and closes it at the end.
 
     Parameters
     ----------
     path : str or Path
-        A ``.jsonl`` file, created if it does not exist. The nets go to a folder beside it, which
-        has the same name with the suffix ``.nets``.
+        A ``.jsonl`` file, created if it does not exist. The nets go to a folder beside it, which has the whole name of
+        the file with ``.nets`` added. All spellings of one path are the same journal.
     plan : dict
-        Describes the sweep: grid, fixed arguments, seed.
+        Describes the sweep: grid, fixed arguments, seed, and ``code``, a hash of the code that trains. If only the
+        code differs from that of the file, the file and its nets get another name, and the journal starts anew.
     arrays : sequence of ndarray
         The data. The journal stores a hash of them.
 
     Attributes
     ----------
     trials : list of dict
-        What `add` wrote in earlier calls.
+        What `add` wrote in earlier calls, the last line of each index. A trial whose net is missing is left out.
 
     Raises
     ------
@@ -66,42 +73,102 @@ class Journal:
         If the file belongs to another sweep, or is not a journal. The file stays as it is.
     TypeError
         If a value of `plan` cannot be written, see `to_json`.
+    RuntimeError
+        At the start of the context, if another sweep is writing the file.
     """
 
     def __init__(self, path, plan, arrays):
-        self.path = Path(path)
-        self._nets = self.path.with_suffix(".nets")
-        header = _to_line({**plan, "data": joblib.hash([np.asarray(a) for a in arrays])})
+        if not isinstance(path, (str, Path)):
+            raise TypeError(f"journal must be the name of a file, got {path!r}")
+        self.path = Path(path).expanduser().resolve()
+        if self.path.is_dir():
+            raise ValueError(f"journal must be the name of a file, got the folder {self.path}")
+        self._nets = _nets_of(self.path)
+        self._header = _to_line({**plan, "data": joblib.hash([np.asarray(a) for a in arrays])})
         content = self.path.read_bytes() if self.path.exists() else b""
-        complete = content[: content.rfind(b"\n") + 1]  # a crash may have left half a line at the end
-        if complete:
-            lines = self._parse(complete)
-            self._compare(lines[0], json.loads(header))
-        elif not header.startswith(content):
-            raise self._damaged("its first line is not complete")
-        self.trials = lines[1:] if complete else []
+        self._size = len(content)
+        self._complete = content[: content.rfind(b"\n") + 1]  # a crash may have left half a line at the end
+        self.trials, self._outdated = [], False
+        if self._complete:
+            header, *lines = self._parse(self._complete)
+            self._compare(header, json.loads(self._header))
+            self._outdated = header.get("code") != plan.get("code")
+            if not self._outdated:
+                self.trials = self._select(lines)
+        elif not self._header.startswith(content):
+            raise self.damaged("its first line is not complete")
 
-        self._nets.mkdir(parents=True, exist_ok=True)
-        self._file = open(self.path, "ab")
-        self._file.truncate(len(complete))
-        if not complete:
-            self._write(header)
+    def __enter__(self):
+        self._nets.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._open()
+        if self._outdated:
+            self._file.close()
+            self._set_aside()
+            self._file = self._open()
+        self._nets.mkdir(exist_ok=True)
+        self._file.truncate(len(self._complete))
+        if not self._complete:
+            self._write(self._header)
+        return self
+
+    def _open(self):
+        """Open the file for this process alone, as it was when `__init__` read it."""
+        file = open(self.path, "ab")
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however it ends
+        except BlockingIOError:
+            in_use = True
+        except OSError:  # a file system without locks
+            in_use = False
+        else:
+            in_use = os.fstat(file.fileno()).st_size != self._size
+        if in_use:
+            file.close()
+            raise RuntimeError(f"another sweep is writing the journal {self.path}. Wait for it, or name another file")
+        return file
+
+    def __exit__(self, *exception):
+        self._file.close()
+
+    def _set_aside(self):
+        """Rename the file and its nets, so that the journal can start anew."""
+        numbers = itertools.count(1)
+        names = (self.path.with_name(f"{self.path.stem}-old-{number}{self.path.suffix}") for number in numbers)
+        aside = next(name for name in names if not name.exists() and not _nets_of(name).exists())
+        if self._nets.exists():
+            self._nets.rename(_nets_of(aside))
+        self.path.rename(aside)
+        self._complete, self._size = b"", 0
+        print(f"The code has changed since {self.path} was written. It is now {aside.name}, and the sweep starts anew")
+
+    def _select(self, lines):
+        for line in lines:
+            index = line.get("index")
+            if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+                raise self.damaged(f"a trial has the index {index}")
+        latest = {line["index"]: line for line in lines}  # a failed trial may be done later
+        has_net = {i for i, line in latest.items() if line.get("state") != "done" or self._net_path(i).exists()}
+        if missing := len(latest) - len(has_net):
+            print(f"{missing} nets are missing in {self._nets}: the sweep trains them again")
+        return [line for i, line in latest.items() if i in has_net]
 
     def _parse(self, complete):
         try:
             lines = [json.loads(line) for line in complete.split(b"\n")[:-1]]
         except ValueError as error:
-            raise self._damaged(error) from error
+            raise self.damaged(error) from error
         if not all(isinstance(line, dict) for line in lines):
-            raise self._damaged("a line is not a JSON object")
+            raise self.damaged("a line is not a JSON object")
         return lines
 
-    def _damaged(self, reason):
+    def damaged(self, reason):
+        """Return the error to raise if the file is not a journal of this sweep."""
         return ValueError(f"journal {self.path} is damaged: {reason}. Move it away to start a new sweep")
 
     def _compare(self, theirs, ours):
         for key in ours:
-            if theirs.get(key) != ours[key]:
+            if key != "code" and theirs.get(key) != ours[key]:
                 raise ValueError(
                     f"journal {self.path} belongs to another sweep: its {key} is {theirs.get(key)}, not {ours[key]}. "
                     "Name another file, or move this one away"
@@ -128,16 +195,17 @@ class Journal:
 
     def load_net(self, index):
         """Load the net of the trial with this index."""
-        return TwoLayerNet.load(self._net_path(index))
+        try:
+            return TwoLayerNet.load(self._net_path(index))
+        except ValueError as error:
+            raise ValueError(f"{error}. Remove this file: the same call of sweep then trains the net again") from error
 
     def _net_path(self, index):
         return self._nets / f"{index:05d}.npz"
 
-    def __enter__(self):
-        return self
 
-    def __exit__(self, *exception):
-        self._file.close()
+def _nets_of(path):
+    return path.with_name(f"{path.name}.nets")
 
 
 def _to_line(content):

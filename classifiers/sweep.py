@@ -1,98 +1,28 @@
 """Hyperparameter search: trains one net for each combination, in parallel, and can continue after an interruption."""
 
 import importlib
-import inspect
-import itertools
 import sys
 import time
 import warnings
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 import numpy as np
-from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
+from joblib import Parallel, delayed, effective_n_jobs
 from tqdm import tqdm
 
-from checks import check_array, check_count, check_labels, check_number
-from classifiers.cluster import receive_data, send_data
+from checks import check_array, check_count, check_labels
+from classifiers.cluster import copy_odd_maps, receive_data, returns_generator, send_data
+from classifiers.grid import NET_ARGUMENTS, LogUniform, list_combinations
 from classifiers.journal import Journal
+from classifiers.limits import limits_of_sweep, limits_of_trial
 from classifiers.neural_net import TwoLayerNet
+from classifiers.source import hash_code
+from classifiers.trials import Trial, find_best, ranking_key, read_trials
 
-NET_ARGUMENTS = {"hidden_size", "output_size", "std", "dtype"}
-TRAIN_ARGUMENTS = set(inspect.signature(TwoLayerNet.train).parameters) - {
-    "self", "X", "y", "X_val", "y_val", "rng", "progress", "verbose"
-}  # fmt: skip
+__all__ = ["LogUniform", "SweepError", "SweepResult", "Trial", "sweep"]
+
 ATTEMPTS = 3  # a sweep ends with an error if workers die so often, one after the other, and no trial ends in between
-
-
-@dataclass(frozen=True)
-class LogUniform:
-    """Log-uniform distribution, for learning rates and penalties: the logarithm is uniform between the bounds.
-
-    Parameters
-    ----------
-    low, high : float
-        Bounds, above 0.
-    """
-
-    low: float
-    high: float
-
-    def __post_init__(self):
-        low, high = check_number("low", self.low), check_number("high", self.high)
-        if not 0 < low <= high:
-            raise ValueError(f"LogUniform must have 0 < low <= high, got low={low:g} and high={high:g}")
-
-    def rvs(self, random_state):
-        """Draw a value, as SciPy's distributions do."""
-        return float(np.exp(random_state.uniform(np.log(self.low), np.log(self.high))))
-
-
-@dataclass
-class Trial:
-    """Result of training one net of a sweep.
-
-    Attributes
-    ----------
-    index : int
-        Place in the grid, from 0.
-    params : dict
-        The swept hyperparameters.
-    seed : list of int
-        The sweep's seed and the index, from which `numpy.random.SeedSequence` makes the trial's rng.
-    state : str
-        "done"; "diverged" if the loss became infinite or NaN; "failed" if training raised an error.
-    val_accuracy, standard_error : float
-        Accuracy a on the n validation examples, and its standard error ``sqrt(a (1 - a) / n)``.
-        NaN unless done.
-    seconds : float
-        Duration of the training.
-    stats : dict
-        The histories that `TwoLayerNet.train` returned.
-    error : str
-        The error of a failed trial.
-    """
-
-    index: int
-    params: dict
-    seed: list
-    state: str = "done"
-    val_accuracy: float = float("nan")
-    standard_error: float = float("nan")
-    seconds: float = 0.0
-    stats: dict = field(default_factory=dict)
-    error: str = ""
-
-
-def ranking_key(trial):
-    """Return what sorts trials: high validation accuracy first, equal ones in grid order, not done ones last."""
-    return (-trial.val_accuracy if trial.state == "done" else 1.0), trial.index
-
-
-def find_best(trials):
-    """Return the first done trial of the ranking, or None if no trial is done."""
-    return min((trial for trial in trials if trial.state == "done"), key=ranking_key, default=None)
 
 
 class SweepResult:
@@ -122,6 +52,18 @@ class SweepResult:
         return importlib.import_module("vis_utils").sweep_table(self)  # not at the top: workers need no matplotlib
 
 
+class SweepError(RuntimeError):
+    """No trial of a sweep is done: all failed or diverged.
+
+    Attributes
+    ----------
+    result : SweepResult
+        All trials with their errors. ``best`` and ``best_net`` are None.
+    """
+
+    result = None
+
+
 def sweep(
     grid, X_train, y_train, X_val, y_val, *, n_trials=None, seed=0, n_jobs=-1, journal=None, progress=True, **fixed
 ):
@@ -146,7 +88,8 @@ def sweep(
     journal : str or Path, optional
         A ``.jsonl`` file. Each trial that ends adds a line to it, and its net to a folder beside it.
         The same call continues from this file and tries failed trials again. The file records grid,
-        settings, seed and data, but not the code: remove it after a change of the code.
+        settings, seed, data and code. If the code that trains has changed, file and folder get
+        another name, and the sweep starts anew.
     progress : bool
         Show a progress bar.
     **fixed
@@ -164,28 +107,37 @@ def sweep(
         If a Dask cluster cannot import this code.
     TypeError
         If a journal cannot record a value because it prints its address, as SciPy's distributions do.
+    SweepError
+        If no trial is done. Its attribute ``result`` is the `SweepResult`.
+    RuntimeError
+        With a journal, if a file of the code has changed since this process loaded it.
+
+    Warns
+    -----
+    RuntimeWarning
+        If some trials failed: how many, and the first error.
 
     Notes
     -----
     Results do not depend on n_jobs, on the order in which trials end, on the joblib backend or on an
     interruption. They are bit-identical only on the same type of processor, since BLAS rounds
     differently on each: in a thousand steps, float32 nets drift apart.
-    Inside ``joblib.parallel_config(backend="dask")`` the trials run on the Dask cluster.
+    Inside ``joblib.parallel_config(backend="dask")`` the trials run on the Dask cluster. A backend
+    that cannot return results one by one, such as "multiprocessing", gets as many trials at once as
+    it has workers, and the journal grows when all of them have ended.
     """
     seed = check_count("seed", seed, 0)
     combinations = list_combinations(grid, n_trials, seed, fixed)
     arrays, fixed = check_data(X_train, y_train, X_val, y_val, fixed)
     log, trials, best_net = None, [], None
     if journal is not None:
-        values = {name: list(v) if not hasattr(v, "rvs") else v for name, v in grid.items()}
-        log = Journal(journal, {"grid": values, "trials": n_trials, "fixed": fixed, "seed": seed}, arrays)
-        ended = (line for line in log.trials if line["state"] != "failed")  # failed ones are tried again
-        trials = [Trial(**{**line, "params": combinations[line["index"]]}) for line in ended]
+        log = open_journal(journal, grid, n_trials, fixed, seed, arrays)
+        trials = read_trials(log, combinations)
     finished = {trial.index for trial in trials}
     todo = {i: params for i, params in enumerate(combinations) if i not in finished}
 
     bar = tqdm(total=len(combinations), initial=len(trials), disable=not progress, file=sys.stdout, unit="net")
-    with bar, log or nullcontext():
+    with limits_of_sweep(), bar, log or nullcontext():
         for trial, net in run_trials(todo, arrays, seed, n_jobs, fixed):
             if log is not None:
                 log.add(asdict(trial), net)
@@ -197,43 +149,34 @@ def sweep(
     best = find_best(trials)
     if best is not None and best_net is None:
         best_net = log.load_net(best.index)
-    return SweepResult(trials, best_net)
+    result = SweepResult(trials, best_net)
+    report_failures(result)
+    return result
 
 
-def list_combinations(grid, n_trials, seed, fixed):
-    """Check the grid and return the combinations to train: a list of dicts, in grid order."""
-    check_grid(grid, n_trials, fixed)
-    if n_trials is None:
-        return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-
-    def draw(values, rng):
-        return values.rvs(random_state=rng) if hasattr(values, "rvs") else values[rng.integers(len(values))]
-
-    combinations = []
-    for i in range(check_count("n_trials", n_trials)):
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i, 0)))
-        combinations.append({name: draw(values, rng) for name, values in grid.items()})
-    return combinations
+def open_journal(path, grid, n_trials, fixed, seed, arrays):
+    """Return the journal of a sweep with these arguments."""
+    values = {name: list(v) if not hasattr(v, "rvs") else v for name, v in grid.items()}
+    swept = [value for name in sorted(values) if isinstance(values[name], list) for value in values[name]]
+    code = hash_code([*swept, *(fixed[name] for name in sorted(fixed))])
+    return Journal(path, {"grid": values, "trials": n_trials, "fixed": fixed, "seed": seed, "code": code}, arrays)
 
 
-def check_grid(grid, n_trials, fixed):
-    """Check the names and values of the hyperparameters."""
-    if not isinstance(grid, dict):
-        raise TypeError(f"grid must be a dict, got {grid!r}")
-    for name in (*grid, *fixed):
-        if name not in NET_ARGUMENTS | TRAIN_ARGUMENTS:
-            known = ", ".join(sorted(NET_ARGUMENTS | TRAIN_ARGUMENTS))
-            raise ValueError(f"arguments of TwoLayerNet or train must be among {known}; got {name!r}")
-    if "hidden_size" not in {*grid, *fixed}:
-        raise ValueError("hidden_size must be swept or fixed")
-    if twice := set(grid) & set(fixed):
-        raise ValueError(f"{sorted(twice)[0]} must be swept or fixed, not both")
-    for name, values in grid.items():
-        if hasattr(values, "rvs"):
-            if n_trials is None:
-                raise ValueError(f"n_trials must be given, since {name} is a distribution")
-        elif isinstance(values, str) or not np.iterable(values) or len(values) == 0:
-            raise ValueError(f"{name} must be a list of at least one value, got {values!r}")
+def report_failures(result):
+    """Warn the caller of `sweep` if trials failed. If no trial is done, raise an error that carries the result."""
+    states = [trial.state for trial in result.trials]
+    failed = [trial for trial in result.trials if trial.state == "failed"]
+    first = f". The first error is that of trial {failed[0].index}: {failed[0].error}" if failed else ""
+    if result.best is None:
+        diverged = states.count("diverged")
+        advice = "" if failed else ". Try a lower learning_rate, or standardise X"
+        error = SweepError(
+            f"no trial of {len(states)} is done: {len(failed)} failed, {diverged} diverged{first}{advice}"
+        )
+        error.result = result
+        raise error
+    if failed:
+        warnings.warn(f"{len(failed)} of {len(states)} trials failed{first}", RuntimeWarning, stacklevel=3)
 
 
 def check_data(X_train, y_train, X_val, y_val, fixed):
@@ -249,14 +192,12 @@ def check_data(X_train, y_train, X_val, y_val, fixed):
 
 def run_trials(todo, arrays, seed, n_jobs, fixed):
     """Yield (trial, net) as the trials end. If a worker dies, run its trials again."""
-    todo, attempts = dict(todo), ATTEMPTS
+    todo, arrays, attempts = dict(todo), copy_odd_maps(arrays, n_jobs), ATTEMPTS
     while todo:
         try:
             data = send_data(arrays, run_trial)
-            calls = (delayed(run_trial)(i, params, seed, fixed, *data) for i, params in list(todo.items()))
-            # Only as many trials as workers: a further one would wait for one worker while another is idle.
-            parallel = Parallel(n_jobs=n_jobs, batch_size=1, pre_dispatch="n_jobs", return_as="generator_unordered")
-            for trial, net in parallel(calls):
+            calls = [delayed(run_trial)(i, params, seed, fixed, *data) for i, params in todo.items()]
+            for trial, net in run_calls(calls, n_jobs):
                 del todo[trial.index]
                 attempts = ATTEMPTS
                 yield trial, net
@@ -264,6 +205,19 @@ def run_trials(todo, arrays, seed, n_jobs, fixed):
             attempts -= 1
             if attempts == 0:
                 raise
+
+
+def run_calls(calls, n_jobs):
+    """Yield the results of joblib's calls as they end; in rounds, with a backend that can only return lists."""
+    if returns_generator():
+        # Only as many trials as workers: a further one would wait for one worker while another is idle.
+        settings = {"batch_size": 1, "pre_dispatch": "n_jobs", "return_as": "generator_unordered"}
+        yield from Parallel(n_jobs=n_jobs, **settings)(calls)
+    else:
+        workers = effective_n_jobs(n_jobs)
+        with Parallel(n_jobs=n_jobs, batch_size=1) as parallel:  # one pool of workers for all rounds
+            for i in range(0, len(calls), workers):
+                yield from parallel(calls[i : i + workers])
 
 
 def run_trial(index, params, seed, fixed, *arrays):
@@ -280,8 +234,7 @@ def run_trial(index, params, seed, fixed, *arrays):
     arguments = {**fixed, **params}
     start = time.perf_counter()
     try:
-        with threadpool_limits(1), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # the state says that training diverged
+        with limits_of_trial():
             net_arguments = {name: arguments.pop(name) for name in NET_ARGUMENTS & arguments.keys()}
             net = TwoLayerNet(X_train.shape[1], **net_arguments, rng=rng)
             history = net.train(X_train, y_train, X_val, y_val, **arguments, rng=rng)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,7 +96,7 @@ def test_new_journal(tmp_path):
         assert journal.trials == []
         header = json.loads(journal.path.read_bytes())
     assert {name: header[name] for name in PLAN} == PLAN and len(header["data"]) == 32
-    assert sorted(path.name for path in (tmp_path / "deep" / "down").iterdir()) == ["sweep.jsonl", "sweep.nets"]
+    assert sorted(path.name for path in (tmp_path / "deep" / "down").iterdir()) == ["sweep.jsonl", "sweep.jsonl.nets"]
 
 
 def test_trials_come_back(tmp_path):
@@ -252,7 +253,8 @@ def test_failed_trials_are_tried_again(tmp_path, monkeypatch):
         return train(net, *args, **kwargs)
 
     monkeypatch.setattr(TwoLayerNet, "train", train_without_memory)
-    assert [t.state for t in small_sweep(journal=path).trials] == ["done", "failed"] * 4
+    with pytest.warns(RuntimeWarning, match="4 of 8 trials failed. The first error is that of trial 1: MemoryError"):
+        assert [t.state for t in small_sweep(journal=path).trials] == ["done", "failed"] * 4
     monkeypatch.setattr(TwoLayerNet, "train", train)
     again = small_sweep(journal=path)
     assert read_indices(path) == [*range(8), 1, 3, 5, 7]
@@ -303,6 +305,197 @@ def test_journal_of_a_random_search(tmp_path, monkeypatch):
     assert fingerprint(small_sweep(**settings)) == fingerprint(first)
     header = json.loads((tmp_path / "sweep.jsonl").read_bytes().splitlines()[0])
     assert header["grid"] == {"hidden_size": [3, 5], "learning_rate": "LogUniform(low=0.0001, high=0.1)"}
+
+
+# One journal, one sweep
+
+
+@pytest.mark.parametrize(
+    "one, other", [("lr-0.5", "lr-0.0"), ("sweep.jsonl", "sweep.json"), ("sweep.jsonl", "sweep"), ("sweep", "sweep.x")]
+)
+def test_two_journals_share_nothing(tmp_path, one, other):
+    """Each returns its own net, whatever their names."""
+    first = small_sweep(journal=tmp_path / one)
+    small_sweep(journal=tmp_path / other, seed=1)
+    assert fingerprint(small_sweep(journal=tmp_path / one)) == fingerprint(first)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_spellings_of_one_path(tmp_path, monkeypatch):
+    """Relative, absolute, through a link and from the home folder: the same file and the same nets."""
+    (tmp_path / "home" / "sub").mkdir(parents=True)
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "home" / "sweep.jsonl")
+    monkeypatch.chdir(tmp_path / "home")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    first = small_sweep(journal="sweep.jsonl")
+    monkeypatch.setattr(sweep_module, "run_trial", None)
+    for path in ("./sub/../sweep.jsonl", tmp_path / "home" / "sweep.jsonl", "~/sweep.jsonl", tmp_path / "link.jsonl"):
+        assert fingerprint(small_sweep(journal=path)) == fingerprint(first)
+    assert sorted(p.name for p in (tmp_path / "home").iterdir()) == ["sub", "sweep.jsonl", "sweep.jsonl.nets"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["home", "link.jsonl"]
+
+
+def test_journal_must_be_the_name_of_a_file(tmp_path):
+    """The error names what was passed."""
+    with pytest.raises(ValueError, match=f"journal must be the name of a file, got the folder {tmp_path}"):
+        small_sweep(journal=tmp_path)
+    with pytest.raises(TypeError, match="journal must be the name of a file, got 3"):
+        small_sweep(journal=3)
+
+
+def test_best_net_that_is_damaged(tmp_path):
+    """The error names the file, and how to get the net again."""
+    first = small_sweep(journal=tmp_path / "sweep.jsonl")
+    net = tmp_path / "sweep.jsonl.nets" / f"{first.best.index:05d}.npz"
+    net.write_bytes(b"")
+    with pytest.raises(ValueError, match=f"{net} is not a saved TwoLayerNet.* Remove this file: the same call"):
+        small_sweep(journal=tmp_path / "sweep.jsonl")
+    net.unlink()
+    assert fingerprint(small_sweep(journal=tmp_path / "sweep.jsonl")) == fingerprint(first)
+
+
+def test_nets_that_are_missing_are_trained_again(tmp_path, capsys):
+    """Somebody removed one, or copied the file without the folder."""
+    first = small_sweep(journal=tmp_path / "sweep.jsonl")
+    (tmp_path / "sweep.jsonl.nets" / "00003.npz").unlink()
+    assert fingerprint(small_sweep(journal=tmp_path / "sweep.jsonl")) == fingerprint(first)
+    assert "1 nets are missing in" in capsys.readouterr().out
+    assert read_indices(tmp_path / "sweep.jsonl") == [*range(8), 3]
+    assert fingerprint(small_sweep(journal=tmp_path / "sweep.jsonl")) == fingerprint(first)
+
+
+def test_two_sweeps_at_once(tmp_path):
+    """The second is refused while the first writes, and also if the first began after the second had read."""
+    pytest.importorskip("fcntl")
+    path = tmp_path / "sweep.jsonl"
+    early, other_code = Journal(path, PLAN, ARRAYS), {**PLAN, "code": "other"}
+    with Journal(path, PLAN, ARRAYS):
+        for late in (early, Journal(path, PLAN, ARRAYS), Journal(path, other_code, ARRAYS)):
+            with pytest.raises(RuntimeError, match="another sweep is writing the journal .*sweep.jsonl. Wait for it"):
+                late.__enter__()
+    with pytest.raises(RuntimeError, match="another sweep is writing"):
+        early.__enter__()
+    with Journal(path, PLAN, ARRAYS) as journal:
+        assert journal.trials == []
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["sweep.jsonl", "sweep.jsonl.nets"]
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda line: line.pop("state"), "a trial must have the keys of Trial, but differs in 'state'"),
+        (lambda line: line.pop("index"), "a trial has the index None"),
+        (lambda line: line.update(index=8), "it has a trial 8, but the grid has 8"),
+        (lambda line: line.update(index=-1), "a trial has the index -1"),
+        (lambda line: line.update(index="0"), "a trial has the index 0"),
+        (lambda line: line.update(state="well"), "trial 1 has the state 'well'"),
+        (lambda line: line.update(color=3), "a trial must have the keys of Trial, but differs in 'color'"),
+        (lambda line: line["params"].update(reg=3), "trial 1 has other hyperparameters than the grid"),
+    ],
+)
+def test_lines_that_are_not_trials_of_this_sweep(tmp_path, change, message):
+    """The file stays as it is, its torn last line too."""
+    path = tmp_path / "sweep.jsonl"
+    small_sweep(journal=path)
+    header, first, second = path.read_bytes().splitlines()[:3]
+    line = json.loads(second)
+    change(line)
+    net = tmp_path / "sweep.jsonl.nets" / "00008.npz"
+    net.write_bytes(b"")
+    content = b"\n".join([header, first, json.dumps(line).encode(), b'{"index'])
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"sweep.jsonl is damaged: {message}"):
+        small_sweep(journal=path)
+    assert path.read_bytes() == content
+
+
+# Code that changes
+
+
+def test_other_code_sets_the_journal_aside(tmp_path, capsys):
+    """With its nets, under a name that is free, with one line. Other differences come first."""
+    path = tmp_path / "sweep.jsonl"
+    for code in ("a", "b", "c"):
+        with Journal(path, {**PLAN, "code": code}, ARRAYS) as journal:
+            assert journal.trials == []
+            journal.add({"index": 0, "state": "done", "code": code}, make_toy_net())
+    names = ["sweep-old-1.jsonl", "sweep-old-1.jsonl.nets", "sweep-old-2.jsonl", "sweep-old-2.jsonl.nets"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [*names, "sweep.jsonl", "sweep.jsonl.nets"]
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and "sweep.jsonl was written. It is now sweep-old-2.jsonl, and the sweep starts" in lines[1]
+    with Journal(tmp_path / "sweep-old-1.jsonl", {**PLAN, "code": "a"}, ARRAYS) as journal:
+        assert journal.trials[0]["code"] == "a" and journal.load_net(0) is not None
+    refuse(path, "its seed is 0, not 1", {**PLAN, "seed": 1, "code": "d"})
+
+
+def test_journal_of_version_1_0(tmp_path, capsys):
+    """It does not say which code made it, so it is set aside. Its nets keep their folder."""
+    path, plan = tmp_path / "sweep.jsonl", {**PLAN, "code": "a"}
+    write_journal(path)
+    (tmp_path / "sweep.jsonl.nets").rename(tmp_path / "sweep.nets")
+    with Journal(path, plan, ARRAYS) as journal:
+        assert journal.trials == []
+    assert "It is now sweep-old-1.jsonl" in capsys.readouterr().out
+    expected = ["sweep-old-1.jsonl", "sweep.jsonl", "sweep.jsonl.nets", "sweep.nets"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == expected
+
+
+@pytest.mark.parametrize("name", ["schedule", "augment"])
+def test_functions_that_share_a_name(tmp_path, name, capsys):
+    """Two lambdas: another one is other code. The order of the arguments is not."""
+    path = tmp_path / "sweep.jsonl"
+    values = {"schedule": [lambda it, n: 1.0, lambda it, n: 0.1], "augment": [lambda X, rng: X, lambda X, rng: -X]}
+    settings = {key: functions[0] for key, functions in values.items()}
+    changed = {**settings, name: values[name][1]}
+    first = small_sweep(journal=path, **settings)
+    assert fingerprint(small_sweep(journal=path, **dict(reversed(settings.items())))) == fingerprint(first)
+    assert capsys.readouterr().out == ""
+    second = small_sweep(journal=path, **changed)
+    assert "It is now sweep-old-1.jsonl" in capsys.readouterr().out
+    assert fingerprint(second) == fingerprint(small_sweep(**changed)) != fingerprint(first)
+
+
+def test_classes_and_types_have_names_of_their_own():
+    """NumPy takes any class for an object."""
+    assert to_json(Nameless) == "test_journal.Nameless" and to_json(np.float16) == "float16"
+
+
+SWEEP_OF_A_COPY = """
+import sys
+import numpy as np
+from classifiers.preprocessing import random_flip_shift
+from classifiers.sweep import sweep
+arrays = 2 * (np.random.default_rng(0).random((9, 4)), np.arange(9) % 3)
+augment = {"augment": random_flip_shift(0, (1, 4, 1))} if sys.argv[2:] else {}
+sweep({"hidden_size": [3, 4]}, *arrays, num_iters=5, n_jobs=1, journal=sys.argv[1], progress=False, **augment)
+"""
+
+
+@pytest.mark.parametrize(
+    "module, augment, old, new, counts",
+    [
+        ("layers", False, "np.maximum(hidden, 0, out=hidden)", "np.maximum(hidden, 0.5, out=hidden)", True),
+        ("layers", False, "    hidden = X @", "    # The first layer\n    hidden = X @", False),
+        ("preprocessing", True, "mirrored < 0.5", "mirrored < 0.4", True),
+        ("preprocessing", False, "mirrored < 0.5", "mirrored < 0.4", False),
+    ],
+)
+def test_code_that_changed_between_two_calls(tmp_path, module, augment, old, new, counts):
+    """A copy of the lab is changed: what it trained before is set aside, if the change matters for these nets."""
+    lab = tmp_path / "lab"
+    shutil.copytree(ROOT / "classifiers", lab / "classifiers", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "checks.py", lab)
+    file, path = lab / "classifiers" / f"{module}.py", tmp_path / "sweep.jsonl"
+    outputs = []
+    for _ in range(2):
+        command = [sys.executable, "-B", "-c", SWEEP_OF_A_COPY, path, *["augment"] * augment]
+        outputs.append(subprocess.run(command, cwd=lab, check=True, capture_output=True, text=True).stdout)
+        text = file.read_text(encoding="utf-8")
+        assert text.count(old) == 1 or outputs[1:]
+        file.write_text(text.replace(old, new), encoding="utf-8")
+    assert outputs[0] == "" and ("It is now sweep-old-1.jsonl" in outputs[1]) == counts
+    assert (tmp_path / "sweep-old-1.jsonl.nets" / "00001.npz").exists() == counts
+    assert read_indices(path) == [0, 1]
 
 
 HALTING_SWEEP = """

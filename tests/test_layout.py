@@ -23,7 +23,8 @@ ALLOWED = {
     "benchmarks": {"classifiers", "data_utils", "datasets", "checks", "vis_utils"},
 }
 # Within classifiers/, from the bottom to the top.
-FLOORS = ["layers", "safety", "sgd", "preprocessing", "neural_net", "journal", "cluster", "sweep"]
+FLOORS = ["layers", "safety", "sgd", "preprocessing", "neural_net", "grid", "source", "journal", "trials"]
+FLOORS += ["limits", "cluster", "sweep"]
 
 
 def parse(path):

@@ -1,20 +1,24 @@
 """The sweep: the same results however it is run, and nothing lost however it ends."""
 
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
+import threading
+import warnings
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+from joblib._parallel_backends import MultiprocessingBackend
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from classifiers import sweep as sweep_module
 from classifiers.neural_net import TwoLayerNet
-from classifiers.sweep import ATTEMPTS, LogUniform, SweepResult, Trial, run_trial, sweep
+from classifiers.sweep import ATTEMPTS, LogUniform, SweepError, SweepResult, Trial, run_trial, sweep
 from vis_utils import sweep_table
 
 ROOT = Path(sweep_module.__file__).parents[1]
@@ -294,7 +298,8 @@ def test_bad_input_gets_a_clear_error(call, error, message):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_bad_trials_do_not_stop_the_others(n_jobs):
     """One that diverges is recorded and never wins; one that raises is recorded with its error."""
-    result = small_sweep(grid={"hidden_size": [3, "many"], "learning_rate": [1e200, 0.01]}, n_jobs=n_jobs)
+    with pytest.warns(RuntimeWarning, match="2 of 4 trials failed. The first error is that of trial 2: TypeError: hid"):
+        result = small_sweep(grid={"hidden_size": [3, "many"], "learning_rate": [1e200, 0.01]}, n_jobs=n_jobs)
     assert [t.state for t in result.trials] == ["diverged", "done", "failed", "failed"]
     assert "Error: " in result.trials[2].error and not np.isfinite(result.trials[0].stats["loss_history"][-1])
     assert result.best.index == 1 and np.isnan(result.trials[0].val_accuracy)
@@ -308,11 +313,33 @@ def test_divergence_at_the_last_step():
     assert result.best.index == 1
 
 
-def test_sweep_without_any_good_trial(tmp_path):
-    """There is no best, with a journal too."""
-    for settings in ({}, {"journal": tmp_path / "sweep.jsonl"}):
-        result = small_sweep(grid={"hidden_size": ["many"]}, **settings)
-        assert result.best is None and result.best_net is None and result.trials[0].state == "failed"
+@pytest.mark.parametrize(
+    "grid, message",
+    [
+        (
+            {"hidden_size": ["many", 0]},
+            "no trial of 2 is done: 2 failed, 0 diverged. The first error is that of trial 0: T",
+        ),
+        ({"hidden_size": [3, 4], "learning_rate": [1e200]}, "no trial of 2 is done: 0 failed, 2 diverged. Try a lower"),
+        ({"hidden_size": [3, "many"], "learning_rate": [1e200]}, "1 failed, 1 diverged. The first error .* trial 1: T"),
+    ],
+)
+def test_sweep_without_any_good_trial(tmp_path, grid, message):
+    """An error, with a journal too, that carries the result; also through pickle."""
+    for settings in ({}, {"journal": tmp_path / "sweep.jsonl"}, {"journal": tmp_path / "sweep.jsonl"}):
+        with pytest.raises(SweepError, match=message) as caught:
+            small_sweep(grid=grid, **settings)
+        for result in (caught.value.result, pickle.loads(pickle.dumps(caught.value)).result):
+            assert result.best is None and result.best_net is None and len(result.trials) == 2
+            assert "diverged" in str(sweep_table(result)) or "failed" in str(sweep_table(result))
+
+
+def test_warning_of_failed_trials_belongs_to_the_caller():
+    """Its place is the line that calls sweep. Diverged trials alone are results, and cause none."""
+    with pytest.warns(RuntimeWarning, match="1 of 2 trials failed") as caught:
+        sweep({"hidden_size": [3, "many"]}, X, Y, X, Y, num_iters=1, n_jobs=1, progress=False)
+    assert [warning.filename for warning in caught] == [__file__]
+    small_sweep(grid={"hidden_size": [3], "learning_rate": [1e200, 0.01]})
 
 
 def interrupt(it, num_iters):
@@ -396,3 +423,89 @@ def test_trial_has_one_blas_thread_in_a_worker():
             pytest.skip("BLAS has no second thread here, or threadpoolctl does not know it")
         result = small_sweep(grid={"hidden_size": [3, 5]}, schedule=require_one_blas_thread, n_jobs=2)
     assert [(t.state, t.error) for t in result.trials] == 2 * [("done", "")]
+
+
+class LikeRay(MultiprocessingBackend):
+    """As Ray's backend does, it extends that of multiprocessing, and returns nothing but lists."""
+
+    supports_return_generator = False
+
+
+@pytest.fixture(params=["threading", "multiprocessing", "like ray", "sequential"])
+def backend(request):
+    """A joblib backend, active during the test."""
+    joblib.register_parallel_backend("like ray", LikeRay)
+    try:
+        with joblib.parallel_config(backend=request.param):
+            yield request.param
+    finally:
+        joblib.parallel.BACKENDS.pop("like ray")
+
+
+def test_results_do_not_depend_on_the_backend(backend, tmp_path):
+    """Bit-identical, with a journal, and BLAS and the warnings filter are afterwards as before."""
+    filters = list(warnings.filters)
+    with joblib.parallel_config(backend="loky"):
+        expected = fingerprint(small_sweep())
+    with threadpool_limits(2):
+        before = count_blas_threads()
+        result = small_sweep(n_jobs=2, journal=tmp_path / "sweep.jsonl")
+        assert count_blas_threads() == before
+    assert warnings.filters == filters and fingerprint(result) == expected
+
+
+def test_backend_without_generators_works_in_rounds(monkeypatch):
+    """As many trials as workers at once: what has ended is in the journal before the next ones begin."""
+    sizes = []
+
+    class Rounds:
+        def __init__(self, n_jobs, batch_size):
+            assert n_jobs == 3
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            pass
+
+        def __call__(self, calls):
+            sizes.append(len(calls))
+            return [function(*args, **kwargs) for function, args, kwargs in calls]
+
+    monkeypatch.setattr(sweep_module, "Parallel", Rounds)
+    with joblib.parallel_config(backend="multiprocessing"):
+        assert fingerprint(small_sweep(n_jobs=3))
+    assert sizes == [3, 3, 2]
+
+
+def wait_for_each_other(it, num_iters):
+    """A schedule: two trials are at their first iteration at the same time, and the second to come ends first."""
+    if it == 0:
+        first = BARRIER.wait() == 0
+        if first:
+            ENDED.wait(10)
+    elif it == num_iters - 1:
+        ENDED.set()
+    require_one_blas_thread(it, num_iters)
+    warnings.warn("overflow", RuntimeWarning, stacklevel=1)
+    return 1.0
+
+
+BARRIER, ENDED = threading.Barrier(2, timeout=10), threading.Event()
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_threads_leave_the_process_as_it_was(interrupted):
+    """Two trials that overlap, and one that raises: one BLAS thread and no warning inside, all as before outside."""
+    ENDED.clear()
+    with threadpool_limits(2), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before, filters = count_blas_threads(), list(warnings.filters)
+        with joblib.parallel_config(backend="threading"):
+            if interrupted:
+                with pytest.raises(KeyboardInterrupt):
+                    small_sweep(n_jobs=2, schedule=interrupt)
+            else:
+                result = small_sweep(grid={"hidden_size": [3, 5]}, n_jobs=2, schedule=wait_for_each_other)
+                assert [(t.state, t.error) for t in result.trials] == 2 * [("done", "")]
+        assert count_blas_threads() == before and warnings.filters == filters

@@ -1,0 +1,76 @@
+"""Limits of the process: set while anybody needs them, and restored whoever leaves last."""
+
+import copy
+import os
+import warnings
+
+import pytest
+from test_sweep import count_blas_threads
+from threadpoolctl import threadpool_limits
+
+from classifiers.limits import SharedLimits, limits_of_sweep, limits_of_trial
+
+
+@pytest.fixture
+def two_threads():
+    """BLAS has two threads."""
+    with threadpool_limits(2):
+        if count_blas_threads() != {2}:
+            pytest.skip("BLAS has no second thread here, or threadpoolctl does not know it")
+        yield
+
+
+def is_limited():
+    """Whether both limits are set. Exactly one of them is an error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.warn("overflow", RuntimeWarning, stacklevel=1)
+    ignored, one_thread = not caught, count_blas_threads() == {1}
+    assert ignored == one_thread
+    return one_thread
+
+
+@pytest.mark.filterwarnings("always")
+def test_limits_of_overlapping_users(two_threads):
+    """First in, first out, as two threads do it."""
+    limits, filters = SharedLimits(), list(warnings.filters)
+    limits.__enter__()
+    limits.__enter__()
+    assert is_limited()
+    limits.__exit__()
+    assert is_limited()
+    limits.__exit__()
+    assert not is_limited() and warnings.filters == filters
+    with limits:
+        assert is_limited()
+    assert not is_limited()
+
+
+@pytest.mark.filterwarnings("always")
+def test_trial_that_outlives_its_sweep(two_threads):
+    """The end of the sweep restores everything, and the trial's end changes nothing."""
+    with limits_of_sweep():
+        trial = limits_of_trial()
+        trial.__enter__()
+        assert is_limited()
+    assert not is_limited()
+    trial.__exit__(None, None, None)
+    assert not is_limited()
+    with limits_of_trial():
+        assert is_limited()
+    assert not is_limited()
+
+
+@pytest.mark.filterwarnings("always")
+def test_forked_process_sets_limits_of_its_own(two_threads, monkeypatch):
+    """A fork copies the number of users, but what the parent has set need not hold in the child."""
+    limits = SharedLimits()
+    with limits:
+        child = copy.copy(limits)
+        with threadpool_limits(2), warnings.catch_warnings(), monkeypatch.context() as patch:
+            warnings.simplefilter("always")
+            process = os.getpid() + 1
+            patch.setattr(os, "getpid", lambda: process)
+            assert not child.active
+            with child:
+                assert child.active and is_limited()
+            assert not is_limited()
