@@ -72,6 +72,27 @@ def check_number(name, value, low=0.0, high=np.inf, *, below=False):
     return number
 
 
+def check_one_number(what, value, advice=""):
+    """Check that a value is one real number, NaN and infinity included, or an array that holds one; return the number.
+
+    Parameters
+    ----------
+    what : str
+        The beginning of the error, such as "f must return".
+    value : object
+        What was passed or returned.
+    advice : str
+        The end of the error if the value is an array of several numbers.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:  # a tuple of several things
+        array = np.array(None)
+    if array.size != 1 or array.dtype.kind not in "biuf":
+        raise TypeError(f"{what} a number, got {_got(value)}{advice if array.dtype.kind in 'biuf' else ''}")
+    return array.item()
+
+
 def check_count(name, value, low=1):
     """Check that an argument is a whole number of at least `low`, see `check_number`; return it as an int."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
@@ -81,6 +102,12 @@ def check_count(name, value, low=1):
     if value < low:
         raise ValueError(f"{name} must be a whole number, at least {low}, got {_got(value)}")
     return int(value)
+
+
+def refuse_masked(name, value):
+    """Refuse a masked array, or a list of them: the maths would take what is behind the mask."""
+    if any(isinstance(part, np.ma.MaskedArray) for part in (value, *(value if isinstance(value, list) else ()))):
+        raise TypeError(f"{name} must not be a masked array: pass {name}.filled(value) with a value for masked entries")
 
 
 def check_array(name, value, ndim, columns=None):
@@ -106,8 +133,11 @@ def check_array(name, value, ndim, columns=None):
     TypeError, ValueError
         Naming the argument, what it must be, what it was and, for NaN and infinity, where.
     """
+    refuse_masked(name, value)
     try:
         array = np.asanyarray(value)
+        if isinstance(array, np.matrix):  # its * and rows differ from those of arrays
+            array = np.asarray(array)
         if array.dtype == object:
             array = array.astype(np.float64)
     except (TypeError, ValueError):

@@ -1,6 +1,7 @@
 """Read CIFAR-10 into arrays and split it."""
 
 import importlib
+import os
 import warnings
 from pathlib import Path
 
@@ -41,9 +42,17 @@ def _read_batches(folder, names):
         yield read_batch(Path(folder) / name)
 
 
-def _first_images(batches, count, dtype):
-    """Put the first count images of some batches into one array, channels last, and their labels into another."""
-    images, labels = np.empty((count, 32, 32, 3), dtype), np.empty(count, np.int64)
+def _first_images(batches, asked, dtype):
+    """Put as many images as are asked for into one array, channels last, and their labels into another.
+
+    The dict `asked` maps the names of arguments to numbers of images; their sum counts.
+    """
+    count = sum(asked.values())
+    given = " + ".join(f"{name}={number}" for name, number in asked.items())
+    try:
+        images, labels = np.empty((count, 32, 32, 3), dtype), np.empty(count, np.int64)
+    except (MemoryError, ValueError) as error:  # NumPy's ValueError is about lengths that no machine can address
+        raise MemoryError(f"{given} images do not fit into memory as {np.dtype(dtype)}. Ask for fewer") from error
     filled = 0
     for pixels, batch_labels in batches:
         n = min(len(batch_labels), count - filled)
@@ -52,12 +61,12 @@ def _first_images(batches, count, dtype):
         filled += n
         if filled == count:
             return images, labels
-    raise ValueError(f"{count} images were asked for, the batches hold {filled}")
+    raise ValueError(f"{' + '.join(asked)} must be at most {filled}, the images in the batches, got {given}")
 
 
 def _all_images(folder, names, dtype):
     batches = list(_read_batches(folder, names))
-    return _first_images(batches, sum(len(labels) for _, labels in batches), dtype)
+    return _first_images(batches, {"all": sum(len(labels) for _, labels in batches)}, dtype)
 
 
 def load_CIFAR_batch(filename, dtype=np.float32):
@@ -82,7 +91,7 @@ def load_CIFAR_batch(filename, dtype=np.float32):
     ValueError
         If the file is not a well-formed batch. `datasets.batch_pickle` runs nothing in the file.
     """
-    filename = Path(filename)
+    filename = Path(os.path.expanduser(filename))
     return _all_images(filename.parent, [filename.name], dtype)
 
 
@@ -133,8 +142,9 @@ def get_CIFAR10_data(num_training=19000, num_validation=1000, num_test=1000, dty
     num_validation = check_count("num_validation", num_validation)
     num_test, dtype = check_count("num_test", num_test), check_dtype(dtype)
     folder = find_CIFAR10(root)
-    X, y = _first_images(_read_batches(folder, TRAIN_BATCHES), num_training + num_validation, dtype)
-    X_test, y_test = _first_images(_read_batches(folder, TEST_BATCHES), num_test, dtype)
+    asked = {"num_training": num_training, "num_validation": num_validation}
+    X, y = _first_images(_read_batches(folder, TRAIN_BATCHES), asked, dtype)
+    X_test, y_test = _first_images(_read_batches(folder, TEST_BATCHES), {"num_test": num_test}, dtype)
     X, X_test = X.reshape(len(X), -1), X_test.reshape(num_test, -1)  # (N, 3072)
     mean_image = X[:num_training].mean(axis=0, dtype=np.float64)  # (3072,)
     for images in (X, X_test):

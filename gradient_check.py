@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from checks import check_count, check_number, check_rng
+from checks import check_count, check_number, check_one_number, check_rng, refuse_masked
 
 
 def rel_error(x, y, *, floor=1e-8):
@@ -18,24 +18,38 @@ def rel_error(x, y, *, floor=1e-8):
     Parameters
     ----------
     x, y : array, of one shape
-        Two versions of the same numbers.
+        Two versions of the same numbers. A number is compared with each entry of an array.
     floor : float
         Smallest denominator, so that two tiny numbers count as equal.
 
     Returns
     -------
     float
-        ``max |x - y| / max(floor, |x| + |y|)``: at most 1, and 0 if both are 0.
+        ``max |x - y| / max(floor, |x| + |y|)``: at most 1, and 0 if both are 0. Computed in float64 at least.
+
+    Raises
+    ------
+    ValueError
+        If x and y are arrays of different shapes. NumPy would broadcast them, and compare each entry with others.
     """
-    x, y = np.asarray(x), np.asarray(y)
+    refuse_masked("x", x)
+    refuse_masked("y", y)
+    x, y = (np.asarray(z, np.result_type(np.asarray(z), np.float64)) for z in (x, y))
+    if x.ndim and y.ndim and x.shape != y.shape:
+        raise ValueError(f"x and y must have one shape, got {x.shape} and {y.shape}")
+    if x.size == 0 or y.size == 0:
+        raise ValueError("x and y must not be empty")
     return float(np.max(np.abs(x - y) / np.maximum(floor, np.abs(x) + np.abs(y))))
 
 
 def _check_perturbable(x, h):
     check_number("h", h, 1e-12)
+    refuse_masked("x", x)
     if not (isinstance(x, np.ndarray) and x.dtype == np.float64):
         got = f"dtype {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
         raise TypeError(f"x must be a float64 array, got {got}: a step of h=1e-5 drowns in the rounding of other types")
+    if not x.flags.writeable:
+        raise ValueError("x must be writeable, because it is perturbed in place: pass x.copy()")
 
 
 def central_difference(f, x, index, h=1e-5):
@@ -74,7 +88,8 @@ def eval_numerical_gradient(f, x, verbose=True, h=1e-5):
     Parameters
     ----------
     f : callable
-        Called as ``f(x)``; may ignore its argument and read the same array by itself. Returns a scalar.
+        Called as ``f(x)``; may ignore its argument and read the same array by itself. Returns a number, or an array
+        that holds one number.
     x : ndarray of float64
         Where to differentiate. Changed in place during the call, restored afterwards, even if f raises.
     verbose : bool
@@ -90,9 +105,20 @@ def eval_numerical_gradient(f, x, verbose=True, h=1e-5):
     Raises
     ------
     TypeError
-        If x is not float64.
+        If x is not float64, or f does not return one real number.
     """
-    return _gradient(f, x, 1.0, h, verbose)
+    _check_perturbable(x, h)
+    gradient = np.empty_like(x)
+    for index in np.ndindex(x.shape):
+        gradient[index] = central_difference(_returning_a_number(f), x, index, h)
+        if verbose:
+            print(index, gradient[index])
+    return gradient
+
+
+def _returning_a_number(f):
+    advice = ". eval_numerical_gradient_array differentiates functions that return arrays"
+    return lambda x: check_one_number("f must return", f(x), advice)
 
 
 def eval_numerical_gradient_array(f, x, df, h=1e-5):
@@ -118,17 +144,16 @@ def eval_numerical_gradient_array(f, x, df, h=1e-5):
     ------
     TypeError
         If x is not float64.
+    ValueError
+        If df does not have the shape of f(x).
     """
-    return _gradient(f, x, df, h, verbose=False)
-
-
-def _gradient(f, x, df, h, verbose):
     _check_perturbable(x, h)
-    gradient = np.empty_like(x)
+    gradient, df = np.empty_like(x), np.asarray(df)
     for index in np.ndindex(x.shape):
-        gradient[index] = np.sum(central_difference(f, x, index, h) * df)
-        if verbose:
-            print(index, gradient[index])
+        difference = central_difference(f, x, index, h)
+        if difference.shape != df.shape:
+            raise ValueError(f"df must have the shape of f(x), {difference.shape}, got {df.shape}")
+        gradient[index] = np.sum(difference * df)
     return gradient
 
 
@@ -138,7 +163,7 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
     Parameters
     ----------
     f : callable
-        Called as ``f(x)``; returns a scalar.
+        Called as ``f(x)``; returns a number, or an array that holds one number.
     x : ndarray of float64
         Where to differentiate. Changed in place during the call, restored afterwards, even if f raises.
     analytic_grad : array, shaped as x
@@ -158,16 +183,21 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
     Raises
     ------
     TypeError
-        If x is not float64.
+        If x is not float64, or f does not return one real number.
+    ValueError
+        If analytic_grad does not have the shape of x.
     """
     _check_perturbable(x, h)
     num_checks, analytic_grad = check_count("num_checks", num_checks), np.asarray(analytic_grad)
+    if x.size == 0:
+        raise ValueError(f"x must not be empty, got an array of shape {x.shape}")
     if analytic_grad.shape != x.shape:
         raise ValueError(f"analytic_grad must have shape {x.shape}, got {analytic_grad.shape}")
     errors = []
     for flat in check_rng(rng).choice(x.size, num_checks):
         index = np.unravel_index(flat, x.shape)
-        numeric, analytic = float(central_difference(f, x, index, h)), float(analytic_grad[index])
+        numeric = float(central_difference(_returning_a_number(f), x, index, h))
+        analytic = float(analytic_grad[index])
         errors.append(rel_error(numeric, analytic, floor=np.finfo(float).tiny))
         print(f"numerical: {numeric:f} analytic: {analytic:f}, relative error: {errors[-1]:e}")
     return np.array(errors)

@@ -1,43 +1,15 @@
-"""Pictures of images, weights and training histories, and the picture and table of a sweep."""
+"""Pictures of images, weights, training histories and sweeps."""
 
 from html import escape
-from math import ceil, isqrt, sqrt
+from math import ceil, isqrt
 from numbers import Real
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from checks import check_array, check_count, check_labels
+from checks import check_count, check_labels
+from datasets.pixels import check_images, find_scale, to_rgb, visualize_grid
 from datasets.standin import CLASS_NAMES, MARK, draw_batch
-
-
-def visualize_grid(Xs, ubound=255.0, padding=1):
-    """Arrange images on a square grid, each tile scaled to the full range on its own.
-
-    Parameters
-    ----------
-    Xs : array, shape (N, H, W, C)
-        Images or weights, of any range.
-    ubound : float
-        Each tile's values are scaled linearly to 0..ubound; a constant tile becomes 0.
-    padding : int
-        Black pixels between tiles.
-
-    Returns
-    -------
-    ndarray of float, shape (n * H + (n - 1) * padding, n * W + (n - 1) * padding, C)
-        With ``n = ceil(sqrt(N))`` tiles a side. Unused tiles are 0.
-    """
-    Xs, padding = check_array("Xs", Xs, 4).astype(np.float64), check_count("padding", padding, 0)
-    N, H, W, C = Xs.shape
-    n = ceil(sqrt(N))
-    low, high = (reduce(Xs, axis=(1, 2, 3), keepdims=True) for reduce in (np.min, np.max))
-    span = np.where(high > low, high - low, 1)
-    grid = np.zeros((n * (H + padding), n * (W + padding), C))
-    for i, tile in enumerate(ubound * (Xs - low) / span):
-        top, left = i // n * (H + padding), i % n * (W + padding)
-        grid[top : top + H, left : left + W] = tile
-    return grid[: grid.shape[0] - padding, : grid.shape[1] - padding]
 
 
 def _show(image, ax):
@@ -75,8 +47,10 @@ def show_examples(images, labels, class_names, per_class=10, ax=None):
 
     Parameters
     ----------
-    images : array, shape (N, H, W, 3)
-        Values 0..255.
+    images : array, shape (N, H, W, 3) or (N, H, W, 1)
+        Values 0..255 are shown as they are, and so is uint8. Of other images, such as mean-subtracted ones, the
+        smallest value of all becomes black and the largest white; floats in 0..1 keep that scale. A line under the
+        picture then says so.
     labels : array of int, shape (N,)
         Indices of class_names.
     class_names : sequence of str
@@ -90,17 +64,18 @@ def show_examples(images, labels, class_names, per_class=10, ax=None):
     -------
     Axes
     """
-    images = check_array("images", images, 4)
+    images = check_images(images)
     labels = check_labels("labels", labels, len(images), len(class_names))
     H, W = images.shape[1:3]
+    low, high, note = find_scale(images)
     canvas = np.full((len(class_names) * (H + 2), per_class * (W + 2), 3), 255)
     for k in range(len(class_names)):
         for j, i in enumerate(np.flatnonzero(labels == k)[:per_class]):
-            canvas[k * (H + 2) : k * (H + 2) + H, j * (W + 2) : j * (W + 2) + W] = images[i]
+            canvas[k * (H + 2) : k * (H + 2) + H, j * (W + 2) : j * (W + 2) + W] = to_rgb(images[i], low, high)
     ax = _show(canvas, ax)
     ax.set_yticks(np.arange(len(class_names)) * (H + 2) + H / 2, class_names)
     ax.tick_params(length=0)
-    ax.set_title("Examples of each class")
+    ax.set(title="Examples of each class", xlabel=note)
     return ax
 
 
@@ -119,8 +94,10 @@ def show_images(images, titles, columns=5):
 
     Parameters
     ----------
-    images : array, shape (N, H, W, 3)
-        Values 0..255.
+    images : array, shape (N, H, W, 3) or (N, H, W, 1)
+        Values 0..255 are shown as they are, and so is uint8. Of other images, such as mean-subtracted ones, the
+        smallest value of all becomes black and the largest white; floats in 0..1 keep that scale. A line under the
+        picture then says so.
     titles : sequence of str, length N
         One for each image.
     columns : int
@@ -130,13 +107,17 @@ def show_images(images, titles, columns=5):
     -------
     ndarray of Axes, shape (rows, columns)
     """
-    images, columns = check_array("images", images, 4), check_count("columns", columns)
+    images, columns, titles = check_images(images), check_count("columns", columns), list(titles)
+    if len(titles) != len(images):
+        raise ValueError(f"titles must hold one title for each of {len(images)} images, got {len(titles)}")
+    low, high, note = find_scale(images)
     rows = ceil(len(images) / columns)
     figure, axes = plt.subplots(rows, columns, figsize=(1.7 * columns, 2.1 * rows), squeeze=False, layout="constrained")
     for ax in axes.flat:
         ax.axis("off")
     for ax, image, title in zip(axes.flat, images, titles, strict=False):
-        _show(image, ax).set_title(title, fontsize=9)
+        _show(to_rgb(image, low, high), ax).set_title(title, fontsize=9)
+    figure.supxlabel(note, fontsize=9)
     return axes
 
 
@@ -288,7 +269,9 @@ def show_confusion(y_true, y_pred, class_names, ax=None):
     """
     ax = ax if ax is not None else plt.gca()
     C = len(class_names)
-    counts = np.bincount(C * np.asarray(y_true) + y_pred, minlength=C * C).reshape(C, C)
+    y_true = check_labels("y_true", y_true, np.size(y_true), C)
+    y_pred = check_labels("y_pred", y_pred, len(y_true), C)
+    counts = np.bincount(C * y_true + y_pred, minlength=C * C).reshape(C, C)
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ax.imshow(shares, cmap="cividis", vmin=0, vmax=100)
     for (i, j), share in np.ndenumerate(shares):

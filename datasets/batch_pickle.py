@@ -11,6 +11,13 @@ import pickle
 
 import numpy as np
 
+from datasets.contents import say_content, say_damage
+from datasets.names import is_ours
+
+
+class _Refused(ValueError):
+    """A well-formed pickle that is not a batch: the message says why."""
+
 
 class _Record:
     """What the file says about one array or dtype: recorded arguments; nothing is built yet."""
@@ -30,7 +37,7 @@ class _Name:
             return _Record(self.kind, args)
         text, codec = args  # Python 3's way to put bytes into an old protocol
         if not (isinstance(text, str) and codec == "latin1"):
-            raise pickle.UnpicklingError("_codecs.encode is allowed for latin1 text only")
+            raise _Refused("_codecs.encode is allowed for latin1 text only")
         return text.encode("latin1")
 
 
@@ -44,26 +51,29 @@ class _BatchUnpickler(pickle._Unpickler):
     # The standard library's unpickler in Python. In the one in C, one flipped bit of a memo index reserves gigabytes.
     def find_class(self, module, name):
         if (module, name) not in _KINDS:
-            raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a CIFAR-10 batch")
+            if "\r" in module + name:
+                raise _Refused("its line ends were converted as if it were text. Copy it in binary mode")
+            advice = ". Save the labels as plain ints: labels.tolist()" if name == "scalar" else ""
+            raise _Refused(f"{module}.{name} is not allowed in a CIFAR-10 batch{advice}")
         return _Name(_KINDS[module, name])
 
     def load_reduce(self):
         args, function = self.stack.pop(), self.stack[-1]
         if not isinstance(function, _Name):
-            raise pickle.UnpicklingError(f"calling {type(function).__name__} is refused")
+            raise _Refused(f"calling {type(function).__name__} is refused")
         self.stack[-1] = function(*args)
 
     def load_build(self):
         state, record = self.stack.pop(), self.stack[-1]
         if not isinstance(record, _Record):
-            raise pickle.UnpicklingError(f"setting the state of {type(record).__name__} is refused")
+            raise _Refused(f"setting the state of {type(record).__name__} is refused")
         record.state = state
 
     def load_bytearray8(self):  # the inherited method reserves as many bytes as the file says
         self.append(bytearray(self.read(int.from_bytes(self.read(8), "little"))))
 
     def refuse(self):
-        raise pickle.UnpicklingError("creating objects by class, persistent id or extension code is refused")
+        raise _Refused("creating objects by class, persistent id or extension code is refused")
 
     dispatch = dict(pickle._Unpickler.dispatch)
     dispatch[pickle.REDUCE[0]] = load_reduce
@@ -73,6 +83,12 @@ class _BatchUnpickler(pickle._Unpickler):
         dispatch[getattr(pickle, _opcode)[0]] = refuse
 
 
+_ADVICE = {  # for images of other shapes
+    (32, 32, 3): ". Save data.transpose(0, 3, 1, 2).reshape(len(data), 3072)",
+    (3, 32, 32): ". Save data.reshape(len(data), 3072)",
+}
+
+
 def _text(key):
     return key.decode("ascii") if isinstance(key, bytes) else key
 
@@ -80,7 +96,7 @@ def _text(key):
 def _pixels(record):
     """Build the uint8 matrix that a record describes, if it describes one."""
     if not (isinstance(record, _Record) and record.kind in ("_reconstruct", "_frombuffer")):
-        raise ValueError(f"data must be an array, got {type(record).__name__}")
+        raise _Refused(f"data must be an array, got {type(record).__name__}")
     if record.kind == "_reconstruct":
         _, shape, dtype, fortran, raw = record.state
     else:
@@ -88,11 +104,12 @@ def _pixels(record):
         fortran = order == "F"
     code = _text(dtype.args[0]) if isinstance(dtype, _Record) and dtype.kind == "dtype" else dtype
     if code not in ("u1", "|u1"):
-        raise ValueError(f"data must have dtype uint8, got {code!r}")
+        raise _Refused(f"data must have dtype uint8, got {code!r}. Save values 0..255 with data.astype(numpy.uint8)")
     if not (type(shape) is tuple and len(shape) == 2 and all(type(n) is int for n in shape) and shape[1] == 3072):
-        raise ValueError(f"data must have shape (n, 3072), got {shape!r}")
+        advice = _ADVICE.get(shape[1:], "") if type(shape) is tuple else ""
+        raise _Refused(f"data must have shape (n, 3072), got {shape!r}{advice}")
     if not isinstance(raw, (bytes, bytearray)) or len(raw) != shape[0] * shape[1]:
-        raise ValueError(f"data of shape {shape} must hold {shape[0] * shape[1]} bytes")
+        raise _Refused(f"data of shape {shape} must hold {shape[0] * shape[1]} bytes")
     return np.frombuffer(raw, np.uint8).reshape(shape, order="F" if fortran else "C")
 
 
@@ -117,25 +134,40 @@ def read_batch(path):
     ValueError
         If the file is not a well-formed batch. The message names the file, what is wrong and what
         to do.
+    MemoryError, OSError
+        If the machine cannot read it. That says nothing about the file.
     """
-    with open(path, "rb") as file:
-        content = file.read()
     try:
-        batch = _BatchUnpickler(io.BytesIO(content), encoding="bytes").load()
-        if not isinstance(batch, dict):
-            raise ValueError(f"a batch must be a dict, got {type(batch).__name__}")
-        batch = {_text(key): value for key, value in batch.items()}
-        missing = {"data", "labels"} - batch.keys()
-        if missing:
-            raise ValueError(f"a batch must have the keys data and labels, {sorted(missing)[0]} is missing")
-        pixels, labels = _pixels(batch["data"]), batch["labels"]
-        if not isinstance(labels, list) or len(labels) != len(pixels):
-            raise ValueError(f"labels must be a list of {len(pixels)}, one for each row of data")
-        for row, label in enumerate(labels):
-            if type(label) is not int or not 0 <= label <= 9:
-                raise ValueError(f"labels must be ints in 0..9, got {str(label)[:40]!r} at row {row}")
+        with open(path, "rb") as file:
+            content = file.read()
+        return _parse(content)
+    except MemoryError as error:
+        raise MemoryError(f"memory is full while reading {path}: close other programs") from error
+    except OSError:  # a missing file, a broken disk, a lack of permission: nothing is known about the content
+        raise
     except Exception as error:  # unpickling damaged bytes raises errors of many types
-        raise ValueError(
-            f"{path} is not a CIFAR-10 batch: {str(error) or type(error).__name__}. Delete it and get the data again"
-        ) from error
+        own = str(error) if isinstance(error, _Refused) else ""
+        reason = say_content(content) or own or say_damage(content)
+        advice = "Delete its folder and get the data again" if is_ours(path) else "Put a batch of CIFAR-10 in its place"
+        raise ValueError(f"{path} is not a CIFAR-10 batch: {reason}. {advice}") from error
+
+
+def _parse(content):
+    """Return the pixels and labels that the bytes of a batch file say."""
+    batch = _BatchUnpickler(io.BytesIO(content), encoding="bytes").load()
+    if not isinstance(batch, dict):
+        raise _Refused(f"a batch must be a dict, got {type(batch).__name__}")
+    batch = {_text(key): value for key, value in batch.items()}
+    missing = {"data", "labels"} - batch.keys()
+    if missing:
+        other = " (this is CIFAR-100)" if "fine_labels" in batch else ""
+        raise _Refused(f"a batch must have the keys data and labels, {sorted(missing)[0]} is missing{other}")
+    pixels, labels = _pixels(batch["data"]), batch["labels"]
+    if isinstance(labels, _Record):
+        raise _Refused("labels must be a list, got an array. Save labels.tolist()")
+    if not isinstance(labels, list) or len(labels) != len(pixels):
+        raise _Refused(f"labels must be a list of {len(pixels)}, one for each row of data")
+    for row, label in enumerate(labels):
+        if type(label) is not int or not 0 <= label <= 9:
+            raise _Refused(f"labels must be ints in 0..9, got {str(label)[:40]!r} at row {row}")
     return pixels, np.array(labels, dtype=np.int64)

@@ -6,12 +6,13 @@ run leaves no incomplete folder.
 """
 
 import argparse
+import errno
+import io
 import os
 import shutil
 import socket
 import sys
 import tarfile
-import tempfile
 import threading
 import time
 from pathlib import Path, PurePosixPath
@@ -22,7 +23,17 @@ import pooch
 
 if __name__ == "__main__":  # `python datasets/fetch.py` makes Python look for modules in datasets/, not in its parent
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from datasets.names import ARCHIVE, DATASETS, FOLDER, SHA256, missing_batches
+from datasets.names import (
+    ARCHIVE,
+    CACHE,
+    DATASETS,
+    FOLDER,
+    SHA256,
+    browser_archives,
+    missing_batches,
+    say_archive,
+)
+from datasets.workshop import temporary_folder
 
 MIRRORS = (
     f"https://storage.googleapis.com/skypilot-example-data/datasets/{ARCHIVE}",
@@ -30,12 +41,23 @@ MIRRORS = (
     f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}",  # the official one: 50 to 85 kB/s, an hour for the archive
 )
 TIMEOUT = 5  # seconds for a name, a connection and each read: three dead mirrors take less than 20
+# Errors that no other mirror avoids: a full disk or quota, a folder that cannot be written, no more files or memory.
+OF_THE_MACHINE = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EMFILE,
+    errno.ENOMEM,
+    errno.EIO,
+}
 ABANDONED = 600  # seconds: a run that is still going writes something more often
 
 
 def data_folder():
     """Return ``datasets/``, or the user's cache if that is read-only, for example ``~/.cache/two-layer-net``."""
-    return DATASETS if os.access(DATASETS, os.W_OK) else Path(pooch.os_cache("two-layer-net"))
+    return DATASETS if os.access(DATASETS, os.W_OK) else Path(pooch.os_cache(CACHE))
 
 
 def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
@@ -68,35 +90,45 @@ def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
         raise ConnectionError(
             "unpacking safely needs Python 3.10.12, 3.11.4 or newer: update Python, or unpack by hand"
         )
-    folder = Path(folder)
+    folder = Path(os.path.expanduser(folder))
     target = folder / FOLDER
     if target.exists():
         missing = missing_batches(target)
         if missing:
             raise FileExistsError(f"{target} exists, but lacks {missing[0]}. Move it away, then fetch again")
         return target
-    folder.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as workshop:
-        archive = _own_archive((folder, DATASETS), sha256) or _download(Path(workshop), mirrors, sha256)
-        return _unpack(archive, Path(workshop) / "unpacked", target)
+    with temporary_folder(folder, ".fetch-") as workshop:
+        _remove_abandoned(folder)
+        try:
+            archive = _own_archive((folder, DATASETS), sha256) or _download(Path(workshop), mirrors, sha256)
+            _unpack(archive, Path(workshop) / "unpacked", target)
+        except OSError:
+            if missing_batches(target):  # if none is missing, another process was faster: all use its folder
+                raise
+    return target
 
 
 def _remove_abandoned(folder):
     """Remove the temporary folders of killed runs. A folder that changed lately may belong to a run in progress."""
     for workshop in folder.glob(".fetch-*"):
-        newest = max(path.stat().st_mtime for path in (workshop, *workshop.rglob("*")))
+        try:
+            newest = max(path.stat().st_mtime for path in (workshop, *workshop.rglob("*")))
+        except OSError:  # another process has just removed it
+            continue
         if time.time() - newest > ABANDONED:
             shutil.rmtree(workshop, ignore_errors=True)
 
 
 def _own_archive(folders, sha256):
-    for archive in dict.fromkeys(folder / ARCHIVE for folder in folders):
+    for archive in dict.fromkeys(path for folder in folders for path in browser_archives(folder)):
         if not archive.is_file():
             continue
         if pooch.file_hash(str(archive)) == sha256:
             return archive
-        print(f"{archive} is not used: its SHA-256 is not {sha256[:12]}…, it is damaged or another file", flush=True)
+        reason = f"its SHA-256 is not {sha256[:12]}..., it is damaged or another file"
+        print(
+            f"{archive} is not used: {reason}. {'' if archive.name == ARCHIVE else say_archive(archive.name)}".rstrip()
+        )
     return None
 
 
@@ -111,6 +143,8 @@ def _download(workshop, mirrors, sha256):
             pooch.get_logger().setLevel("WARNING")
             return Path(pooch.retrieve(url, f"sha256:{sha256}", ARCHIVE, str(workshop), downloader=downloader))
         except (OSError, ValueError) as error:  # requests' exceptions are OSErrors; ValueError is a wrong hash
+            if getattr(error, "errno", None) in OF_THE_MACHINE:
+                raise
             failures.append(f"{url}: {str(error)[:300] or type(error).__name__}")
             print(f"  gave up: {type(error).__name__}", flush=True)
     raise ConnectionError(
@@ -142,12 +176,7 @@ def _unpack(archive, workshop, target):
     """Unpack the archive in the workshop and move the folder to its place in one step."""
     with tarfile.open(archive) as tar:
         tar.extractall(workshop, filter=_refuse_surprises)
-    try:
-        os.rename(workshop / FOLDER, target)
-    except OSError:
-        if not target.is_dir():  # if it is there, another run was faster
-            raise
-    return target
+    os.rename(workshop / FOLDER, target)
 
 
 def _refuse_surprises(member, path):
@@ -163,6 +192,8 @@ def main(arguments=None):
     parser.add_argument("--dir", type=Path, default=data_folder(), help="folder that gets cifar-10-batches-py")
     parser.add_argument("--mirror", action="append", help="address of the archive, may be repeated")
     args = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold what a code page lacks
     try:
         print(f"CIFAR-10 is in {fetch(args.dir, args.mirror or MIRRORS)}")
     except OSError as error:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 DATASETS = Path(__file__).resolve().parent
 FOLDER = "cifar-10-batches-py"  # in the archive, and in datasets/
+STAND_IN = "stand-in"
+CACHE = "two-layer-net"  # a folder in the user's cache
 DEFAULT_ROOT = DATASETS / FOLDER
 
 # https://www.cs.toronto.edu/~kriz/cifar.html
@@ -22,10 +24,52 @@ BATCHES = tuple(MD5)
 TRAIN_BATCHES, TEST_BATCHES = BATCHES[:5], BATCHES[5:]
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
+INCOMPLETE = (".crdownload", ".part", ".partial", ".download", ".opdownload", ".tmp")  # browsers' endings
+
 
 def missing_batches(folder):
     """List the batch files that a folder lacks."""
     return [name for name in BATCHES if not (Path(folder) / name).is_file()]
+
+
+def is_ours(path):
+    """Whether this project has made a file itself, in datasets/ or in the user's cache."""
+    folder = Path(path).resolve().parent
+    return folder.name in (FOLDER, STAND_IN) and (folder.parent == DATASETS or CACHE in folder.parts)
+
+
+def say_folder(folder, batch):
+    """Point to a missing batch, or the archive, if a folder holds it in another form or place, else say nothing."""
+    if folder.is_file():
+        return "It is a file: unpack it, and name the folder that is inside. "
+    if not folder.is_dir():
+        return ""
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if (inner / batch).is_file():
+            return f"The batches are one level down: name the folder {inner}. "
+    for name in sorted(path.name for path in folder.iterdir()):
+        if name.startswith("cifar-10-python"):
+            return say_archive(name)
+        if name in (f"{batch}.bin", f"{batch}.mat"):
+            return f"{name} is not of CIFAR-10's Python version, which is needed. "
+        if name.startswith(batch) and (folder / name).is_file():
+            return f"{name} is there: rename it if it is the batch. "
+    return ""
+
+
+def say_archive(name):
+    """Say what to do with an archive under a name that browsers give it."""
+    if name.lower().endswith(INCOMPLETE):
+        return f"{name} is an incomplete download: finish it, or delete it. "
+    if name == "cifar-10-python":
+        return ""
+    return f"{name} is there: unpack it with tar -xf {name!r}, and name the folder {FOLDER}. ".replace("'", '"')
+
+
+def browser_archives(folder):
+    """List the archive of a folder, then what browsers call it if there is one already or if they have unzipped it."""
+    others = sorted(path for path in folder.glob("cifar-10-python*.*") if path.name != ARCHIVE and path.is_file())
+    return [folder / ARCHIVE, *others]
 
 
 def find_CIFAR10(root=None):
@@ -34,7 +78,7 @@ def find_CIFAR10(root=None):
     Parameters
     ----------
     root : str or Path, optional
-        The folder. The default is the environment variable ``CIFAR10_DIR``, or
+        The folder, ``~`` is the home folder. The default is the environment variable ``CIFAR10_DIR``, or
         ``datasets/cifar-10-batches-py`` if the variable is unset or empty.
 
     Returns
@@ -47,11 +91,12 @@ def find_CIFAR10(root=None):
         If the folder or one of its batches is missing. The message says where it looked and how
         to get the data.
     """
-    folder = Path(root or os.environ.get("CIFAR10_DIR") or DEFAULT_ROOT)
+    folder = Path(os.path.expanduser(root or os.environ.get("CIFAR10_DIR") or DEFAULT_ROOT))
     missing = missing_batches(folder)
     if missing:
         raise FileNotFoundError(
-            f"no CIFAR-10 in {folder.absolute()}: {missing[0]} is missing. Get it with python datasets/fetch.py, "
+            f"no CIFAR-10 in {folder.absolute()}: {missing[0]} is missing. "
+            f"{say_folder(folder, missing[0])}Get it with python datasets/fetch.py, "
             f"or set the environment variable CIFAR10_DIR to the folder that holds {BATCHES[0]}"
         )
     return folder

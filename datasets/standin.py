@@ -7,16 +7,19 @@ The random numbers come from NumPy's legacy generator, and its stream is frozen.
 """
 
 import argparse
+import io
+import os
 import pickle
-import shutil
-import tempfile
+import sys
 from pathlib import Path
 
 import numpy as np
 
-from datasets.names import BATCHES, DATASETS
+from datasets.names import BATCHES, DATASETS, STAND_IN, missing_batches
+from datasets.workshop import temporary_folder
 
-FOLDER = DATASETS / "stand-in"
+FOLDER = DATASETS / STAND_IN
+META = "batches.meta"  # the last file that is written
 MARK = "STAND-IN, not CIFAR-10"
 CLASS_NAMES = ("disc", "ring", "square", "triangle", "cross", "pair", "bars", "pillars", "checks", "horizon")
 BATCH = 10_000  # images a file
@@ -117,22 +120,43 @@ def make_standin(folder=FOLDER, rows=BATCH):
     -------
     Path
         The folder.
+
+    Notes
+    -----
+    Several processes may call this at once: the first that finishes makes the folder, and all use it.
     """
-    folder = Path(folder)
-    if (folder / "batches.meta").is_file():
+    folder = Path(os.path.expanduser(folder))
+    if _is_complete(folder):
         return folder
     print(f"drawing the stand-in into {folder}", flush=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".stand-in-") as temporary:
+    with temporary_folder(folder.parent, ".stand-in-") as temporary:
         workshop = Path(temporary) / folder.name
         workshop.mkdir()
         for seed, name in enumerate(BATCHES):
             pixels, labels = draw_batch(rows, seed)
             _write(workshop / name, {"batch_label": f"{MARK}: {name}", "labels": labels.tolist(), "data": pixels})
-        _write(workshop / "batches.meta", {"num_cases_per_batch": rows, "label_names": list(CLASS_NAMES)})
-        shutil.rmtree(folder, ignore_errors=True)  # an incomplete one
-        workshop.rename(folder)
+        _write(workshop / META, {"num_cases_per_batch": rows, "label_names": list(CLASS_NAMES)})
+        _move(workshop, folder)
     return folder
+
+
+def _is_complete(folder):
+    return (folder / META).is_file() and not missing_batches(folder)
+
+
+def _move(workshop, folder):
+    """Move a complete folder to its place, unless another process was faster."""
+    try:
+        workshop.rename(folder)
+    except OSError:  # a folder is there
+        if not folder.is_dir():
+            raise
+        if not _is_complete(folder):
+            for name in (
+                *BATCHES,
+                META,
+            ):  # one at a time: removing the folder could remove another process's finished one
+                os.replace(workshop / name, folder / name)
 
 
 def _write(path, content):
@@ -146,7 +170,12 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description="Draw a stand-in for CIFAR-10.")
     parser.add_argument("--dir", type=Path, default=FOLDER, help="folder that is made")
     args = parser.parse_args(arguments)
-    print(make_standin(args.dir))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold what a code page lacks
+    try:
+        print(make_standin(args.dir))
+    except OSError as error:
+        sys.exit(f"standin: {error}")
 
 
 if __name__ == "__main__":

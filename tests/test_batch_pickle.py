@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import write_batch
 
+from datasets import batch_pickle, names
 from datasets.batch_pickle import read_batch
 
 
@@ -131,6 +132,18 @@ GOOD = {"data": np.zeros((2, 3072), np.uint8), "labels": [0, 9]}
         ({**GOOD, "data": np.zeros((2, 3072))}, "data must have dtype uint8, got 'f8'"),
         ({**GOOD, "data": np.zeros((2, 3072), np.int8)}, "data must have dtype uint8, got 'i1'"),
         ({**GOOD, "data": np.zeros((2, 3071), np.uint8)}, r"data must have shape \(n, 3072\), got \(2, 3071\)"),
+        ({**GOOD, "data": np.zeros((2, 3072))}, r"Save values 0..255 with data.astype\(numpy.uint8\)"),
+        (
+            {**GOOD, "data": np.zeros((2, 32, 32, 3), np.uint8)},
+            r"got \(2, 32, 32, 3\). Save data.transpose\(0, 3, 1, 2\).reshape\(len\(data\), 3072\)",
+        ),
+        (
+            {**GOOD, "data": np.zeros((2, 3, 32, 32), np.uint8)},
+            r"got \(2, 3, 32, 32\). Save data.reshape\(len\(data\), 3072\)",
+        ),
+        ({**GOOD, "labels": np.array([0, 9])}, r"labels must be a list, got an array. Save labels.tolist\(\)"),
+        ({**GOOD, "labels": [np.int64(1), 0]}, r"multiarray.scalar is not .* plain ints: labels.tolist\(\)"),
+        ({b"data": GOOD["data"], b"fine_labels": [0, 1]}, r"labels is missing \(this is CIFAR-100\)"),
         ({**GOOD, "data": np.zeros(6144, np.uint8)}, r"shape \(n, 3072\), got \(6144,\)"),
         ({**GOOD, "labels": [0]}, "labels must be a list of 2"),
         ({**GOOD, "labels": (0, 1)}, "labels must be a list of 2"),
@@ -144,7 +157,7 @@ GOOD = {"data": np.zeros((2, 3072), np.uint8), "labels": [0, 9]}
 def test_files_that_are_not_batches(tmp_path, batch, wrong):
     """The error names the file, what is wrong and what to do."""
     (tmp_path / "batch").write_bytes(pickle.dumps(batch, 4))
-    with pytest.raises(ValueError, match=f"batch is not a CIFAR-10 batch: .*{wrong}.*Delete it and get the data again"):
+    with pytest.raises(ValueError, match=f"batch is not a CIFAR-10 batch: .*{wrong}.*Put a batch of CIFAR-10 in its"):
         read_batch(tmp_path / "batch")
 
 
@@ -263,3 +276,40 @@ def test_swapped_files(tmp_path):
     (tmp_path / "data_batch_1").write_bytes(pickle.dumps({"label_names": ["cat"], "num_vis": 3072}, 2))
     with pytest.raises(ValueError, match="data_batch_1 is not a CIFAR-10 batch: .*data is missing"):
         read_batch(tmp_path / "data_batch_1")
+
+
+@pytest.mark.parametrize(
+    ("place", "advice"),
+    [
+        ("datasets/cifar-10-batches-py", "Delete its folder and get the data again"),
+        ("datasets/stand-in", "Delete its folder and get the data again"),
+        ("cache/two-layer-net/cifar-10-batches-py", "Delete its folder and get the data again"),
+        ("home/cifar-10-batches-py", "Put a batch of CIFAR-10 in its place"),
+        ("datasets/mine", "Put a batch of CIFAR-10 in its place"),
+    ],
+)
+def test_only_our_own_files_are_to_be_deleted(tmp_path, monkeypatch, place, advice):
+    """What lies elsewhere is the user's."""
+    monkeypatch.setattr(names, "DATASETS", tmp_path / "datasets")
+    (tmp_path / place).mkdir(parents=True)
+    (tmp_path / place / "test_batch").write_bytes(b"")
+    with pytest.raises(ValueError, match=f"it is empty. {advice}$"):
+        read_batch(tmp_path / place / "test_batch")
+
+
+@pytest.mark.parametrize("place", ["_parse", "open"])
+@pytest.mark.parametrize("error", [MemoryError(), PermissionError(13, "no"), OSError(5, "disk"), KeyboardInterrupt()])
+def test_errors_of_the_machine_stay_what_they_are(tmp_path, monkeypatch, error, place):
+    """A lack of memory says nothing about the file."""
+
+    def fail(*args):
+        raise error
+
+    write_batch(tmp_path / "batch", np.zeros((2, 3072), np.uint8), [1, 2])
+    monkeypatch.setattr(batch_pickle, place, fail, raising=False)
+    with pytest.raises(type(error)) as caught:
+        read_batch(tmp_path / "batch")
+    if isinstance(error, MemoryError):
+        assert str(caught.value) == f"memory is full while reading {tmp_path / 'batch'}: close other programs"
+    else:
+        assert caught.value is error

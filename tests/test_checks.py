@@ -13,6 +13,7 @@ from checks import (
     check_labels,
     check_loss,
     check_number,
+    check_one_number,
     check_rng,
     check_shapes,
 )
@@ -153,6 +154,39 @@ def test_arrays_stay_what_they_are():
     assert check_array("a", array, 2) is array
     assert check_array("a", [[1, 2]], 2, 2).dtype == int
     assert check_array("a", np.array([1, 2.5], object), 1).dtype == np.float64
+
+
+@pytest.mark.parametrize("mask", [False, [0, 1, 0]])
+def test_masked_arrays_are_refused(mask):
+    """As data and as labels, whether something is masked or not: the maths would take what is behind the mask."""
+    masked = np.ma.array([0, 1, 2], mask=mask)
+    message = r"a must not be a masked array: pass a.filled\(value\) with a value for masked entries"
+    for check in (
+        lambda: check_array("a", masked, 1),
+        lambda: check_array("a", [[0, 1, 2], masked], 2),
+        lambda: check_labels("a", masked, 3, 3),
+    ):
+        with pytest.raises(TypeError, match=message):
+            check()
+    assert check_array("a", masked.filled(0), 1).tolist() == ([0, 1, 2] if mask is False else [0, 0, 2])
+
+
+def test_matrices_become_arrays():
+    """The product of matrices is another one than that of arrays."""
+    with pytest.warns(PendingDeprecationWarning):
+        matrix = np.matrix([[1.0, 2.0], [3.0, 4.0]])
+    assert type(check_array("a", matrix, 2)) is np.ndarray
+
+
+def test_one_number():
+    """As such or alone in an array; several numbers get the advice, other things do not."""
+    for value in (0.5, np.float32(0.5), np.array(0.5), np.array([[0.5]]), [0.5]):
+        assert check_one_number("f must return", value) == 0.5
+    assert np.isnan(check_one_number("f must return", np.nan))
+    with pytest.raises(TypeError, match=r"^f must return a number, got \[1, 2\]; take the sum$"):
+        check_one_number("f must return", [1, 2], "; take the sum")
+    with pytest.raises(TypeError, match="^f must return a number, got None$"):
+        check_one_number("f must return", None, "; take the sum")
 
 
 def test_sums_that_overflow_are_not_taken_for_infinity():

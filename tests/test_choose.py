@@ -109,6 +109,18 @@ def test_incomplete_folder_is_not_replaced(tmp_path, monkeypatch):
         choose_data()
 
 
+def test_full_disk_is_no_reason_for_other_data(tmp_path, monkeypatch):
+    """The stand-in replaces CIFAR-10 only if no mirror delivers."""
+
+    def fail(folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fetch, "fetch", fail)
+    with pytest.raises(OSError, match="No space left"):
+        choose_data()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_wrong_choices(monkeypatch, tmp_path):
     """A CIFAR10_DIR that is not there is an error, as is another word than the two."""
     monkeypatch.setenv("CIFAR10_DIR", str(tmp_path / "typo"))

@@ -95,9 +95,35 @@ def test_wrong_arguments(arguments, error, message):
 
 
 def test_more_images_than_there_are(tiny_cifar10):
-    """An error that gives both numbers."""
-    with pytest.raises(ValueError, match="101 images were asked for, the batches hold 100"):
+    """An error that names the arguments and gives all the numbers."""
+    message = (
+        r"num_training \+ num_validation must be at most 100, the images in the batches, "
+        r"got num_training=90 \+ num_validation=11$"
+    )
+    with pytest.raises(ValueError, match=message):
         get_CIFAR10_data(90, 11, 5, root=tiny_cifar10)
+    with pytest.raises(ValueError, match="^num_test must be at most 20, the images in the batches, got num_test=21$"):
+        get_CIFAR10_data(90, 10, 21, root=tiny_cifar10)
+    assert len(get_CIFAR10_data(90, 10, 20, root=tiny_cifar10)[4]) == 20
+
+
+@pytest.mark.parametrize("number", [10**15, 10**20])
+def test_more_images_than_memory(tiny_cifar10, number):
+    """An error that names the arguments, not the file."""
+    message = rf"num_training={number} \+ num_validation=11 images do not fit into memory as float32. Ask for fewer"
+    with pytest.raises(MemoryError, match=message):
+        get_CIFAR10_data(number, 11, 5, root=tiny_cifar10)
+
+
+def test_tilde_is_the_home_folder(tiny_cifar10, monkeypatch):
+    """Quoted, or in a variable that no shell has expanded."""
+    monkeypatch.setenv("HOME", str(tiny_cifar10.parent))
+    monkeypatch.setenv("USERPROFILE", str(tiny_cifar10.parent))
+    monkeypatch.setenv("CIFAR10_DIR", f"~/{tiny_cifar10.name}")
+    for call in (load_CIFAR10, lambda: load_CIFAR10(f"~/{tiny_cifar10.name}")):
+        assert call()[0].shape == (100, 32, 32, 3)
+    assert get_CIFAR10_data(9, 1, 1, root=f"~/{tiny_cifar10.name}")[0].shape == (9, 3072)
+    assert load_CIFAR_batch(f"~/{tiny_cifar10.name}/test_batch")[0].shape == (20, 32, 32, 3)
 
 
 def test_missing_folder_or_batch(tiny_cifar10):

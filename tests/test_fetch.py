@@ -1,5 +1,6 @@
 """Fetching from a real HTTP server on loopback that delivers, lies, breaks off and hangs."""
 
+import errno
 import hashlib
 import io
 import os
@@ -14,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from conftest import run_python
 
 from datasets import fetch as fetch_module
 from datasets.fetch import ABANDONED, fetch, main
@@ -214,9 +216,104 @@ def test_own_archive_that_is_damaged(server, tmp_path, capsys):
     (tmp_path / ARCHIVE).write_bytes(GOOD[:-10])
     fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
     out = capsys.readouterr().out
-    assert f"{tmp_path / ARCHIVE} is not used: its SHA-256 is not {GOOD_SHA256[:12]}" in out
+    assert f"{tmp_path / ARCHIVE} is not used: its SHA-256 is not {GOOD_SHA256[:12]}..., it is" in out
     assert server.asked == ["/good"]
     assert (tmp_path / ARCHIVE).read_bytes() == GOOD[:-10]
+
+
+def test_own_archive_under_a_browsers_name(server, tmp_path):
+    """A second download is called (1). The hash tells what it is."""
+    (tmp_path / "cifar-10-python (1).tar.gz").write_bytes(GOOD)
+    fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
+    assert server.asked == [] and (tmp_path / FOLDER).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("cifar-10-python.tar", 'cifar-10-python.tar is there: unpack it with tar -xf "cifar-10-python.tar"'),
+        ("cifar-10-python.tar.gz.crdownload", "cifar-10-python.tar.gz.crdownload is an incomplete download: finish it"),
+        ("cifar-10-python.tar.gz.part", "cifar-10-python.tar.gz.part is an incomplete download: finish it"),
+    ],
+)
+def test_archive_that_a_browser_has_changed(server, tmp_path, capsys, name, advice):
+    """Unzipped or incomplete: it is named with what to do, left alone and not used."""
+    (tmp_path / name).write_bytes(b"something")
+    fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
+    out = capsys.readouterr().out
+    assert f"{tmp_path / name} is not used: its SHA-256" in out and advice in out
+    assert server.asked == ["/good"] and (tmp_path / name).read_bytes() == b"something"
+
+
+@pytest.mark.parametrize("error", [ConnectionError("no mirror"), OSError(errno.ENOSPC, "No space left on device")])
+@pytest.mark.parametrize("faster", [True, False])
+def test_another_run_finishes_while_this_one_fails(tmp_path, monkeypatch, faster, error):
+    """All use the same folder."""
+
+    def fail(*args):
+        if faster:
+            (tmp_path / FOLDER).mkdir()
+            for name in BATCHES:
+                (tmp_path / FOLDER / name).touch()
+        raise error
+
+    monkeypatch.setattr(fetch_module, "_download", fail)
+    if faster:
+        assert fetch(tmp_path) == tmp_path / FOLDER
+    else:
+        with pytest.raises(type(error)):
+            fetch(tmp_path)
+    assert left_behind(tmp_path) == [FOLDER] * faster
+
+
+def test_several_processes_at_once(tmp_path):
+    """Each has unpacked the archive before one of them moves it to its place."""
+    code = """if True:
+        import os, sys
+        from datasets import fetch
+        def rename(source, target, rename=os.rename):
+            print("ready", flush=True)
+            sys.stdin.readline()
+            rename(source, target)
+        os.rename = rename
+        folder = fetch.fetch(sys.argv[1], [], sha256=sys.argv[2])
+        print(folder.stat().st_ino, [path.stat().st_size for path in sorted(folder.iterdir())])
+    """
+    (tmp_path / ARCHIVE).write_bytes(GOOD)
+    processes = [run_python(code, tmp_path, GOOD_SHA256, stdin=subprocess.PIPE) for _ in range(4)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    results = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4 and len(set(results)) == 1, results
+    assert left_behind(tmp_path) == [FOLDER, ARCHIVE]
+
+
+def test_abandoned_folder_that_another_run_removes(server, tmp_path):
+    """A file that vanishes between listing and looking, here a link to nothing, stops nobody."""
+    (tmp_path / ".fetch-x").mkdir()
+    (tmp_path / ".fetch-x" / "file").symlink_to(tmp_path / "nothing")
+    fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
+    assert left_behind(tmp_path) == [".fetch-x", FOLDER]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EMFILE])
+def test_errors_of_the_machine_are_not_those_of_a_mirror(tmp_path, monkeypatch, code):
+    """The next mirror would not help, and no other data replace CIFAR-10."""
+    asked = []
+
+    def fail(url, *args, **options):
+        asked.append(url)
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fetch_module.pooch, "retrieve", fail)
+    monkeypatch.setattr(fetch_module, "_resolve", lambda url: None)
+    with pytest.raises(OSError) as caught:
+        fetch(tmp_path, ["http://mirror.example/1", "http://mirror.example/2"])
+    assert caught.value.errno == code and not isinstance(caught.value, ConnectionError)
+    assert asked == ["http://mirror.example/1"] and left_behind(tmp_path) == []
 
 
 def test_folder_that_is_there(server, tmp_path):
@@ -293,6 +390,26 @@ def test_command_line(server, tmp_path, monkeypatch, capsys):
     (tmp_path / FOLDER / "test_batch").unlink()
     with pytest.raises(SystemExit, match=f"fetch: .*{FOLDER} exists, but lacks test_batch"):
         main(["--dir", str(tmp_path)])
+
+
+def test_folder_that_cannot_be_made(tmp_path):
+    """One sentence with the ways out, for a cache folder that cannot be made or a wrong --dir."""
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match="fetch: nothing can be written into .*cache: .*--dir, or set CIFAR10_DIR"):
+        main(["--dir", str(tmp_path / "file" / "cache")])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_output_in_any_encoding(tmp_path, encoding):
+    """Into a file, under a code page that lacks a letter of the path."""
+    folder = tmp_path / "daten-\u0434" / FOLDER
+    folder.mkdir(parents=True)
+    for name in BATCHES:
+        (folder / name).touch()
+    command = [sys.executable, str(ROOT / "datasets" / "fetch.py"), "--dir", str(folder.parent)]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    out = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout
+    assert b"daten-\\u0434" in out
 
 
 @pytest.mark.parametrize(

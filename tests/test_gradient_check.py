@@ -143,6 +143,14 @@ def test_sparse_check_takes_rng(capsys):
             ValueError,
             r"analytic_grad must have shape \(5,\), got",
         ),
+        (lambda x: grad_check_sparse(np.sum, x[:0], x[:0]), ValueError, "x must not be empty, got .* shape \\(0,\\)"),
+        (lambda x: rel_error(x[:0], x[:0]), ValueError, "x and y must not be empty"),
+        (lambda x: rel_error(1.0, x[:0]), ValueError, "x and y must not be empty"),
+        (
+            lambda x: eval_numerical_gradient(np.sum, np.broadcast_to(x, (2, 5))),
+            ValueError,
+            r"x must be writeable, because it is perturbed in place: pass x.copy\(\)",
+        ),
         (lambda x: grad_check_sparse(np.sum, x, x, num_checks=0), ValueError, "num_checks must be a whole number"),
     ],
 )
@@ -150,6 +158,104 @@ def test_bad_arguments(call, error, message):
     """Named, with what they must be."""
     with pytest.raises(error, match=message):
         call(np.ones(5))
+
+
+def with_output(value):
+    """A function of x that returns a value of any kind."""
+    return lambda x: value
+
+
+@pytest.mark.parametrize(
+    "check",
+    [lambda f, x: eval_numerical_gradient(f, x, verbose=False), lambda f, x: grad_check_sparse(f, x, x, rng=0)],
+    ids=["whole", "sparse"],
+)
+class TestWhatAScalarFunctionReturns:
+    """NumPy would add up an array, or complain about a float of it."""
+
+    @pytest.mark.parametrize(
+        ("returned", "got"),
+        [
+            (np.ones(3), r"an array of shape \(3,\) and dtype float64\. eval_numerical_gradient_array "),
+            ([0.5, 1.5], r"\[0.5, 1.5\]\. eval_numerical_gradient_array "),
+            (np.ones(0), r"an array of shape \(0,\)"),
+            ((0.5, {"W1": np.ones(2)}), r"\(0.5, {'W1': array\(\[1., 1.\]\)}\)$"),
+            ((0.5, np.ones(2)), r"\(0.5, array\(\[1., 1.\]\)\)$"),
+            (None, "None$"),
+            ("0.5", "'0.5'$"),
+            (1j, "1j$"),
+        ],
+    )
+    def test_other_things_are_refused(self, check, returned, got):
+        """An array, a loss with its gradients, nothing, text, a complex number; x is restored."""
+        x = np.arange(3.0)
+        with pytest.raises(TypeError, match=f"f must return a number, got {got}"):
+            check(with_output(returned), x)
+        np.testing.assert_array_equal(x, [0, 1, 2])
+
+    @pytest.mark.parametrize("wrap", [float, np.float64, np.array, lambda v: np.array([v]), lambda v: np.array([[v]])])
+    def test_one_number_in_any_dress(self, check, wrap, capsys):
+        """A float, a NumPy scalar, an array of one number."""
+        x = np.array([2.0])
+        result = check(lambda x: wrap(np.sum(x**2) / 4), x)  # the gradient is x / 2 = 1; grad_check_sparse is told 2
+        np.testing.assert_allclose(result, 1 if len(result) == 1 else np.full(10, 1 / 3), rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("f", "df", "shapes"),
+    [
+        (lambda x: x, 1.0, r"\(3,\), got \(\)"),
+        (lambda x: x, np.ones((3, 1)), r"\(3,\), got \(3, 1\)"),
+        (lambda x: x[:, None] * x, np.ones(3), r"\(3, 3\), got \(3,\)"),
+        (np.sum, np.ones(3), r"\(\), got \(3,\)"),
+        (np.sum, np.ones(1), r"\(\), got \(1,\)"),
+    ],
+)
+def test_df_has_the_shape_of_the_output(f, df, shapes):
+    """Broadcasting would give the gradient of another sum."""
+    x = np.arange(3.0)
+    with pytest.raises(ValueError, match=f"df must have the shape of f\\(x\\), {shapes}"):
+        eval_numerical_gradient_array(f, x, df)
+    np.testing.assert_array_equal(x, [0, 1, 2])
+
+
+def test_df_may_be_a_list():
+    """As f's output may."""
+    numeric = eval_numerical_gradient_array(lambda x: [x[0] ** 2, 3 * x[1]], np.ones(2), [1, 10])
+    np.testing.assert_allclose(numeric, [2, 30])
+
+
+@pytest.mark.parametrize("shapes", [((3,), (3, 1)), ((3, 1), (1, 3)), ((1, 3), (3,)), ((2,), (3,))])
+def test_rel_error_of_different_shapes(shapes):
+    """A bias of shape (1, H) is not one of (H,): broadcasting compares each entry with others."""
+    x, y = map(np.ones, shapes)
+    message = f"x and y must have one shape, got {x.shape} and {y.shape}".replace("(", r"\(").replace(")", r"\)")
+    with pytest.raises(ValueError, match=message):
+        rel_error(x, y)
+    assert rel_error(x, 1.0) == rel_error(1, x) == 0
+
+
+def test_rel_error_of_small_types():
+    """Differences of unsigned numbers do not wrap around, and the floor does not vanish in float16."""
+    assert rel_error(np.uint8([1]), np.uint8([3])) == rel_error(np.uint8([3]), np.uint8([1])) == 0.5
+    assert rel_error(np.zeros(2, np.float16), np.zeros(2, np.float16)) == 0
+
+
+def test_infinity_and_nan_stay_visible(capsys):
+    """The gradient is NaN there, and only there; x - x of two infinities is no error of the checker."""
+    with np.errstate(invalid="ignore"):
+        numeric = eval_numerical_gradient(lambda x: np.inf if x[0] != 1 else x.sum(), np.ones(2), verbose=False)
+    assert np.isnan(numeric[0]) and numeric[1] == pytest.approx(1)
+
+
+def test_masked_arrays_are_refused():
+    """A step would not move what is masked, and a comparison would take what is behind the mask."""
+    masked = np.ma.array([1.0, 2.0], mask=[0, 1])
+    with pytest.raises(TypeError, match=r"x must not be a masked array: pass x.filled\(value\)"):
+        eval_numerical_gradient(np.sum, masked)
+    for name, pair in [("x", (masked, masked.data)), ("y", (masked.data, masked))]:
+        with pytest.raises(TypeError, match=f"{name} must not be a masked array"):
+            rel_error(*pair)
 
 
 def test_check_net_has_moved():

@@ -79,3 +79,67 @@ def test_missing_folder(tmp_path, monkeypatch):
     assert missing_batches("nowhere") == list(BATCHES)
     with pytest.raises(FileNotFoundError, match=f"no CIFAR-10 in {tmp_path / 'nowhere'}: data_batch_1 is missing"):
         find_CIFAR10("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("files", "hint"),
+    [
+        (
+            ["cifar-10-batches-py/data_batch_1"],
+            "The batches are one level down: name the folder {}/cifar-10-batches-py. ",
+        ),
+        (
+            ["cifar-10-python.tar.gz"],
+            'cifar-10-python.tar.gz is there: unpack it with tar -xf "cifar-10-python.tar.gz", ',
+        ),
+        (["cifar-10-python.tar"], 'cifar-10-python.tar is there: unpack it with tar -xf "cifar-10-python.tar", '),
+        (
+            ["cifar-10-python (1).tar.gz"],
+            'cifar-10-python (1).tar.gz is there: unpack it with tar -xf "cifar-10-python (1).tar.gz"',
+        ),
+        (
+            ["cifar-10-python.tar.gz.crdownload"],
+            "cifar-10-python.tar.gz.crdownload is an incomplete download: finish it",
+        ),
+        (["cifar-10-python.tar.gz.part"], "cifar-10-python.tar.gz.part is an incomplete download: finish it"),
+        (["data_batch_1.bin"], "data_batch_1.bin is not of CIFAR-10's Python version, which is needed. "),
+        (["data_batch_1.mat"], "data_batch_1.mat is not of CIFAR-10's Python version, which is needed. "),
+        (["data_batch_1 (1)"], "data_batch_1 (1) is there: rename it if it is the batch. "),
+        (["data_batch_1.txt"], "data_batch_1.txt is there: rename it if it is the batch. "),
+        (["other/file", "photo.jpg"], ""),
+    ],
+)
+def test_batches_in_another_form_or_place(tmp_path, files, hint):
+    """The error points to them."""
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(FileNotFoundError) as caught:
+        find_CIFAR10(tmp_path)
+    text = str(caught.value)
+    assert f"data_batch_1 is missing. {hint.format(tmp_path)}" in text
+    assert text.partition("is missing. ")[2].startswith(hint.format(tmp_path) or "Get it with")
+
+
+def test_archive_in_place_of_the_folder(tmp_path):
+    """CIFAR10_DIR names the file itself."""
+    (tmp_path / names.ARCHIVE).touch()
+    with pytest.raises(FileNotFoundError, match="It is a file: unpack it, and name the folder that is inside"):
+        find_CIFAR10(tmp_path / names.ARCHIVE)
+
+
+def test_hint_is_about_the_missing_batch(tiny_cifar10):
+    """Not about one that is there."""
+    (tiny_cifar10 / "data_batch_4").rename(tiny_cifar10 / "data_batch_4.pkl")
+    with pytest.raises(FileNotFoundError, match="data_batch_4 is missing. data_batch_4.pkl is there: rename it"):
+        find_CIFAR10(tiny_cifar10)
+
+
+def test_tilde(folders, monkeypatch):
+    """In the variable and in the argument."""
+    monkeypatch.setenv("HOME", str(folders["argument"].parent))
+    monkeypatch.setenv("USERPROFILE", str(folders["argument"].parent))
+    with pytest.raises(FileNotFoundError, match="no CIFAR-10 in .*~nobody-of-this-name/data: data_batch_1 is missing"):
+        find_CIFAR10("~nobody-of-this-name/data")
+    monkeypatch.setenv("CIFAR10_DIR", "~/environment")
+    assert find_CIFAR10() == folders["environment"] and find_CIFAR10("~/argument") == folders["argument"]

@@ -1,6 +1,7 @@
 """The stand-in is the same everywhere, in CIFAR-10's layout, and not too easy."""
 
 import hashlib
+import os
 import pickle
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import tempfile
 
 import numpy as np
 import pytest
+from conftest import run_python
 
 from data_utils import load_CIFAR10, load_CIFAR_batch
 from datasets import standin
@@ -55,6 +57,99 @@ def test_is_drawn_once(tmp_path):
     (folder / "batches.meta").unlink()
     assert make_standin(folder, rows=10) == folder
     assert len(read_batch(folder / "data_batch_1")[1]) == 10
+
+
+@pytest.mark.parametrize("missing", ["batches.meta", "data_batch_4"])
+def test_incomplete_folder_is_filled(tmp_path, missing):
+    """Whichever file is missing; a file of the user's stays."""
+    folder = make_standin(tmp_path / "stand-in", rows=10)
+    (folder / missing).unlink()
+    (folder / "notes").write_text("mine")
+    make_standin(folder, rows=10)
+    assert (folder / missing).is_file() and (folder / "notes").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["stand-in"]
+
+
+def test_finished_folder_is_never_removed(tmp_path, monkeypatch):
+    """Another process finishes while this one draws: its folder is used, not replaced."""
+    folder, finished = tmp_path / "stand-in", []
+
+    def draw_while_another_finishes(rows, seed):
+        if not finished:
+            finished.append(True)
+            make_standin(folder, rows)
+            (folder / "data_batch_1").write_bytes(b"of the other process")
+        return draw_batch(rows, seed)
+
+    monkeypatch.setattr(standin, "draw_batch", draw_while_another_finishes)
+    assert make_standin(folder, rows=10) == folder
+    assert (folder / "data_batch_1").read_bytes() == b"of the other process"
+    assert [path.name for path in tmp_path.iterdir()] == ["stand-in"]
+
+
+@pytest.mark.parametrize("incomplete", [False, True])
+def test_several_processes_at_once(tmp_path, incomplete):
+    """All begin before one has finished. All see one folder, complete from the moment in which they get it."""
+    code = """if True:
+        import sys
+        from datasets import standin
+        draw, waited = standin.draw_batch, []
+        def draw_together(rows, seed):
+            if not waited:
+                waited.append(True)
+                print("ready", flush=True)
+                sys.stdin.readline()
+            return draw(rows, seed)
+        standin.draw_batch = draw_together
+        folder = standin.make_standin(sys.argv[1], rows=10)
+        print(folder.stat().st_ino, sum(len((folder / name).read_bytes()) for name in standin.BATCHES))
+    """
+    if incomplete:
+        (tmp_path / "stand-in").mkdir()
+        (tmp_path / "stand-in" / "data_batch_1").write_bytes(b"half")
+    processes = [run_python(code, tmp_path / "stand-in", stdin=subprocess.PIPE) for _ in range(4)]
+    for process in processes:
+        while process.stdout.readline() not in ("ready\n", ""):
+            pass
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    results = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4 and len(set(results)) == 1, results
+    assert [path.name for path in tmp_path.iterdir()] == ["stand-in"]
+
+
+def test_rename_that_fails(tmp_path, monkeypatch):
+    """If no folder is there, the error is passed on, and nothing stays."""
+
+    def rename(source, target):
+        raise PermissionError("the rename failed")
+
+    monkeypatch.setattr(standin.Path, "rename", rename)
+    with pytest.raises(PermissionError, match="the rename failed"):
+        make_standin(tmp_path / "stand-in", rows=10)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_in_the_place_of_the_folder(tmp_path):
+    """It is not removed; the command line says what the system says, without a traceback."""
+    (tmp_path / "stand-in").write_text("mine")
+    with pytest.raises(NotADirectoryError):
+        make_standin(tmp_path / "stand-in", rows=10)
+    assert (tmp_path / "stand-in").read_text() == "mine"
+    with pytest.raises(SystemExit, match="standin: nothing can be written into .*stand-in: .*--dir"):
+        standin.main(["--dir", str(tmp_path / "stand-in" / "inner")])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_output_in_any_encoding(tmp_path, encoding):
+    """Into a file, under a code page that lacks a letter of the path."""
+    folder = tmp_path / "daten-\u0434"
+    make_standin(folder, rows=10)
+    command = [sys.executable, "-m", "datasets.standin", "--dir", str(folder)]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"}
+    out = subprocess.run(command, cwd=DATASETS.parent, env=environment, check=True, stdout=subprocess.PIPE).stdout
+    assert out.strip().endswith(b"daten-\\u0434")
 
 
 def test_mean_colour_does_not_give_the_class_away(batches):

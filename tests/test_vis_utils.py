@@ -79,6 +79,16 @@ def test_grid_of_any_shape(data):
         (lambda: visualize_grid(np.ones((1, 2, 2, 3)), padding=-1), "padding must be a whole number"),
         (lambda: show_images(np.ones((5, 4)), "abcde"), r"images must have 4 dimension\(s\)"),
         (lambda: show_images(np.ones((2, 3, 3, 3)), "ab", columns=0), "columns must be a whole number, at least 1"),
+        (lambda: show_images(np.full((1, 2, 2, 3), np.nan), "a"), "images must hold finite numbers, got nan at row 0"),
+        (lambda: show_images(np.ones((2, 3, 3, 3)), "a"), "titles must hold one title for each of 2 images, got 1"),
+        (
+            lambda: show_images(np.ones((2, 3, 32, 32)), "ab"),
+            r"images must have shape \(N, H, W, 3\), got \(2, 3, 32, 32\): call images.transpose\(0, 2, 3, 1\) first",
+        ),
+        (lambda: show_examples(np.ones((2, 5, 3, 4)), [0, 1], "ab"), r"images must have shape .* got \(2, 5, 3, 4\)$"),
+        (lambda: show_confusion([0, 2], [0, 1], "ab"), "y_true must hold class indices in 0..1, got 2 at row 1"),
+        (lambda: show_confusion([0, 1], [0], "ab"), "y_pred must hold one label for each of 2 rows, got 1"),
+        (lambda: show_confusion([0, 1], [[0], [1]], "ab"), r"y_pred must have 1 dimension\(s\), got"),
         (lambda: show_examples(np.ones((2, 3, 3, 3)), [0], "ab"), "labels must hold one label for each of 2 rows"),
         (lambda: show_examples(np.ones((2, 3, 3, 3)), [0, 2], "ab"), r"labels must hold class indices in 0..1, got 2"),
     ],
@@ -161,6 +171,55 @@ def test_images_carry_their_titles():
     assert [ax.get_title() for ax in axes.flat] == ["a", "b", "c", ""]
 
 
+def shown(ax):
+    """The pixels of a picture."""
+    return np.asarray(ax.images[0].get_array())
+
+
+@pytest.mark.parametrize(
+    ("images", "pixels", "note"),
+    [
+        (np.uint8([0, 1, 2, 3, 4, 5]), [0, 1, 2, 3, 4, 5], ""),  # uint8 is what it is
+        (np.array([0, 0, 0, 30, 254.6, 255]), [0, 0, 0, 30, 255, 255], ""),
+        (np.array([0, 0, 0, 30, 60, 90]), [0, 0, 0, 30, 60, 90], ""),
+        (np.zeros(6), [0] * 6, ""),
+        (np.array([-120.0, -1, 0, 60, 120, 135]), [0, 119, 120, 180, 240, 255], "Black is -120, white is 135"),
+        (np.int16([-120, -1, 0, 60, 120, 135]), [0, 119, 120, 180, 240, 255], "Black is -120, white is 135"),
+        (np.int8([-128, -1, 0, 60, 120, 127]), [0, 127, 128, 188, 248, 255], "Black is -128, white is 127"),
+        (np.arange(6, dtype=np.float32) / 5, [0, 51, 102, 153, 204, 255], "Black is 0, white is 1"),
+        (np.array([0.2, 0.4, 0.6, 0.6, 0.6, 0.8]), [51, 102, 153, 153, 153, 204], "Black is 0, white is 1"),
+        (np.array([0, 0, 0, 1, 1, 1], bool), [0, 0, 0, 255, 255, 255], "Black is 0, white is 1"),
+        (np.float32([0, 40, 80, 120, 160, 200]) / 128, [0, 51, 102, 153, 204, 255], "Black is 0, white is 1.56"),
+        (np.float16([-2, -1, 0, 1, 2, 3]), [0, 51, 102, 153, 204, 255], "Black is -2, white is 3"),
+        (np.array([0.0, 102, 204, 306, 408, 510]), [0, 51, 102, 153, 204, 255], "Black is 0, white is 510"),
+        (np.uint16([0, 13107, 0, 0, 0, 65535]), [0, 51, 0, 0, 0, 255], "Black is 0, white is 6.55e+04"),
+        (np.full(6, -3.0), [0] * 6, "Black is -3, white is -3"),
+    ],
+)
+def test_images_of_any_scale(images, pixels, note):
+    """As they are on the scale 0..255; if not, scaled as a whole, which a line under the picture says."""
+    images = images.reshape(2, 1, 1, 3)
+    axes = show_images(images, ["a", "b"], columns=2)
+    np.testing.assert_array_equal(np.concatenate([shown(ax).ravel() for ax in axes.flat]), pixels)
+    assert [text.get_text() for text in axes[0, 0].figure.texts] == [note]
+    ax = show_examples(images, [0, 1], ["cat", "dog"], per_class=1, ax=plt.subplots()[1])
+    np.testing.assert_array_equal(shown(ax)[[0, 3], 0].ravel(), pixels)
+    assert ax.get_xlabel() == note
+
+
+def test_a_row_of_mean_subtracted_images_keeps_its_order():
+    """One scale for all images: a picture that is brighter than another stays brighter."""
+    images = np.array([-20.0, -10, 10, 40]).reshape(4, 1, 1, 1)
+    levels = [shown(ax)[0, 0, 0] for ax in show_images(images, "abcd").flat[:4]]
+    assert levels == sorted(levels) and levels[0] == 0 and levels[3] == 255
+
+
+def test_gray_images():
+    """One channel is shown in gray, not in matplotlib's colours."""
+    (ax,) = show_images(np.full((1, 2, 2, 1), 77.0), ["a"], columns=1).flat
+    np.testing.assert_array_equal(shown(ax), np.full((2, 2, 3), 77))
+
+
 def make_result():
     """A sweep of three trials, of which one diverged."""
     trials = [
@@ -235,9 +294,6 @@ def test_confusion_counts_by_true_class():
     assert [text.get_text() for text in ax.texts] == ["67", "33", "0", "0"]
     assert [text.get_color() for text in ax.texts] == ["black", "white", "white", "white"]  # on yellow and on blue
     assert ax.get_xlabel() == "predicted" and ax.get_yticklabels()[1].get_text() == "dog"
-
-
-# The table of a sweep
 
 
 def make_done(index, accuracy, error):

@@ -1,0 +1,46 @@
+"""The temporary folder beside the destination, and the errors of disks that cannot take it."""
+
+import errno
+import os
+
+import pytest
+
+from datasets.workshop import temporary_folder
+
+
+def test_is_removed(tmp_path):
+    """With what is in it, also after an error; its parent is made and stays."""
+    with temporary_folder(tmp_path / "a" / "b", ".x-") as path:
+        assert os.path.dirname(path) == str(tmp_path / "a" / "b") and os.path.basename(path).startswith(".x-")
+    with pytest.raises(ZeroDivisionError), temporary_folder(tmp_path / "a" / "b", ".x-"):
+        1 / 0  # noqa: B018
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied"), OSError(errno.EROFS, "Read-only file system")]
+)
+def test_read_only_place(tmp_path, monkeypatch, error):
+    """A home folder or installation that cannot be written."""
+
+    def fail(**arguments):
+        raise error
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", fail)
+    with pytest.raises(type(error)) as caught, temporary_folder(tmp_path, ".x-"):
+        pass
+    assert str(caught.value) == (
+        f"nothing can be written into {tmp_path}: {error.strerror}. Give another folder with --dir, "
+        "or set CIFAR10_DIR to a folder that holds the batches"
+    )
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk(tmp_path, code):
+    """The error names the folder and the ways out. Other errors pass."""
+    with pytest.raises(OSError, match="the disk is full.*--dir, or set CIFAR10_DIR") as caught:
+        with temporary_folder(tmp_path, ".x-"):
+            raise OSError(code, "full")
+    assert caught.value.errno == code and str(tmp_path) in str(caught.value)
+    with pytest.raises(FileNotFoundError, match="^other$"), temporary_folder(tmp_path, ".x-"):
+        raise FileNotFoundError("other")
