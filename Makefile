@@ -1,5 +1,7 @@
 PYTHON ?= python3
 VENV = .venv/bin
+CHECK = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	{ echo "This needs Python 3.10 or newer, which $(PYTHON) is not: make PYTHON=/path/to/python3.12"; exit 1; }
 
 run: .venv/ready  # execute the notebook, write build/two_layer_net.html
 	$(VENV)/python run_notebook.py
@@ -22,11 +24,13 @@ lint: .venv/ready  # what a change must pass before it is committed
 	$(VENV)/ruff check . && $(VENV)/ruff format --check .
 
 .venv/ready: requirements.txt
+	@$(CHECK)
 	$(PYTHON) -m venv .venv
 	$(VENV)/pip install -r requirements.txt
 	touch .venv/ready
 
 .venv-oldest/ready: requirements.txt requirements-oldest.txt
+	@$(CHECK)
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/pip install -r requirements-oldest.txt
 	touch .venv-oldest/ready

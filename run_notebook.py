@@ -1,29 +1,53 @@
 """Execute two_layer_net.ipynb without a browser and write the report build/two_layer_net.html."""
 
+import sys
+
+if not sys.version_info >= (3, 10):  # what follows fails there
+    sys.exit("run_notebook.py needs Python 3.10 or newer. This is Python {}.{}.".format(*sys.version_info[:2]))
+
 import argparse
 import html
+import io
+import logging
 import os
-import sys
+import signal
+import tempfile
 from base64 import b64decode
 from pathlib import Path
 
-import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
-from nbconvert import HTMLExporter
+try:
+    import nbformat
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpecManager
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+    from nbconvert import HTMLExporter
+except ImportError as error:
+    sys.exit(f"{error}. Call `make run`, or install requirements.txt for {sys.executable}.")
+except KeyboardInterrupt:
+    sys.exit("Interrupted.")
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 NOTEBOOK = HERE / "two_layer_net.ipynb"
 NO_ALT = "No description has been provided for this image"  # what nbconvert writes
+STYLE = "<style>.jp-OutputArea-output pre { word-break: normal; }</style>"  # long lines break at spaces
+NO_MEMORY = "probably because memory ran out: close other programs, or lower the numbers in the cell tagged parameters."
 
 
-class EchoingClient(NotebookClient):
-    """Executes a notebook and shows what its cells print while they run."""
+class LabClient(NotebookClient):
+    """Executes a notebook with the Python that runs this, and shows what its cells print while they run."""
+
+    def create_kernel_manager(self):
+        """Take this Python's own kernel, whatever the notebook says and whatever kernels the user has."""
+        specs = KernelSpecManager(kernel_dirs=[])  # among no kernels, "python3" is this Python's own
+        self.km = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
+        return self.km
 
     def output(self, outs, msg, display_id, cell_index):
+        recorded = super().output(outs, msg, display_id, cell_index)
         if msg["msg_type"] == "stream":
             print(msg["content"]["text"], end="", flush=True)
-        return super().output(outs, msg, display_id, cell_index)
+        return recorded
 
 
 def execute(notebook, folder=HERE):
@@ -32,14 +56,16 @@ def execute(notebook, folder=HERE):
     Parameters
     ----------
     notebook : nbformat.NotebookNode
-        Its outputs are replaced.
+        Its outputs are replaced. After an error it holds the outputs up to there.
     folder : Path
         Where the cells run, that is, where what they write goes; the modules are imported from here all the same.
 
     Raises
     ------
     CellExecutionError
-        Where a cell raises; the notebook then holds the outputs up to there.
+        If a cell raises.
+    RuntimeError
+        If the kernel dies or does not start.
     """
     code_cells = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     for i in code_cells:
@@ -50,17 +76,71 @@ def execute(notebook, folder=HERE):
             first_line = cell.source.partition("\n")[0]
             print(f"\n[{code_cells.index(cell_index) + 1}/{len(code_cells)}] {first_line}", flush=True)
 
-    client = EchoingClient(
+    client = LabClient(
         notebook,
         resources={"metadata": {"path": str(folder)}},
         timeout=None,
-        extra_arguments=["--log-level=ERROR"],  # or newer kernels warn that they talk to this process unencrypted
+        extra_arguments=["--log-level=CRITICAL"],  # a cell's errors come all the same
         on_cell_start=announce,
         coalesce_streams=True,  # of a progress bar, keep its last state
         record_timing=False,  # times would make each stored run differ
     )
-    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
-    client.execute(env={**os.environ, "PYTHONPATH": path})
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as private:
+        with client.setup_kernel(env=_environment(private)):
+            _run_cells(client)
+
+
+def _environment(private):
+    """Return the kernel's environment variables: neither settings of the user nor a read-only home change the run."""
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "IPYTHONDIR": private,
+    }
+
+
+def _run_cells(client):
+    """Run the cells one after the other; from Ctrl-C on, do not listen to a second one before the kernel has ended."""
+    notebook, spec = client.nb, client.km.kernel_spec
+    notebook.metadata.kernelspec = {"display_name": spec.display_name, "language": "python", "name": "python3"}
+    try:
+        reply = client.wait_for_reply(client.kc.kernel_info())
+        notebook.metadata.language_info = reply["content"]["language_info"]
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise
+
+
+def find_pictures(notebook):
+    """Return the pictures of the cells that are tagged ``picture:NAME``.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        Executed.
+
+    Returns
+    -------
+    dict of str to bytes
+        NAME to the picture as PNG.
+
+    Raises
+    ------
+    ValueError
+        If such a cell does not have exactly one picture.
+    """
+    pictures = {}
+    for cell in notebook.cells:
+        for tag in cell.metadata.get("tags", ()):
+            if tag.startswith("picture:"):
+                found = [out.data["image/png"] for out in cell.outputs if "image/png" in out.get("data", ())]
+                if len(found) != 1:
+                    raise ValueError(f"the cell tagged {tag} must draw one picture as PNG, it drew {len(found)}")
+                pictures[tag.removeprefix("picture:")] = b64decode(found[0])
+    return pictures
 
 
 def save_pictures(notebook, folder):
@@ -72,18 +152,22 @@ def save_pictures(notebook, folder):
         Executed.
     folder : Path
         Made where it is missing.
+
+    Raises
+    ------
+    ValueError
+        If such a cell does not have exactly one picture. Nothing is written.
     """
+    pictures = find_pictures(notebook)
     folder.mkdir(exist_ok=True)
-    for cell in notebook.cells:
-        for tag in cell.metadata.get("tags", ()):
-            if tag.startswith("picture:"):
-                (png,) = (out.data["image/png"] for out in cell.outputs if "image/png" in out.get("data", ()))
-                (folder / f"{tag.removeprefix('picture:')}.png").write_bytes(b64decode(png))
+    for name, png in pictures.items():
+        (folder / f"{name}.png").write_bytes(png)
 
 
 def render(notebook):
     """Return a notebook as HTML; the ``alt`` in the metadata of a cell describes its picture to who cannot see it."""
     body, _ = HTMLExporter().from_notebook_node(notebook, {"metadata": {"name": "The two-layer net"}})
+    body = body.replace("</head>", f"{STYLE}</head>", 1)
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             if "image/png" in output.get("data", ()):
@@ -92,26 +176,77 @@ def render(notebook):
     return body
 
 
-def main():
-    """Run the notebook as the command line says; where a cell raises, report what came before it and exit with 1."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=HERE, help="folder that gets build/ (default: this one)")
-    parser.add_argument("--inplace", action="store_true", help="also store outputs in the notebook, and docs/*.png")
-    args = parser.parse_args()
+def _explain(error):
+    """Say in one sentence why the run ended; if a cell raised, show where."""
+    if isinstance(error, KeyboardInterrupt) or getattr(error, "ename", None) == "KeyboardInterrupt":
+        return "Interrupted."
+    if isinstance(error, CellExecutionError):
+        if error.ename == "SystemExit":  # what the first cell says where it cannot go on
+            return error.evalue
+        if not error.ename.endswith("MemoryError"):
+            return str(error)
+        error = ": ".join(filter(None, [error.ename, error.evalue]))
+    elif not isinstance(error, DeadKernelError):
+        return f"The kernel did not start: {error}."
+    return f"{error}, {NO_MEMORY}"
 
-    report = args.output.absolute() / "build" / NOTEBOOK.with_suffix(".html").name
-    report.parent.mkdir(parents=True, exist_ok=True)  # before minutes are spent
+
+def run(folder, inplace):
+    """Execute the notebook; write the report, and where asked to also the notebook and docs/*.png.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets ``build/``.
+    inplace : bool
+        Whether to store the outputs.
+
+    Raises
+    ------
+    SystemExit
+        If the notebook does not run to its end (the report holds what ran), or lacks a picture (nothing is written).
+    OSError
+        If a file cannot be written.
+    """
+    report = folder.absolute() / "build" / NOTEBOOK.with_suffix(".html").name
+    report.parent.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=report.parent).close()  # fails where the report would, but before minutes are spent
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     try:
-        execute(notebook, args.output)
-    except CellExecutionError as error:
+        execute(notebook, folder)
+        find_pictures(notebook)
+    except ValueError as error:
+        sys.exit(f"\nNothing is written: {error}.")
+    except (CellExecutionError, KeyboardInterrupt, RuntimeError) as error:
         report.write_text(render(notebook), encoding="utf-8")
-        sys.exit(f"\n{error}\nThe report up to there is {report}")
-    if args.inplace:
-        nbformat.write(notebook, NOTEBOOK)
+        sys.exit(f"\n{_explain(error)}\nThe report up to there is {report}")
+    if inplace:
+        whole = NOTEBOOK.with_suffix(".part")  # a full disk must not cost the stored notebook
+        nbformat.write(notebook, whole)
+        os.replace(whole, NOTEBOOK)
         save_pictures(notebook, HERE / "docs")
     report.write_text(render(notebook), encoding="utf-8")
     print(f"\nThe report is {report}")
+
+
+def main():
+    """Run the notebook as the command line says; exit with 1 where it does not run to its end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=HERE, help="folder that gets build/ (default: this one)")
+    parser.add_argument("--inplace", action="store_true", help="also store outputs in the notebook, and docs/*.png")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # Windows' code pages lack the characters of a progress bar
+    args = parser.parse_args()
+    for name in ("asyncio", "traitlets"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what went wrong is said here, once
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, so that no kernel stays behind
+    try:
+        run(args.output, args.inplace)
+    except KeyboardInterrupt:
+        sys.exit("Interrupted.")
+    except OSError as error:
+        advice = " `run_notebook.py --output FOLDER` writes to another folder." if error.filename else ""
+        sys.exit(f"{error}.{advice}")
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def main():
         error = statistics.stdev(tests) / len(tests) ** 0.5 if len(tests) > 1 else float("nan")
         seconds = statistics.mean(row["seconds"] for row in rows)
         print(
-            f"{name}: test {statistics.mean(tests):.4f} ± {error:.4f} over {len(tests)} seeds, {seconds:.0f} s",
+            f"{name}: test {statistics.mean(tests):.4f} +- {error:.4f} over {len(tests)} seeds, {seconds:.0f} s",
             flush=True,
         )
         if args.json:

@@ -1,13 +1,24 @@
 """The notebook runs from the first cell to the last, and is stored as a finished run left it."""
 
+import ast
+import builtins
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
 import sys
+from pathlib import Path
 
+import matplotlib
 import nbformat
 import pytest
+from conftest import ROOT, run_python
 from nbclient.exceptions import CellExecutionError
 
 import run_notebook
-from run_notebook import NO_ALT, NOTEBOOK, execute, render, save_pictures
+from run_notebook import NO_ALT, NOTEBOOK, STYLE, execute, render, save_pictures
 
 # What the cell tagged "parameters" says, for a folder of 120 images.
 TINY = """
@@ -101,15 +112,237 @@ def test_notebook_asserts_its_claims(notebook, tiny_cifar10, monkeypatch, tmp_pa
         execute(notebook)
 
 
-def test_report_of_a_run_that_fails(tmp_path, monkeypatch):
-    """Holds what was computed before the cell that raised, its error, and no output of an earlier run."""
-    cells = [nbformat.v4.new_code_cell(source) for source in ("print('se' + 'ven')", "assert 7 > 8", "print('late')")]
-    stale = nbformat.v4.new_output("stream", text="stale output")
-    cells[2].outputs = [stale]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "small.ipynb")
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """Make a function that stores a notebook of the given cells in an empty lab, where `main` then runs it."""
     monkeypatch.setattr(run_notebook, "NOTEBOOK", tmp_path / "small.ipynb")
-    monkeypatch.setattr(sys, "argv", ["run_notebook.py", "--output", str(tmp_path)])
+    monkeypatch.setattr(run_notebook, "HERE", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["run_notebook.py", "--output", str(tmp_path), "--inplace"])
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def store(*sources, **metadata):
+        cells = [nbformat.v4.new_code_cell(source) for source in sources]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), tmp_path / "small.ipynb")
+        return tmp_path
+
+    yield store
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+DRAW = "import matplotlib.pyplot as plt\nplt.plot([1]);"
+
+
+def tag(folder, index):
+    """Tag a cell of the small notebook as the picture x."""
+    notebook = nbformat.read(folder / "small.ipynb", as_version=4)
+    notebook.cells[index].metadata.tags = ["picture:x"]
+    nbformat.write(notebook, folder / "small.ipynb")
+
+
+def read_report(folder):
+    return (folder / "build" / "small.html").read_text(encoding="utf-8")
+
+
+def test_report_of_a_run_that_fails(small):
+    """Holds what was computed before the cell that raised, its error, and no output of an earlier run."""
+    folder = small("print('se' + 'ven')", "assert 7 > 8", "print('late')")
+    notebook = nbformat.read(folder / "small.ipynb", as_version=4)
+    notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="stale output")]
+    nbformat.write(notebook, folder / "small.ipynb")
     with pytest.raises(SystemExit, match="AssertionError"):
         run_notebook.main()
-    report = (tmp_path / "build" / "small.html").read_text(encoding="utf-8")
+    report = read_report(folder)
     assert "seven" in report and "AssertionError" in report and "stale output" not in report
+
+
+def test_surroundings_do_not_matter(small, monkeypatch, tmp_path):
+    """MPLBACKEND, IPython's settings, other kernels, a home that cannot be written to, a terminal's encoding."""
+    broken = tmp_path / "jupyter" / "kernels" / "python3" / "kernel.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text(json.dumps({"argv": ["/nonexistent"], "display_name": "broken", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    config = tmp_path / "ipython" / "profile_default" / "ipython_kernel_config.py"
+    config.parent.mkdir(parents=True)
+    config.write_text("c.InlineBackend.figure_formats = {'svg'}")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("HOME", "/dev/null/home")
+    monkeypatch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())  # or it warns of the home
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", screen)
+    gone = {"name": "gone", "display_name": "Gone", "language": "python"}
+    tag(small(DRAW, "import sys\nprint('\u2588', sys.executable)", kernelspec=gone), 0)
+    run_notebook.main()
+    screen.flush()
+    assert f"? {sys.executable}" in screen.buffer.getvalue().decode("cp1252")
+    assert (tmp_path / "docs" / "x.png").read_bytes().startswith(b"\x89PNG")
+    stored = nbformat.read(tmp_path / "small.ipynb", as_version=4)
+    assert f"\u2588 {sys.executable}" in stored.cells[1].outputs[0].text
+    assert stored.metadata.kernelspec.name == "python3"
+
+
+def test_missing_picture_is_an_error_before_anything_is_written(small):
+    """The stored notebook, docs/ and the last report stay as they are."""
+    folder = small("print('no picture')")
+    tag(folder, 0)
+    old = {path: folder / path for path in ("small.ipynb", "docs/x.png", "build/small.html")}
+    for path in list(old.values())[1:]:
+        path.parent.mkdir()
+        path.write_text("old")
+    before = {name: path.read_bytes() for name, path in old.items()}
+    with pytest.raises(SystemExit, match="picture:x must draw one picture as PNG, it drew 0"):
+        run_notebook.main()
+    assert {name: path.read_bytes() for name, path in old.items()} == before
+
+
+def test_kernel_that_dies(small, monkeypatch, capsys):
+    """One sentence that speaks of memory; the report holds what ran."""
+    folder = small("print('fi' + 'rst')", "import os\nos.kill(os.getpid(), 9)", "print('un' + 'reached')")
+    before = (folder / "small.ipynb").read_bytes()
+    with pytest.raises(SystemExit, match=r"^\nKernel died, probably because memory ran out: [^\n]*\nThe report up to"):
+        run_notebook.main()
+    assert "first" in read_report(folder) and "unreached" not in read_report(folder)
+    assert (folder / "small.ipynb").read_bytes() == before
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_interrupted_run(small):
+    """Ctrl-C in a terminal: one line, a report of what ran, and no kernel stays behind."""
+    folder = small("import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(600)")
+    code = """
+import sys
+from pathlib import Path
+import run_notebook
+run_notebook.HERE = Path(sys.argv[2])
+run_notebook.NOTEBOOK = run_notebook.HERE / "small.ipynb"
+run_notebook.main()
+"""
+    process = run_python(code, "--output", folder, stderr=subprocess.PIPE, start_new_session=True)
+    pid = next(int(line.split()[1]) for line in process.stdout if line.startswith("pid "))
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors == f"\nInterrupted.\nThe report up to there is {folder / 'build' / 'small.html'}\n"
+    assert f"pid {pid}" in read_report(folder)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_end_of_a_batch_job(small, monkeypatch):
+    """SIGTERM is like Ctrl-C."""
+    monkeypatch.setattr(run_notebook, "run", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit, match="Interrupted"):
+        run_notebook.main()
+
+
+@pytest.mark.parametrize(
+    "error, message",
+    [
+        (("MemoryError", ""), "MemoryError, probably because memory ran out: "),
+        (("_ArrayMemoryError", "Unable to allocate"), "_ArrayMemoryError: Unable to allocate, probably because memory"),
+        (("SystemExit", "clone the repository"), "clone the repository"),
+        (("KeyboardInterrupt", ""), "Interrupted."),
+        (("ValueError", "seven"), "a long traceback"),
+    ],
+)
+def test_explanation(error, message):
+    """One sentence where the lines of the cell tell nothing."""
+    assert run_notebook._explain(CellExecutionError("a long traceback", *error)).startswith(message)
+
+
+def test_folder_that_cannot_be_written_to(small, monkeypatch, tmp_path):
+    """Shows before the notebook runs, with the way out."""
+    small("raise AssertionError")
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(sys, "argv", ["run_notebook.py", "--output", str(tmp_path / "file")])
+    with pytest.raises(SystemExit, match="file.*--output FOLDER"):
+        run_notebook.main()
+
+
+def test_long_lines_break_at_spaces():
+    """In the report of `check_net` nbconvert would break words."""
+    body = render(nbformat.v4.new_notebook())
+    assert body.index(STYLE) > body.rindex("word-break: break-all") and body.index(STYLE) < body.index("<body")
+
+
+def only_sys(name, *arguments):
+    assert name in ("sys", "os", "pathlib")
+    return __import__(name, *arguments)
+
+
+def run_old(source, monkeypatch):
+    """Run source as Python 3.9 would, as far as syntax, the version and imports go."""
+    ast.parse(source, feature_version=(3, 7))
+    monkeypatch.setattr(sys, "version_info", (3, 9, 18))
+    exec(source, {"__builtins__": {**vars(builtins), "__import__": only_sys}})
+
+
+def test_old_python_is_told_first(notebook, monkeypatch):
+    """Before an import that fails there."""
+    with pytest.raises(SystemExit, match=r"needs Python 3\.10 or newer. This is Python 3\.9"):
+        run_old((ROOT / "run_notebook.py").read_text(encoding="utf-8"), monkeypatch)
+    with pytest.raises(SystemExit, match=r"needs Python 3\.10 or newer"):
+        run_old(first_cell(notebook), monkeypatch)
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+@pytest.mark.parametrize("python", ["false", "no-such-python"])
+def test_make_wants_a_new_python(python, tmp_path):
+    """An old one, which answers the question with 1, and a missing one."""
+    for name in ("Makefile", "requirements.txt", "requirements-oldest.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    for target in ("run", "test-oldest"):
+        command = ["make", "-C", str(tmp_path), target, f"PYTHON={python}"]
+        made = subprocess.run(command, capture_output=True, text=True)
+        assert made.returncode and f"needs Python 3.10 or newer, which {python} is not" in made.stdout
+        assert "venv" not in made.stdout.replace(str(tmp_path), "")
+
+
+def first_cell(notebook):
+    """Its source without IPython's command."""
+    source = code_cells(notebook)[0].source
+    assert source.endswith("\n%matplotlib inline")  # whatever MPLBACKEND says
+    return source.removesuffix("%matplotlib inline")
+
+
+@pytest.mark.parametrize("place", ["lab", "lab/tests", ".", "elsewhere"])
+def test_first_cell_finds_the_modules(notebook, place, tmp_path, monkeypatch):
+    """In the notebook's folder, above and just below the working directory, and where VS Code has the notebook."""
+    (tmp_path / "lab" / "classifiers").mkdir(parents=True)
+    (tmp_path / "lab" / "classifiers" / "sweep.py").touch()
+    (tmp_path / "lab" / "tests").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / place)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path and Path(path).resolve() != ROOT])
+    names = {"__vsc_ipynb_file__": str(tmp_path / "lab" / "two_layer_net.ipynb")} if place == "elsewhere" else {}
+    exec(first_cell(notebook), names)
+    assert sys.path[0] == str((tmp_path / "lab").resolve())
+
+
+def test_first_cell_without_modules(notebook, tmp_path, monkeypatch):
+    """The notebook alone: one sentence says what to do."""
+    (tmp_path / "cs231n" / "classifiers").mkdir(parents=True)  # of another lab
+    (tmp_path / "cs231n" / "classifiers" / "neural_net.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path and Path(path).resolve() != ROOT])
+    with pytest.raises(SystemExit, match="clone the repository"):
+        exec(first_cell(notebook), {})
+
+
+@pytest.mark.parametrize("filename, advice", [("build/two_layer_net.html", True), (None, False)])
+def test_advice_is_for_files(monkeypatch, filename, advice):
+    """Another folder helps where a file cannot be written, but not where a pipe is closed."""
+
+    def fail(*arguments):
+        raise OSError(32, "it broke", filename)
+
+    monkeypatch.setattr(run_notebook, "run", fail)
+    monkeypatch.setattr(sys, "argv", ["run_notebook.py"])
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit, match="it broke") as stop:
+            run_notebook.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ("--output FOLDER" in str(stop.value)) == advice

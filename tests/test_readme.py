@@ -9,7 +9,8 @@ import pytest
 import data_utils
 
 ROOT = Path(data_utils.__file__).parent
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.fixture
@@ -37,7 +38,12 @@ def test_code_in_readme(world, capsys):
 
 def test_files_in_readme_exist():
     """Every file that README links to or lists."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    linked = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r"^\| `([\w/.]+)`", text, re.MULTILINE)
+    linked = re.findall(r"\]\(([^)#:]+)\)", TEXT) + re.findall(r"^\| `([\w/.]+)`", TEXT, re.MULTILINE)
     assert len(linked) > 10
     assert [name for name in linked if not (ROOT / name).exists()] == []
+
+
+def test_lab_stands_on_the_path_of_dask_alone():
+    """Its folder `datasets` would hide the package of that name from every other program."""
+    lines = [line for line in TEXT.splitlines() if "PYTHONPATH=" in line]
+    assert lines and all(line.strip().startswith("PYTHONPATH=. dask ") for line in lines)
