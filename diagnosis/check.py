@@ -11,7 +11,7 @@ from .numeric import check_numerically, contradicts
 from .probes import PROBE_REG, NetUnderTest, call_as_given, penalty_at_once, penalty_factors
 from .reference import BIASES, NAMES, Reference
 from .report import NetReport
-from .stages import ANSWERS, AT_ONCE, ELSEWHERE, FORM, KINKS, NUMERIC, OVERFLOW, PARAMS, PRECISION, PRINTS, SCORES
+from .stages import ANSWERS, AT_ONCE, ELSEWHERE, FORM, KINKS, NEXT, NUMERIC, OVERFLOW, PARAMS, PRECISION, PRINTS, SCORES
 
 
 def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng=None):
@@ -21,7 +21,8 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     ----------
     net : object
         With ``params`` (just W1, b1, W2 and b2), ``loss(X)`` and ``loss(X, y, reg)`` as `TwoLayerNet` has them. It may
-        be of a class of your own. Its parameters are taken as float64 and left as they are.
+        be of a class of your own. Its parameters are taken as float64 and left as they are. What is not written yet
+        may be missing: ``loss`` may return None, a loss of None, or gradients of some parameters.
     X, y : array, shapes (N, D) and (N,)
         Data; a handful of rows is enough.
     reg : float
@@ -58,10 +59,23 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     net = NetUnderTest(net)
     X = check_array("X", X, 2, len(net.params["W1"])).astype(np.float64)
     y = check_labels("y", y, len(X), len(net.params["b2"]))
-    if _explain(net, X, y, reg, report):
+    calls = call_as_given(net, X, y, reg)
+    if _explain(net, X, y, reg, calls, report) and calls.loss is not None:
         _check_rows(net, X, y, reg, report, h, tolerance, max_checks, check_rng(rng))
+    if report.ok:
+        report.add(notice(NEXT, calls))
+    report.stage = _find_stage(calls, report)
     report.add(notice(PRINTS, net.lines_printed))
     return report
+
+
+def _find_stage(calls, report):
+    """Name the first of scores, loss and gradients that is missing or wrong, or "done"."""
+    if calls.scores is None or report.has(SCORES):
+        return "scores"
+    if calls.loss is None or report.has(OVERFLOW) or any("loss" in finding.names for finding in report.found):
+        return "loss"
+    return "done" if report.ok else "gradients"
 
 
 def _check_rows(net, X, y, reg, report, h, tolerance, max_checks, rng):
@@ -77,60 +91,65 @@ def _check_rows(net, X, y, reg, report, h, tolerance, max_checks, rng):
             report.add(notice(NUMERIC, row))
 
 
-def _explain(net, X, y, reg, report):
+def _explain(net, X, y, reg, calls, report):
     """Explain what is wrong with a net; tell whether its gradients can be checked numerically."""
-    report.add(notice(FORM, call_as_given(net, X, y, reg)))
+    report.add(notice(FORM, calls))
     if report.hides(OVERFLOW):
+        if calls.error is not None and calls.scores is not None:
+            report.add(_compare_scores(calls.scores, Reference(net.params, X, y)))
         return False
     try:
         if report.hides(NUMERIC):
             report.add(_explain_overflow(net))
         else:
-            _compare(net, X, y, reg, report)
+            _compare(net, X, y, reg, calls, report)
     except Exception as error:
         report.add(notice(ELSEWHERE, error))
     return not report.hides(NUMERIC)
 
 
-def _compare(net, X, y, reg, report):
-    """Compare scores, loss and gradients with the right formulas."""
+def _compare(net, X, y, reg, calls, report):
+    """Compare scores, loss and gradients with the right formulas, as far as they are written."""
     params, remark = dict(net.params), ""
     for name in BIASES:
         if not params[name].any():  # biases of zero would hide mistakes
             params[name] = 0.3 * np.cos(1.0 + np.arange(params[name].size))
             remark = ", with biases other than your zeros"
     reference = Reference(params, X, y, remark)
-    scores = np.asarray(net.ask(params, X), dtype=np.float64)
-    report.add(notice(PRECISION, ("an array of scores", scores, reference.scores, reference.floor["scores"])))
-    if not report.has(PRECISION):
-        report.add(explain_answers(SCORES, {"scores": scores}, reference)[0])
-    if report.has(SCORES) or report.has(PRECISION):  # all the rest follows from them
+    report.add(_compare_scores(net.ask(params, X), reference))
+    if report.has(SCORES) or report.has(PRECISION) or calls.loss is None:  # all the rest follows from the scores
         return
 
-    answers = _answers(net, reference)
-    for name, answer in answers.items():
-        what = f"the gradient of {name}" if name in NAMES else "the loss"
-        report.add(notice(PRECISION, (what, answer, reference.right[name], reference.floor[name])))
-        if report.has(PRECISION):
-            return
-    report.add(explain_answers(ANSWERS, answers, reference)[0])
+    report.add(_compare_answers(net, reference, calls.names))
     if report.ok and remark:  # a net may be wrong for biases of zero only
-        own = Reference(net.params, X, y)
-        report.add(explain_answers(ANSWERS, _answers(net, own), own)[0])
+        report.add(_compare_answers(net, Reference(net.params, X, y), calls.names))
         if not report.ok:
             return
-    factors = penalty_factors(net, X, y)
+    if report.has(PRECISION):
+        return
+    factors = penalty_factors(net, X, y, calls.names)
     report.add(explain_penalty(factors))
     if report.ok:
-        report.add(notice(AT_ONCE, penalty_at_once(net, params, X, y, reg or PROBE_REG, factors)))
+        report.add(notice(AT_ONCE, penalty_at_once(net, params, X, y, reg or PROBE_REG, factors, calls.names)))
     if not report.hides(OVERFLOW):
         report.add(_explain_overflow(net))
 
 
-def _answers(net, reference):
-    """Ask for the loss without penalty and its gradients, at the reference's parameters."""
+def _compare_scores(scores, reference):
+    scores = np.asarray(scores, dtype=np.float64)
+    evidence = "an array of scores", scores, reference.scores, reference.floor["scores"]
+    return notice(PRECISION, evidence) or explain_answers(SCORES, {"scores": scores}, reference)[0]
+
+
+def _compare_answers(net, reference, names):
+    """Compare the loss without penalty, and the gradients of the named parameters."""
     loss, grads = net.ask(reference.params, reference.X, reference.y, 0.0)
-    return {"loss": loss, **{name: grads[name] for name in NAMES}}
+    answers = {"loss": loss, **{name: grads[name] for name in names}}
+    for name, answer in answers.items():
+        what = f"the gradient of {name}" if name in NAMES else "the loss"
+        if found := notice(PRECISION, (what, answer, reference.right[name], reference.floor[name])):
+            return found
+    return explain_answers(ANSWERS, answers, reference)[0]
 
 
 def _explain_overflow(net):

@@ -87,7 +87,7 @@ def explain_answers(stage, answers, reference):
             names = [n for n in names if factor_between(answers[n], guess[n], reference.floor[n]) is not None]
         else:
             names = [name for name in names if agrees(name, guess)]
-        if mistake.shared and not all(agrees(name, guess) for name in NAMES):
+        if mistake.shared and not all(agrees(name, guess) for name in NAMES if name in answers):
             names = [name for name in names if name == "loss"]
         if mistake.only and not set(names) <= set(mistake.only):
             return {}

@@ -16,6 +16,7 @@ answer explains it. What `formula` and `seen` are depends on the stage:
 - NUMERIC: ``seen(row)``. The numeric check contradicts this row's gradient, and nothing that is found explains it.
 - KINKS: ``seen(name)``. Most coordinates of this parameter lie at kinks.
 - PRECISION: ``seen(evidence)``: a name, the answer, the right one, and how much of it may be rounding.
+- NEXT: ``seen(calls)``. All that is there is right, but something is missing.
 - PRINTS: ``seen(lines)``. So many lines were printed.
 """
 
@@ -23,7 +24,7 @@ from . import signs
 from .findings import Mistake
 from .mistakes_in_answers import MISTAKES_IN_ANSWERS
 from .mistakes_in_penalty import MISTAKES_IN_PENALTY
-from .stages import ALL_STAGES, ELSEWHERE, FORM, KINKS, NUMERIC, OVERFLOW, PARAMS, PRECISION, PRINTS
+from .stages import ALL_STAGES, ELSEWHERE, FORM, KINKS, NEXT, NUMERIC, OVERFLOW, PARAMS, PRECISION, PRINTS
 
 MISTAKES = (
     Mistake(
@@ -42,6 +43,12 @@ MISTAKES = (
         FORM,
         "{name} is {got}{place}: parameters must be finite. Did training diverge, or were they never set?",
         seen=lambda calls: signs.not_finite(calls.params),
+        hides=ALL_STAGES,
+    ),
+    Mistake(
+        FORM,
+        "loss(X) returns None. Next: the scores, max(0, X W1 + b1) W2 + b2",
+        seen=signs.nothing_of,
         hides=ALL_STAGES,
     ),
     Mistake(
@@ -117,5 +124,6 @@ MISTAKES = (
         seen=lambda name: {"name": name},
         note=True,
     ),
+    Mistake(NEXT, "{right} right. Next: {next}", seen=signs.left_to_write),
     Mistake(PRINTS, "loss prints: {lines} lines were left out here", seen=signs.printed, note=True),
 )

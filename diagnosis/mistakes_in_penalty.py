@@ -13,7 +13,7 @@ OTHER_PENALTY = (
 MISTAKES_IN_PENALTY = (
     Mistake(
         PENALTY,
-        "this net penalises the biases as it does the weights; ours are not penalised. Loss and gradient agree",
+        "this net penalises the biases as it does the weights; ours are not penalised",
         seen=signs.penalised_like_weights,
         note=True,
     ),

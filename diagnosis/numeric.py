@@ -43,13 +43,13 @@ def check_numerically(net, X, y, reg, h, max_checks, rng):
     Returns
     -------
     rows : list of Row
-        One for each parameter.
+        One for each parameter that has a gradient.
     unfit : list of str
         Names of the parameters with more than half of the coordinates at kinks.
     """
     _, grads = net.ask(net.params, X, y, reg)
     rows, unfit = [], []
-    for name in NAMES:
+    for name in [name for name in NAMES if name in grads]:
         size, shape = net.params[name].size, net.params[name].shape
         picked = np.arange(size) if size <= max_checks else rng.choice(size, max_checks, replace=False)
         indices = [tuple(map(int, np.unravel_index(flat, shape))) for flat in picked]

@@ -50,12 +50,19 @@ class NetUnderTest:
         return self._printed.getvalue().count("\n")
 
     def ask(self, params, X, y=None, reg=0.0):
-        """Return the scores or, with labels, loss and gradients for copies of all arguments."""
+        """Return the scores or, with labels, loss and gradients for copies of all arguments.
+
+        What is not written yet is None or missing: a net may return a loss alone, or gradients of some parameters.
+        """
         params = {name: param.copy() for name, param in params.items()}
         if y is None:
             return self._call(params, X.copy())
-        loss, grads = self._call(params, X.copy(), y.copy(), reg)
-        return float(loss), deepcopy(grads)  # a net may hand out the same arrays each time
+        answer = self._call(params, X.copy(), y.copy(), reg)
+        loss, grads = answer if isinstance(answer, (tuple, list)) else (answer, None)
+        grads = {} if grads is None else grads
+        if isinstance(grads, dict):
+            grads = {name: grad for name, grad in grads.items() if grad is not None}
+        return None if loss is None else float(loss), deepcopy(grads)  # a net may hand out the same arrays each time
 
     def changes(self, X, y, reg):
         """Name the arguments and parameters that ``net.loss`` changes in place."""
@@ -70,42 +77,55 @@ class Calls:
     """What a net answers if it is called with its own parameters and data.
 
     `scores` is the answer without labels, `first` and `second` are loss and gradients of two equal calls, `changed`
-    names the arrays that loss changes in place. If loss raises an exception, `error` is that and the rest is missing.
+    names the arrays that loss changes in place. If loss raises an exception, `error` is that and the rest is missing,
+    but for the scores if they came before.
     """
 
     params: dict
     scores: object = None
-    first: tuple = ()
-    second: tuple = ()
+    first: tuple = (None, {})
+    second: tuple = (None, {})
     changed: tuple = ()
     error: Exception | None = None
+
+    @property
+    def loss(self):
+        return self.first[0]
 
     @property
     def grads(self):
         return self.first[1]
 
     @property
+    def names(self):
+        """The parameters that have a gradient."""
+        return [name for name in NAMES if name in self.grads]
+
+    @property
     def repeatable(self):
         (loss, grads), (again, grads_again) = self.first, self.second
-        equal = (np.array_equal(grads[name], grads_again[name], equal_nan=True) for name in NAMES)
+        equal = (np.array_equal(grads[name], grads_again.get(name), equal_nan=True) for name in self.names)
         return loss == again and all(equal)
 
 
 def call_as_given(net, X, y, reg):
-    """Call a net twice for loss and gradients, once for scores, and once to see what it changes."""
+    """Call a net once for scores, twice for loss and gradients, and once to see what it changes."""
+    scores = None
     try:
+        scores = net.ask(net.params, X)
         first, second = (net.ask(net.params, X, y, reg) for _ in range(2))
-        return Calls(net.params, net.ask(net.params, X), first, second, net.changes(X, y, reg))
+        return Calls(net.params, scores, first, second, net.changes(X, y, reg))
     except Exception as error:
-        return Calls(net.params, error=error)
+        return Calls(net.params, scores, error=error)
 
 
-def penalty_factors(net, X, y):
+def penalty_factors(net, X, y, names):
     """Find the factors of the penalty: what the loss and the gradients multiply ``reg * W**2`` and ``reg * W`` with.
 
     Returns
     -------
     dict
+        For a parameter whose gradient is not among `names`, the second factor is a right one.
         Maps each name to the pair of factors, (0.5, 1) for a weight with the penalty ``0.5 * reg * W**2``. None stands
         for a loss that is not a multiple of the sum of squares, and for a gradient that is not one of its parameter.
     """
@@ -117,16 +137,19 @@ def penalty_factors(net, X, y):
             params = {other: np.zeros_like(param) for other, param in net.params.items()} | {name: probe}
             (loss0, grads0), (loss1, grads1) = (net.ask(params, X, y, reg) for reg in (0.0, PROBE_REG))
             in_loss.append((loss1 - loss0) / (PROBE_REG * np.sum(probe**2)))
+            if name not in names:
+                continue
             difference = (np.asarray(grads1[name]) - np.asarray(grads0[name])) / PROBE_REG
             if difference.size == probe.size:  # another shape is a finding of its own, and so is a transposed gradient
                 in_gradient.append(difference.reshape(probe.shape) / probe)
                 in_transposed.append(difference.T.reshape(probe.shape) / probe)
             else:
                 in_gradient.append(difference)
-        factor = _agreed(in_gradient)
+        of_loss = _agreed(in_loss)
+        factor = _agreed(in_gradient) if name in names else 2 * of_loss if of_loss in (0.5, 1) else name in WEIGHTS
         if factor is None and in_transposed:
             factor = _agreed(in_transposed)
-        factors[name] = _agreed(in_loss), factor
+        factors[name] = of_loss, factor
     return factors
 
 
@@ -156,14 +179,14 @@ class PenaltyAtOnce:
     with_biases: bool
 
 
-def penalty_at_once(net, params, X, y, reg, factors):
+def penalty_at_once(net, params, X, y, reg, factors, names):
     """Compare the penalty in loss and gradients with the formulas at these parameters."""
     without_half, with_biases = factors["W1"] == (1, 2), factors["b1"] != (0, 0)
     full, penalised = 2 if without_half else 1, NAMES if with_biases else WEIGHTS
     (loss0, grads0), (loss, grads) = (net.ask(params, X, y, r) for r in (0.0, reg))
     penalty = 0.5 * full * reg * sum(np.sum(params[name] ** 2) for name in penalised)
     wrong = [] if agree(loss - loss0, penalty, 1e-9 * (1 + abs(loss0))) else ["the loss"]
-    for name in NAMES:
+    for name in names:
         decay = full * reg * params[name] * (name in penalised)
         if not agree(grads[name] - grads0[name], decay, 1e-9 * (1 + np.abs(grads0[name]).max(initial=0))):
             wrong.append(f"the gradient of {name}")

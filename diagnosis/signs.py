@@ -52,12 +52,28 @@ def wrong_keys(calls):
     """Gradients that are not a dict with the names of the parameters."""
     if not isinstance(calls.grads, dict):
         return {"got": type(calls.grads).__name__}
-    return None if set(calls.grads) == set(NAMES) else {"got": sorted(map(str, calls.grads))}
+    return None if set(calls.grads) <= set(NAMES) else {"got": sorted(map(str, calls.grads))}
+
+
+def nothing_of(calls):
+    """A net that has no scores yet."""
+    return {} if calls.scores is None and calls.error is None else None
+
+
+def left_to_write(calls):
+    """What is missing after right scores: the loss, or gradients."""
+    missing = [name for name in NAMES if name not in calls.grads]
+    if calls.loss is None:
+        return {"right": "the scores are", "next": "the loss: the mean of -log p over the rows, and the penalty"}
+    if not missing:
+        return None
+    there = f" and the gradient of {', '.join(calls.names)}" if calls.names else ""
+    return {"right": f"the scores, the loss{there} are", "next": f"the gradient of {', '.join(missing)}"}
 
 
 def wrong_type(calls):
     """A gradient that is not an array of the type of its parameter."""
-    for name in NAMES:
+    for name in calls.names:
         grad, dtype = calls.grads[name], calls.params[name].dtype
         if not isinstance(grad, (np.ndarray, np.floating)) or grad.dtype != dtype:
             return {"name": name, "got": getattr(grad, "dtype", type(grad).__name__)}

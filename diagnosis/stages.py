@@ -2,5 +2,5 @@
 
 FORM, ELSEWHERE, SCORES, ANSWERS = "form", "elsewhere", "scores", "loss and gradients"
 PENALTY, AT_ONCE, OVERFLOW = "penalty", "penalty at once", "overflow"
-PARAMS, NUMERIC, KINKS, PRINTS, PRECISION = "params", "numeric check", "kinks", "prints", "precision"
+NEXT, PARAMS, NUMERIC, KINKS, PRINTS, PRECISION = "next", "params", "numeric check", "kinks", "prints", "precision"
 ALL_STAGES = (FORM, ELSEWHERE, SCORES, ANSWERS, PENALTY, AT_ONCE, OVERFLOW, NUMERIC, KINKS)
