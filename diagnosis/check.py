@@ -11,7 +11,23 @@ from .numeric import check_numerically, contradicts
 from .probes import PROBE_REG, NetUnderTest, call_as_given, penalty_at_once, penalty_factors
 from .reference import BIASES, NAMES, Reference
 from .report import NetReport
-from .stages import ANSWERS, AT_ONCE, ELSEWHERE, FORM, KINKS, NEXT, NUMERIC, OVERFLOW, PARAMS, PRECISION, PRINTS, SCORES
+from .stages import (
+    ANSWERS,
+    AT_ONCE,
+    ELSEWHERE,
+    FORM,
+    KINKS,
+    NEXT,
+    NUMERIC,
+    OVERFLOW,
+    PARAMS,
+    PRECISION,
+    PREDICT,
+    PRINTS,
+    SCORES,
+    TRAIN,
+)
+from .training import ask_to_train
 
 
 def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng=None):
@@ -64,18 +80,31 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
         _check_rows(net, X, y, reg, report, h, tolerance, max_checks, check_rng(rng))
     if report.ok:
         report.add(notice(NEXT, calls))
+    if report.ok:
+        _check_training(net, X, y, report)
     report.stage = _find_stage(calls, report)
     report.add(notice(PRINTS, net.lines_printed))
     return report
 
 
 def _find_stage(calls, report):
-    """Name the first of scores, loss and gradients that is missing or wrong, or "done"."""
+    """Name the first of scores, loss, gradients, update and predict that is missing or wrong, or "done"."""
     if calls.scores is None or report.has(SCORES):
         return "scores"
     if calls.loss is None or report.has(OVERFLOW) or any("loss" in finding.names for finding in report.found):
         return "loss"
-    return "done" if report.ok else "gradients"
+    return next((stage for stage in (TRAIN, PREDICT) if report.has(stage)), "done" if report.ok else "gradients")
+
+
+def _check_training(net, X, y, report):
+    """Check the update and the predictions of a net whose gradients are right, if it has them."""
+    if net.has("train"):
+        report.add(notice(TRAIN, ask_to_train(net, X, y)))
+    if net.has("predict"):
+        try:
+            report.add(notice(PREDICT, (net.predict(net.params, X), np.asarray(net.ask(net.params, X)))))
+        except Exception as error:
+            report.add(notice(ELSEWHERE, error))
 
 
 def _check_rows(net, X, y, reg, report, h, tolerance, max_checks, rng):

@@ -16,6 +16,8 @@ answer explains it. What `formula` and `seen` are depends on the stage:
 - NUMERIC: ``seen(row)``. The numeric check contradicts this row's gradient, and nothing that is found explains it.
 - KINKS: ``seen(name)``. Most coordinates of this parameter lie at kinks.
 - PRECISION: ``seen(evidence)``: a name, the answer, the right one, and how much of it may be rounding.
+- TRAIN: ``seen(training)``, a `training.Training`.
+- PREDICT: ``seen(answer)``, the pair of what predict returns and the right scores.
 - NEXT: ``seen(calls)``. All that is there is right, but something is missing.
 - PRINTS: ``seen(lines)``. So many lines were printed.
 """
@@ -24,6 +26,7 @@ from . import signs
 from .findings import Mistake
 from .mistakes_in_answers import MISTAKES_IN_ANSWERS
 from .mistakes_in_penalty import MISTAKES_IN_PENALTY
+from .mistakes_in_training import MISTAKES_IN_TRAINING
 from .stages import ALL_STAGES, ELSEWHERE, FORM, KINKS, NEXT, NUMERIC, OVERFLOW, PARAMS, PRECISION, PRINTS
 
 MISTAKES = (
@@ -124,6 +127,7 @@ MISTAKES = (
         seen=lambda name: {"name": name},
         note=True,
     ),
+    *MISTAKES_IN_TRAINING,
     Mistake(NEXT, "{right} right. Next: {next}", seen=signs.left_to_write),
     Mistake(PRINTS, "loss prints: {lines} lines were left out here", seen=signs.printed, note=True),
 )

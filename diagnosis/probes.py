@@ -34,14 +34,17 @@ class NetUnderTest:
         check_shapes("params", self.own, {"W1": "DH", "b1": "H", "W2": "HC", "b2": "C"})
         self.params = {name: np.array(self.own[name], dtype=np.float64) for name in NAMES}
 
-    def _call(self, params, *arguments):
-        """Call ``net.loss`` with these very arrays; silence its warnings, and collect what it prints."""
+    def _call(self, params, *arguments, method="loss", seen=None, **options):
+        """Call the net with these very arrays; silence its warnings, and collect what it prints."""
         self.net.params = params
         try:
             silent = redirect_stdout(self._printed), redirect_stderr(self._printed)
             with np.errstate(all="ignore"), warnings.catch_warnings(), silent[0], silent[1]:
                 warnings.simplefilter("ignore")
-                return self.net.loss(*arguments)
+                answer = getattr(self.net, method)(*arguments, **options)
+                if seen is not None:
+                    seen.append(self.net.params)  # a net may replace its dict
+                return answer
         finally:
             self.net.params = self.own
 
@@ -63,6 +66,34 @@ class NetUnderTest:
         if isinstance(grads, dict):
             grads = {name: grad for name, grad in grads.items() if grad is not None}
         return None if loss is None else float(loss), deepcopy(grads)  # a net may hand out the same arrays each time
+
+    def has(self, method):
+        """Tell whether the net has a method of this name."""
+        return callable(getattr(self.net, method, None))
+
+    def predict(self, params, X):
+        """Return what the net predicts for copies of the arguments."""
+        return self._call({name: param.copy() for name, param in params.items()}, X.copy(), method="predict")
+
+    def train(self, params, X, y, learning_rate, learning_rate_decay, reg, num_iters, seed=0):
+        """Train copies of the parameters in batches of one row; return them, and what ``train`` returns.
+
+        The net's other attributes, and NumPy's global stream, are put back.
+        """
+        attributes, stream, seen = dict(vars(self.net)), np.random.get_state(), []
+        options = {"learning_rate": learning_rate, "learning_rate_decay": learning_rate_decay, "reg": reg}
+        data = X.copy(), y.copy(), X[:1].copy(), y[:1].copy()
+        try:
+            np.random.seed(seed)
+            trained = {name: param.copy() for name, param in params.items()}
+            answer = self._call(
+                trained, *data, **options, num_iters=num_iters, batch_size=1, verbose=False, method="train", seen=seen
+            )
+        finally:
+            vars(self.net).clear()
+            vars(self.net).update(attributes)
+            np.random.set_state(stream)
+        return {name: np.array(seen[0][name], dtype=np.float64) for name in NAMES}, answer
 
     def changes(self, X, y, reg):
         """Name the arguments and parameters that ``net.loss`` changes in place."""

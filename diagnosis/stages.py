@@ -2,5 +2,6 @@
 
 FORM, ELSEWHERE, SCORES, ANSWERS = "form", "elsewhere", "scores", "loss and gradients"
 PENALTY, AT_ONCE, OVERFLOW = "penalty", "penalty at once", "overflow"
-NEXT, PARAMS, NUMERIC, KINKS, PRINTS, PRECISION = "next", "params", "numeric check", "kinks", "prints", "precision"
+TRAIN, PREDICT, NEXT, PARAMS = "update", "predict", "next", "params"
+NUMERIC, KINKS, PRINTS, PRECISION = "numeric check", "kinks", "prints", "precision"
 ALL_STAGES = (FORM, ELSEWHERE, SCORES, ANSWERS, PENALTY, AT_ONCE, OVERFLOW, NUMERIC, KINKS)

@@ -1,0 +1,203 @@
+"""Mistakes of the update and of predict are made on purpose; each must be named alone, and right ones never."""
+
+import re
+
+import numpy as np
+import pytest
+from test_diagnosis import Student, make_data
+
+from classifiers.neural_net import TwoLayerNet
+from diagnosis import check_net
+from diagnosis.mistakes import MISTAKES
+from diagnosis.probes import NetUnderTest
+from diagnosis.stages import PREDICT, TRAIN
+from diagnosis.training import ask_to_train
+
+
+class Learner(Student):
+    """A net that trains as the public copies do, but for one mistake."""
+
+    def __init__(self, mistake=None, D=4, H=6, C=3, seed=0):
+        super().__init__(D, H, C, seed=seed)
+        self.mistake = mistake
+
+    def train(self, X, y, X_val, y_val, learning_rate=1e-3, learning_rate_decay=0.95, reg=1e-5, num_iters=100,
+              batch_size=200, verbose=False):  # fmt: skip
+        m, histories = self.mistake, {name: [] for name in ("loss_history", "train_acc_history", "val_acc_history")}
+        if m == "raises":
+            return X.no_such_attribute
+        per_epoch = max(len(X) // batch_size, 1)
+        for it in range(num_iters):
+            rows = np.random.choice(len(X), len(X) if m == "batch size" else batch_size, replace=m != "batch size")
+            X_batch, y_batch = X[rows], y[rows]
+            if m == "mixed":
+                y_batch = y[np.random.choice(len(X), batch_size)]
+            loss, grads = self.loss(X_batch, y=y_batch, reg=0.0 if m == "no reg" else reg)
+            if m == "decay first":
+                learning_rate *= learning_rate_decay
+            rate = learning_rate * {"climbs": -1, "twice": 2, "W2 climbs": 1}.get(m, 1)
+            for name, grad in grads.items():
+                if m == "forgets b2" and name == "b2":
+                    continue
+                if m == "no update":
+                    param = self.params[name].copy()
+                    param -= rate * grad
+                elif m == "sign":
+                    self.params[name] -= rate * np.sign(grad)
+                elif m == "W2 climbs" and name == "W2":
+                    self.params[name] += rate * grad
+                elif m == "replaces":  # right, too
+                    self.params = {**self.params, name: self.params[name] - rate * grad}
+                else:
+                    self.params[name] -= rate * grad
+            if m == "late loss":
+                loss, _ = self.loss(X_batch, y=y_batch, reg=reg)
+            histories["loss_history"].append(loss + (m == "other loss"))
+            if it % per_epoch == 0:
+                histories["train_acc_history"].append((self.predict(X_batch) == y_batch).mean())
+                histories["val_acc_history"].append((self.predict(X_val) == y_val).mean())
+                if m not in ("no decay", "decay first"):
+                    learning_rate *= learning_rate_decay
+                if m == "decays twice":
+                    learning_rate *= learning_rate_decay
+        if m == "no accuracies":
+            del histories["val_acc_history"]
+        if m == "short history":
+            histories["loss_history"].pop()
+        return None if m == "returns nothing" else histories
+
+    def predict(self, X):
+        scores, m = self.loss(X), self.mistake
+        if m == "predict raises":
+            raise ZeroDivisionError("no classes")
+        if m == "column":
+            return scores.argmax(axis=1)[:, None]
+        if m == "argmin":
+            return scores.argmin(axis=1)
+        if m == "over rows":
+            return scores.argmax(axis=0)
+        if m == "predicts nothing":
+            return None
+        if m == "hidden":
+            return np.maximum(0, X @ self.params["W1"] + self.params["b1"]).argmax(axis=1)
+        return scores.argmax(axis=1)
+
+
+SENTENCES = {
+    "raises": "train raises AttributeError: .*no_such_attribute.*test_diagnosis_training.py, line",
+    "no update": "train changes no parameter",
+    "climbs": "the update of W1, b1, W2, b2 climbs",
+    "W2 climbs": "the update of W2 climbs",
+    "forgets b2": "train forgets to update b2$",
+    "no reg": "the update of W1, W2 lacks the penalty's gradient",
+    "decay first": "the learning rate decays before the first step",
+    "twice": "the update of W1, b1, W2, b2 is 2 times what it should be",
+    "sign": r"the update of W1, b1, W2, b2 is not W -= learning_rate \* dW",
+    "no decay": "the learning rate does not decay",
+    "decays twice": "the second iteration does not follow from the first",
+    "late loss": "loss_history starts with .*, the loss after the step. It must be the loss before",
+    "other loss": r"loss_history starts with [\d.]+. It must be the loss before the step, [\d.]+$",
+    "no accuracies": "train must return a dict .* got .*val_acc_history: nothing",
+    "short history": "train must return a dict .* got loss_history: 1,",
+    "returns nothing": "train must return a dict .* got NoneType",
+    "mixed": "the batch mixes rows",
+    "batch size": "train does not heed batch_size",
+    "column": r"predict must return one class for each row, shape \(5,\); got an array of shape \(5, 1\)",
+    "over rows": r"predict must return one class for each row, shape \(5,\); got an array of shape \(3,\)",
+    "predicts nothing": r"predict must return one class for each row, shape \(5,\); got None",
+    "argmin": "predict takes the lowest score",
+    "hidden": "predict gives class [0-9] for row [0-9]; the highest score is that of class [0-9]",
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("mistake", SENTENCES)
+def test_each_mistake_is_named_alone(mistake, seed):
+    """One finding, on several nets."""
+    report = check_net(Learner(mistake, seed=seed), *make_data())
+    assert len(report.findings) == 1, report
+    assert re.search(SENTENCES[mistake], report.findings[0]), report
+    assert report.stage == (PREDICT if "predict" in report.findings[0] else TRAIN)
+
+
+def test_every_entry_is_made():
+    """An entry that no net can show is not in the table."""
+    reports = [check_net(Learner(mistake), *make_data()) for mistake in SENTENCES]
+    shown = {id(finding.mistake) for report in reports for finding in report.found}
+    assert all(id(mistake) in shown for mistake in MISTAKES if mistake.stage in (TRAIN, PREDICT))
+
+
+@pytest.mark.parametrize("mistake", [None, "replaces"])
+@pytest.mark.parametrize("D, H, C, N", [(4, 6, 3, 5), (1, 1, 1, 1), (3, 2, 2, 1), (7, 1, 5, 4)])
+def test_right_training_is_not_accused(mistake, D, H, C, N):
+    """Whether the parameters are changed in place or replaced, also with one class or one row."""
+    for seed in range(5):
+        report = check_net(Learner(mistake, D, H, C, seed), *make_data(N, D, C))
+        assert report.ok and report.stage == "done", report
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 255.0])
+def test_our_own_training_is_not_accused(scale):
+    """For data of any scale, and biases of zero."""
+    for seed in range(10):
+        net = TwoLayerNet(6, 5, 4, std=0.3, dtype=np.float32, rng=seed)
+        X, y = make_data(6, 6, 4, seed=seed)
+        assert check_net(net, scale * X, y).ok
+
+
+def test_predict_that_raises():
+    """Is told with its line; train needs predict too."""
+    report = check_net(Learner("predict raises"), *make_data())
+    assert "train raises ZeroDivisionError: no classes" in report.findings[0]
+
+
+def test_nothing_is_left_behind():
+    """Parameters, other attributes and the random stream are those of before."""
+    net, (X, y) = Learner(), make_data()
+    net.counter = 0
+    params = {name: param.copy() for name, param in net.params.items()}
+    np.random.seed(3)
+    expected = np.random.rand()
+    np.random.seed(3)
+    check_net(net, X, y)
+    assert np.random.rand() == expected
+    assert net.counter == 0 and set(vars(net)) == {"params", "mistakes", "mistake", "counter"}
+    assert all(np.array_equal(net.params[name], params[name]) for name in params)
+
+
+def test_wrong_gradients_come_before_the_update():
+    """As long as they are wrong, nothing is said of training."""
+    net = Learner("climbs")
+    net.mistakes = ("b2 averaged",)
+    report = check_net(net, *make_data())
+    assert len(report.findings) == 1 and report.stage == "gradients"
+
+
+def test_the_row_that_opens_most_units_is_taken():
+    """A row that opens none would leave W1, b1 and W2 alone, and hide mistakes in their update."""
+    net = Learner("forgets b2", H=2)
+    net.params["W1"] = np.array([[1.0, 1.0], [0, 0], [0, 0], [0, 0]])
+    net.params["b1"] = np.array([-1.0, -1.0])
+    X = np.array([[0.0, 1, 1, 1], [3.0, 1, 0, 1], [-2.0, 0, 0, 1]])
+    training = ask_to_train(NetUnderTest(net), X, np.array([0, 1, 2]))
+    assert all(training.grads[name].any() for name in training.grads) and training.grads["W1"][0, 0] != 0
+
+
+def test_equal_scores_are_equally_right():
+    """Where all scores are equal, no class is the wrong one."""
+    net = Learner("argmin")
+    net.params["W2"][:] = 0
+    net.params["b2"][:] = 0
+    assert not any("predict" in finding for finding in check_net(net, *make_data()).findings)
+
+
+@pytest.mark.parametrize("classes", [[3, 0, 0, 0, 0], [0.5, 0, 0, 0, 0], [-1, 0, 0, 0, 0]])
+def test_predictions_that_are_no_classes(classes):
+    """They are shown, not taken as indices."""
+
+    class Outside(Learner):
+        def predict(self, X):
+            return np.array(classes)[: len(X)]
+
+    report = check_net(Outside(), *make_data())
+    assert f"predict gives class {classes[0]} for row 0" in report.findings[-1]
