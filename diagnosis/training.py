@@ -120,7 +120,7 @@ def _ask_for_rows(net, training, X, y):
         steps = ((after[name] - net.params[name], -training.rate * grads[name]) for name in NAMES)
         return all(agree(step, right, 1e-12 * (1 + np.abs(right).max())) for step, right in steps)
 
-    for seed in SEEDS if C > 1 else ():
+    for seed in SEEDS:
         after, _ = net.train(net.params, X, y, training.rate, 1.0, 0.0, 1, seed)
         if not (is_step(after, [0], [0]) or is_step(after, [1], [1])):
             training.mixed |= is_step(after, [0], [1]) or is_step(after, [1], [0])
