@@ -8,7 +8,7 @@ from .explain import explain_answers, explain_penalty, notice
 from .findings import Finding
 from .mistakes import MISTAKES
 from .numeric import check_numerically, contradicts
-from .probes import PROBE_REG, NetUnderTest, call_as_given, penalty_at_once, penalty_factors
+from .probes import PROBE_REG, NetUnderTest, call_as_given, is_rough, penalty_at_once, penalty_factors
 from .reference import BIASES, NAMES, Reference
 from .report import NetReport
 from .stages import (
@@ -24,6 +24,7 @@ from .stages import (
     PRECISION,
     PREDICT,
     PRINTS,
+    ROUGH,
     SCORES,
     TRAIN,
 )
@@ -154,7 +155,9 @@ def _compare(net, X, y, reg, calls, report):
         report.add(_compare_answers(net, Reference(net.params, X, y), calls.names))
         if not report.ok:
             return
-    if report.has(PRECISION):
+    if report.ok:
+        report.add(notice(ROUGH, is_rough(net, reference)))
+    if report.has(PRECISION) or report.has(ROUGH):
         return
     factors = penalty_factors(net, X, y, calls.names)
     report.add(explain_penalty(factors))

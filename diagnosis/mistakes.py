@@ -18,6 +18,7 @@ answer explains it. What `formula` and `seen` are depends on the stage:
 - PRECISION: ``seen(evidence)``: a name, the answer, the right one, and how much of it may be rounding.
 - TRAIN: ``seen(training)``, a `training.Training`.
 - PREDICT: ``seen(answer)``, the pair of what predict returns and the right scores.
+- ROUGH: ``seen(rough)``, what `probes.is_rough` tells.
 - NEXT: ``seen(calls)``. All that is there is right, but something is missing.
 - PRINTS: ``seen(lines)``. So many lines were printed.
 """
@@ -27,7 +28,19 @@ from .findings import Mistake
 from .mistakes_in_answers import MISTAKES_IN_ANSWERS
 from .mistakes_in_penalty import MISTAKES_IN_PENALTY
 from .mistakes_in_training import MISTAKES_IN_TRAINING
-from .stages import ALL_STAGES, ELSEWHERE, FORM, KINKS, NEXT, NUMERIC, OVERFLOW, PARAMS, PRECISION, PRINTS
+from .stages import (
+    ALL_STAGES,
+    ELSEWHERE,
+    FORM,
+    KINKS,
+    NEXT,
+    NUMERIC,
+    OVERFLOW,
+    PARAMS,
+    PRECISION,
+    PRINTS,
+    ROUGH,
+)
 
 MISTAKES = (
     Mistake(
@@ -93,6 +106,13 @@ MISTAKES = (
         PRECISION,
         "{what} has the digits of float32 only, too few for this check. Compute without astype(np.float32)",
         seen=signs.single_precision,
+        hides=ALL_STAGES,
+    ),
+    Mistake(
+        ROUGH,
+        "the loss does not follow small steps of the parameters, as if a part of it were computed in float32. Compute "
+        "all of it without astype(np.float32)",
+        seen=lambda rough: {} if rough else None,
         hides=ALL_STAGES,
     ),
     *MISTAKES_IN_ANSWERS,

@@ -222,3 +222,16 @@ def penalty_at_once(net, params, X, y, reg, factors, names):
         if not agree(grads[name] - grads0[name], decay, 1e-9 * (1 + np.abs(grads0[name]).max(initial=0))):
             wrong.append(f"the gradient of {name}")
     return PenaltyAtOnce(wrong, reg, without_half, with_biases)
+
+
+def is_rough(net, reference):
+    """Tell whether the loss follows steps of a ten-millionth of the parameters less well than float64 lets it."""
+    params, X, y = reference.params, reference.X, reference.y
+    slope = sum(np.vdot(reference.right[name], params[name]) for name in NAMES)
+    for step in (1e-7, 1.7e-7, 3.1e-7):
+        above, below = (
+            net.ask({name: (1 + sign * step) * param for name, param in params.items()}, X, y)[0] for sign in (1, -1)
+        )
+        if abs((above - below) / 2 - step * slope) > 1e-9 * (1 + abs(above)):
+            return True
+    return False

@@ -3,5 +3,6 @@
 FORM, ELSEWHERE, SCORES, ANSWERS = "form", "elsewhere", "scores", "loss and gradients"
 PENALTY, AT_ONCE, OVERFLOW = "penalty", "penalty at once", "overflow"
 TRAIN, PREDICT, NEXT, PARAMS = "update", "predict", "next", "params"
-NUMERIC, KINKS, PRINTS, PRECISION = "numeric check", "kinks", "prints", "precision"
+NUMERIC, KINKS, PRINTS = "numeric check", "kinks", "prints"
+PRECISION, ROUGH = "precision", "rough"
 ALL_STAGES = (FORM, ELSEWHERE, SCORES, ANSWERS, PENALTY, AT_ONCE, OVERFLOW, NUMERIC, KINKS)

@@ -17,7 +17,7 @@ from classifiers.neural_net import TwoLayerNet
 from diagnosis import check_net
 from diagnosis.__main__ import main
 from diagnosis.mistakes import MISTAKES
-from diagnosis.stages import ELSEWHERE, FORM, KINKS, NEXT, PARAMS, PREDICT, PRINTS, TRAIN
+from diagnosis.stages import ELSEWHERE, FORM, KINKS, NEXT, PARAMS, PREDICT, PRINTS, ROUGH, TRAIN
 
 
 class Student:
@@ -486,6 +486,13 @@ def test_wrong_data_are_no_mistake_of_the_net(X, y, message):
         check_net(Student(), X, y)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_float32_anywhere_in_the_loss(seed):
+    """Where its rounding is too small to be seen in the gradients, small steps show it."""
+    report = check_net(Student(5, 9, 4, "float32 inside", seed=seed), *make_data(8, 5, 4, seed=seed + 1))
+    assert len(report.findings) == 1 and "float32" in report.findings[0] and report.rows == [], report
+
+
 def test_prints_of_the_net_are_counted_not_shown(capsys):
     """A net that prints at each call would bury the report."""
 
@@ -586,7 +593,7 @@ def test_every_entry_of_the_table_is_made_by_a_student():
     apart = (TRAIN, PREDICT)  # see test_diagnosis_training.py
     missing = [mistake for mistake in MISTAKES if id(mistake) not in shown and mistake.stage not in apart]
     stages = [mistake.stage for mistake in missing]
-    assert stages == [PARAMS, FORM, FORM, FORM, ELSEWHERE, KINKS, NEXT, PRINTS], missing  # each has a test below
+    assert stages == [PARAMS, FORM, FORM, FORM, ELSEWHERE, ROUGH, KINKS, NEXT, PRINTS], missing  # each has a test below
 
 
 class Scaled(Student):

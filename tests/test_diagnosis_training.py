@@ -8,6 +8,7 @@ from test_diagnosis import Student, make_data
 
 from classifiers.neural_net import TwoLayerNet
 from diagnosis import check_net
+from diagnosis.explain import notice
 from diagnosis.mistakes import MISTAKES
 from diagnosis.probes import NetUnderTest
 from diagnosis.stages import PREDICT, TRAIN
@@ -185,7 +186,12 @@ def test_the_row_that_opens_most_units_is_taken():
 
 def test_equal_scores_are_equally_right():
     """Where all scores are equal, no class is the wrong one."""
-    net = Learner("argmin")
+
+    class Last(Learner):
+        def predict(self, X):
+            return np.full(len(X), 2)
+
+    net = Last()
     net.params["W2"][:] = 0
     net.params["b2"][:] = 0
     assert not any("predict" in finding for finding in check_net(net, *make_data()).findings)
@@ -201,3 +207,58 @@ def test_predictions_that_are_no_classes(classes):
 
     report = check_net(Outside(), *make_data())
     assert f"predict gives class {classes[0]} for row 0" in report.findings[-1]
+
+
+@pytest.mark.parametrize("draws", range(6))
+def test_mixed_rows_are_found_whatever_is_drawn_before(draws):
+    """A single question would miss them half of the time."""
+
+    class Draws(Learner):
+        def train(self, *arguments, **options):
+            np.random.rand(draws)
+            return super().train(*arguments, **options)
+
+    (finding,) = check_net(Draws("mixed"), *make_data()).findings
+    assert "mixes rows" in finding
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_each_way_to_mix_two_rows(order):
+    """X of the first row with y of the second, and the other way round."""
+
+    class Fixed(Learner):
+        def train(self, X, y, *arguments, **options):
+            if len(X) == 2:
+                X, y = X[[order[0]]], y[[order[1]]]
+            return super().train(X, y, *arguments, **options)
+
+    (finding,) = check_net(Fixed(), *make_data()).findings
+    assert "mixes rows" in finding
+
+
+def test_steps_that_cannot_be_told_apart():
+    """Without any gradient, the steps of all mistakes are the same: nothing is said."""
+    net = Learner("climbs")
+    for param in net.params.values():
+        param[:] = 0
+    net.params["b2"][0] = 1000.0
+    training = ask_to_train(NetUnderTest(net), np.ones((2, 4)), np.array([0, 0]))
+    assert training.names == [] and notice(TRAIN, training) == []
+
+
+def test_training_leaves_no_attribute_and_draws_the_same_again():
+    """What a net stores in itself while it trains is gone, and its draws do not depend on the stream outside."""
+    drawn = []
+
+    class Stores(Learner):
+        def train(self, *arguments, **options):
+            self.best_params = self.params
+            drawn.append(np.random.rand())
+            return super().train(*arguments, **options)
+
+    net = Stores()
+    for seed in (1, 2):
+        np.random.seed(seed)
+        assert check_net(net, *make_data()).ok and not hasattr(net, "best_params")
+    half = len(drawn) // 2
+    assert drawn[:half] == drawn[half:] and len(set(drawn)) == 8
