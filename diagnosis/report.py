@@ -1,10 +1,13 @@
 """The report of `check_net`: a table of the numeric check, and sentences."""
 
+import math
+from html import escape
+
 COLUMNS = ("parameter", "largest relative error", "where", "numeric", "analytic", "checked", "at kinks")
 
 
 class NetReport:
-    """What `check_net` returns; prints as a table and sentences.
+    """What `check_net` returns; prints as a table and sentences, and shows as HTML in a notebook.
 
     Attributes
     ----------
@@ -18,10 +21,13 @@ class NetReport:
         What is worth knowing, but not wrong.
     found : list of Finding
         Both as objects, in the order in which they were found.
+    stage : str or None
+        The first of "scores", "loss", "gradients", "update" and "predict" that is missing or wrong, or "done". None if
+        the parameters are wrong already.
     """
 
     def __init__(self):
-        self.rows, self.found = [], []
+        self.rows, self.found, self.stage = [], [], None
 
     @property
     def ok(self):
@@ -47,16 +53,53 @@ class NetReport:
         """Tell whether a stage's questions tell nothing, because of what is found already."""
         return any(stage in finding.hides for finding in self.found)
 
+    def to_dict(self):
+        """Return the report as a dict that JSON can hold; NaN and infinity become None.
+
+        Returns
+        -------
+        dict
+            With "ok", "stage", "findings", "notes" and "rows", a list with a dict for each parameter.
+        """
+        rows = [{name: _plain(value) for name, value in row._asdict().items()} for row in self.rows]
+        return {"ok": self.ok, "stage": self.stage, "findings": self.findings, "notes": self.notes, "rows": rows}
+
+    @property
+    def _verdict(self):
+        return "No mistake found." if self.ok else f"{len(self.findings)} finding(s):"
+
+    def _repr_html_(self):
+        def line(cells, tag):
+            return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+        rows = "\n".join(line(_cells(row), "td") for row in self.rows)
+        table = f"<table>\n<thead>{line(COLUMNS, 'th')}</thead>\n<tbody>\n{rows}\n</tbody></table>\n"
+        sentences = [*self.findings, *(f"Note: {note}" for note in self.notes)]
+        items = "".join(f"<li>{escape(sentence)}</li>\n" for sentence in sentences)
+        below = f"<p>{self._verdict}</p>\n" + (f"<ul>\n{items}</ul>\n" if items else "")
+        style = "white-space: normal; overflow-wrap: anywhere; max-width: 60em"
+        return f'{table if rows else ""}<div style="{style}">\n{below}</div>'
+
     def __str__(self):
         lines = [COLUMNS, *(_cells(row) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         table = [
             "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
         ]
-        verdict = "No mistake found." if self.ok else f"{len(self.findings)} finding(s):"
-        return "\n".join([*table, verdict, *self.findings, *(f"Note: {note}" for note in self.notes)])
+        return "\n".join([*table, self._verdict, *self.findings, *(f"Note: {note}" for note in self.notes)])
 
     __repr__ = __str__
+
+
+def _plain(value):
+    """Turn a value of a row into what JSON can hold."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, tuple):
+        return [int(index) for index in value]
+    if not math.isfinite(value):
+        return None
+    return value if isinstance(value, int) else float(value)
 
 
 def _cells(row):

@@ -1,23 +1,131 @@
-"""What `python -m diagnosis` prints survives any encoding."""
+"""The command line `python -m diagnosis`: exit status, sentences, JSON, time limit."""
 
 import io
+import json
+import subprocess
 import sys
+import time
 
 import pytest
 
 from diagnosis.__main__ import main
 
+NET = "from classifiers.neural_net import TwoLayerNet as Right\n\nclass TwoLayerNet(Right):\n"
+
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_report_survives_the_encoding(encoding, tmp_path, monkeypatch):
-    """Also what the checked file prints."""
+    """Also the text and the line of an exception."""
     file = tmp_path / "net.py"
-    file.write_text("print('\u2588 \u2212')\nfrom classifiers.neural_net import TwoLayerNet\n", encoding="utf-8")
+    source = f"{NET}    def loss(self, *arguments):\n        raise ValueError('\u2588 \u2212')\n"
+    file.write_text(source, encoding="utf-8")
     screen = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", screen)
-    monkeypatch.setattr(sys, "path", list(sys.path))
     with pytest.raises(SystemExit) as end:
         main([str(file)])
     screen.flush()
-    assert end.value.code == 0
-    assert "No mistake found." in screen.buffer.getvalue().decode(encoding)
+    assert end.value.code == 1
+    written = "\u2588 \u2212".encode(encoding, "replace").decode(encoding)
+    assert f"ValueError: {written} (net.py, line 5: raise" in screen.buffer.getvalue().decode(encoding)
+
+
+def run(capsys, *arguments):
+    """The exit status of the command line, and what it prints on both streams."""
+    with pytest.raises(SystemExit) as end:
+        main([*map(str, arguments)])
+    return end.value.code, *capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "line, problem",
+    [
+        ("import os; os._exit(0)", "its process ended before the check was done, with exit status 0"),
+        ("import sys; sys.exit(0)", "SystemExit: 0 (net.py, line 5: import sys; sys.exit(0))"),
+        ("input()", "input() cannot be answered in a check (net.py, line 5: input())"),
+    ],
+)
+def test_loss_that_ends_the_process_is_not_right(line, problem, tmp_path, capsys):
+    """Status 2, one sentence, no traceback; nothing on the report's stream."""
+    source = f"{NET}    def loss(self, *arguments):\n        {line}\n"
+    (tmp_path / "net.py").write_text(source)
+    status, out, err = run(capsys, tmp_path / "net.py")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"python -m diagnosis: {tmp_path / 'net.py'}: ") and problem in err
+
+
+def test_file_that_never_ends_is_stopped(tmp_path, capsys):
+    """With the line that it was at, and with the processes that it has started."""
+    file = tmp_path / "nét.py"
+    child = "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"
+    note = f"open({str(tmp_path / 'id')!r}, 'w').write(str(child.pid))\n"
+    file.write_text(f"{child}{note}while True: pass\n", encoding="utf-8")
+    status, out, err = run(capsys, "--timeout", 2, file)
+    assert (status, out) == (2, "")
+    assert "was stopped after 2 s at line 4: while True: pass. Is there an endless loop?" in err
+    assert has_ended(int((tmp_path / "id").read_text()))
+
+
+def has_ended(pid):
+    """Tell whether a process is gone, or killed and waiting for its parent."""
+    for _ in range(200):  # a killed process takes a moment
+        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
+        if not state.strip() or state.startswith("Z"):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_json_for_programs(tmp_path, capsys):
+    """The report as one object, whatever the file prints; its prints are counted in a note."""
+    file = tmp_path / "net.py"
+    source = NET.replace("class ", "print('{')\nclass ") + "    def loss(self, X, y=None, reg=0.0):\n"
+    file.write_text(source + "        return super().loss(X) if y is None else (0.0, super().loss(X, y, reg)[1])\n")
+    status, out, err = run(capsys, "--json", file)
+    answer = json.loads(out)
+    assert (status, err, out.count("\n")) == (1, "", 1)
+    assert answer["file"] == str(file) and answer["class"] == "TwoLayerNet" and answer["ok"] is False
+    assert answer["findings"] and [row["name"] for row in answer["rows"]] == ["W1", "b1", "W2", "b2"]
+    assert answer["notes"][-1] == "net.py prints: 1 line(s) were left out here"
+    assert "text" not in answer
+
+
+def test_json_of_a_file_that_cannot_be_checked(tmp_path, capsys):
+    """An error, with the same status as without --json."""
+    file = tmp_path / "net.py"
+    status, out, err = run(capsys, "--json", file)
+    assert (status, err) == (2, "")
+    assert json.loads(out) == {"ok": False, "error": f"{file} does not exist"}
+
+
+def test_no_process_can_be_started(tmp_path, capsys, monkeypatch):
+    """A sentence, not a traceback."""
+
+    def refuse(*arguments, **options):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    status, out, err = run(capsys, tmp_path / "net.py")
+    assert (status, out) == (2, "") and "the check cannot be started: [Errno 12] Cannot allocate memory" in err
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon"])
+def test_time_limit_must_be_a_number(seconds, capsys):
+    """Of seconds above 0."""
+    status, _, err = run(capsys, f"--timeout={seconds}", "net.py")
+    assert status == 2 and f"argument --timeout: must be a number of seconds > 0, got {seconds}" in err
+
+
+def test_note_of_the_2021_interface_is_printed(tmp_path, capsys):
+    """As the last lines of the report."""
+    source = f"""{NET.replace("TwoLayerNet(Right)", "TwoLayerNet")}
+    def __init__(self, *sizes, reg=0.0):
+        self.net, self.reg = Right(*sizes), reg
+        self.params = self.net.params
+    def loss(self, X, y=None):
+        self.net.params = self.params
+        return self.net.loss(X) if y is None else self.net.loss(X, y, self.reg)
+"""
+    (tmp_path / "net.py").write_text(source)
+    status, out, _ = run(capsys, tmp_path / "net.py")
+    note = "Note: loss takes no reg, so reg was set as the attribute reg of the net"
+    assert status == 0 and out.splitlines()[-2:] == ["No mistake found.", note]

@@ -1,0 +1,286 @@
+"""Loads the net in a student's file, and says in one sentence why a file cannot be loaded."""
+
+import ast
+import builtins
+import importlib.util
+import inspect
+import io
+import json
+import linecache
+import re
+import sys
+import tokenize
+import traceback
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from .standins import PACKAGE, Missing, Placeholder, StandIn
+
+SIZES = (4, 10, 3, 1e-1)
+MEGABYTES = 5  # more than any homework
+LINE = 200  # characters of a line that are quoted
+HERE = Path(__file__).resolve().parent
+
+PYTHON_2 = (
+    (r"\s*print\b(?!\s*\()", "print without parentheses"),
+    (r"\s*exec\b(?!\s*\()", "exec without parentheses"),
+    (r"\s*except\s*([\w.]+|\([^()]*\))\s*,", "except with a comma instead of as"),
+    (r"\s*raise\b[^,(]*,", "raise with a comma"),
+    (r".*\b(0[xX][0-9a-fA-F]+|\d+)[lL]\b", "a number that ends with L"),
+    (r".*(?<![\w.])0\d*[1-9]", "a number that begins with 0"),
+    (r".*<>", "<> instead of !="),
+    (r".*`", "backticks instead of repr"),
+    (r".*\b[uU][rR][\"']", "a string that begins with ur"),
+    (r"\s*def\s+\w+\s*\((.*,)?\s*\(|.*\blambda\b([^:]*,)?\s*\(", "parentheses among the parameters of a function"),
+)
+
+
+class LoadError(Exception):
+    """A file does not hold a net. The text says all, without the file's name."""
+
+
+class RegAsAttribute:
+    """A net of the course's 2021 interface: the strength of the penalty is its attribute `reg`.
+
+    Offers ``loss(X, y, reg)`` as `check_net` calls it.
+    """
+
+    def __init__(self, net):
+        self.net = net
+        if hasattr(net, "predict"):
+            self.predict = net.predict
+
+    @property
+    def params(self):
+        return self.net.params
+
+    @params.setter
+    def params(self, params):
+        self.net.params = params
+
+    def loss(self, X, y=None, reg=0.0):
+        before, self.net.reg = self.net.reg, reg
+        try:
+            return self.net.loss(X) if y is None else self.net.loss(X, y)
+        finally:
+            self.net.reg = before
+
+
+def read_source(path):
+    """Read Python source as text, or say what else the file is.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    LoadError
+    """
+    try:
+        if path.is_dir():
+            raise LoadError(f"is a folder. {_net_inside(path)}")
+        if not path.exists():
+            raise LoadError("does not exist")
+        if not path.is_file():
+            raise LoadError("is not a file")
+        if path.stat().st_size > MEGABYTES * 2**20:
+            raise LoadError(f"is larger than {MEGABYTES} MB: it is not a Python source file")
+        data = path.read_bytes()
+    except OSError as error:
+        raise LoadError(f"cannot be read: {error.strerror or error}") from None
+    _check_kind(path, data)
+    return _decode(data)
+
+
+def _net_inside(folder):
+    """Name a neural_net.py in a folder, up to two folders down."""
+    for pattern in ("", "*/", "*/*/"):
+        for file in sorted(folder.glob(f"{pattern}neural_net.py")):
+            return f"Name the file: {file}"
+    return "Name the Python file that has the class"
+
+
+def _check_kind(path, data):
+    """Recognise files that are not Python source."""
+    start = data[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    every_other = b"\0" in data[:100] and not (any(data[:100:2]) and any(data[1:100:2]))  # UTF-16 without a mark
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or every_other and any(data[:100]):
+        raise LoadError("is saved as UTF-16. Save it as UTF-8")
+    if b"\0" in data:
+        raise LoadError("is a binary file, not Python source")
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise LoadError("is a web page. Download the file itself (on GitHub: Raw)")
+    content = _json(data) if start.startswith(b"{") else None
+    if path.suffix.lower() == ".ipynb" or isinstance(content, dict) and "cells" in content:
+        raise LoadError("is a notebook. Save the class to a .py file and check that")
+    if content:
+        raise LoadError("is a JSON file, not Python source")
+
+
+def _json(data):
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError, too
+        return None
+
+
+def _decode(data):
+    """Decode source as Python does: as UTF-8, if its first lines name no other encoding."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return io.TextIOWrapper(io.BytesIO(data), encoding).read()
+    except UnicodeDecodeError as error:
+        encoding = error.encoding
+    except SyntaxError as error:
+        if "unknown encoding" in str(error) or "problem" in str(error):
+            raise LoadError(f"names an encoding that Python cannot use: {error.msg}") from None
+        encoding = "utf-8"
+    for number, line in enumerate(data.split(b"\n"), 1):
+        try:
+            line.decode(encoding)
+        except UnicodeDecodeError:
+            text = line.decode("latin-1").strip()
+            raise LoadError(f"is not saved as {encoding.upper()}: line {number}: {text}. Save it as UTF-8") from None
+    raise LoadError(f"is not saved as {encoding.upper()}. Save it as UTF-8")
+
+
+def load_net(path, name, sizes=SIZES):
+    """Run a file and make a net of its class; see `standins.homework_imports` for what it may import.
+
+    Parameters
+    ----------
+    path : Path
+        Absolute.
+    name : str
+        Of the class.
+    sizes : tuple
+        The arguments of its constructor.
+
+    Returns
+    -------
+    net : object
+    notes : list of str
+
+    Raises
+    ------
+    LoadError
+        If the file is not Python 3 source.
+    BaseException
+        Whatever the file or the constructor raises; AttributeError if the class is missing.
+    """
+    source = read_source(path)
+    with np.errstate(), warnings.catch_warnings():  # the file may set either to raise
+        warnings.simplefilter("ignore")
+        module = run_source(source, path)
+        if not source.strip():
+            raise AttributeError("the file is empty")
+        if not hasattr(module, name):
+            raise AttributeError(f"the file has no class {name}{_others(module)}")
+        net = getattr(module, name)(*sizes)
+    if _takes_reg_as_attribute(getattr(module, name), net):
+        return RegAsAttribute(net), ["loss takes no reg, so reg was set as the attribute reg of the net"]
+    return net, []
+
+
+def _others(module):
+    """Name the classes that a file does have."""
+    names = [n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
+    return f". It has {', '.join(names)}: name one with --class" if names else ""
+
+
+def _takes_reg_as_attribute(cls, net):
+    """Tell whether a net has the interface of 2021: reg in the constructor, not in loss."""
+    try:
+        built, asked = (inspect.signature(function).parameters.values() for function in (cls, net.loss))
+    except (TypeError, ValueError, AttributeError):
+        return False
+    places = [p for p in asked if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    more = any(p.kind == p.VAR_POSITIONAL for p in asked)
+    return "reg" in [p.name for p in built] and len(places) == 2 and not more and hasattr(net, "reg")
+
+
+def run_source(source, path):
+    """Run a file's source as a module of the course's package; return the module."""
+    try:
+        code = compile(source, str(path), "exec", dont_inherit=True)
+    except (MemoryError, RecursionError):
+        raise LoadError("is nested too deeply for Python") from None
+    module = ModuleType(f"{PACKAGE}.{path.stem}")
+    module.__file__, module.__package__ = str(path), PACKAGE
+    sys.modules[module.__name__] = module
+    exec(code, vars(module))
+    _stand_in_for_stars(ast.parse(source), module)
+    return module
+
+
+def _stand_in_for_stars(tree, module):
+    """Put placeholders for the functions that a file calls but lacks, as absent modules would give them."""
+    stars = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
+    origins = [importlib.util.resolve_name("." * node.level + (node.module or ""), PACKAGE) for node in stars]
+    absent = [name for name in origins if isinstance(sys.modules.get(name), StandIn) and sys.modules[name].absent]
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    for name in called - vars(module).keys() - vars(builtins).keys() if absent else ():
+        setattr(module, name, Placeholder(absent, name))
+
+
+def explain_failure(error, path, call):
+    """Say in one sentence why a file could not be loaded or checked.
+
+    Parameters
+    ----------
+    error : BaseException
+        Raised by `load_net`, or by the net while it was checked.
+    path : Path
+        As `load_net` took it.
+    call : str
+        How the net is made.
+
+    Returns
+    -------
+    str
+        What follows the name of the file.
+    """
+    if isinstance(error, LoadError):
+        return f" {error}"
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return _explain_syntax(error, path)
+    if isinstance(error, Missing):
+        return f": {error}{_place(error, path)}"
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = "(its text cannot be printed)"
+    problem = f"{type(error).__name__}: {text[:300]}".removesuffix(": ")
+    return f": {call} is not a two-layer net: {problem}{_place(error, path)}"
+
+
+def _explain_syntax(error, path):
+    """Tell Python 2 and mixed tabs from other syntax errors."""
+    line = (error.text or linecache.getline(error.filename, error.lineno)).rstrip()[:LINE]
+    start = " " if Path(error.filename) == path else f": {Path(error.filename).name} "
+    where = f"line {error.lineno}"
+    if isinstance(error, TabError):
+        return f"{start}mixes tabs and spaces: {where}: {line.strip()}. Indent with spaces only"
+    what = [what for pattern, what in PYTHON_2 if re.match(pattern, line)]
+    if what and not isinstance(error, IndentationError) and "never closed" not in error.msg:
+        return f"{start}is Python 2: {where}, {what[0]}: {line.strip()}"
+    return f"{start}has a syntax error: {where}, {error.msg}: {line.strip()}"
+
+
+def _place(error, path):
+    """Quote the last line of a traceback in the file, or else in another that is not Python's or the check's."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if HERE not in Path(frame.filename).parents and not frame.filename.startswith("<frozen")
+    ]
+    own = [frame for frame in frames if frame.filename == str(path)] or frames
+    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno}: {own[-1].line[:LINE]})" if own else ""

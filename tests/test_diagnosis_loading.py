@@ -1,0 +1,311 @@
+"""Files that hold a net, and what is said of those that do not."""
+
+import json
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from diagnosis import check_net, standins
+from diagnosis.loading import LoadError, RegAsAttribute, explain_failure, load_net, read_source
+from diagnosis.standins import Missing, homework_imports
+
+NET = """
+from classifiers.neural_net import TwoLayerNet as Right
+class TwoLayerNet(Right):
+    def loss(self, X, y=None, reg=0.0):
+        LINE
+        return super().loss(X) if y is None else super().loss(X, y, reg)
+"""
+NET_2021 = """
+from classifiers.neural_net import TwoLayerNet as Right
+from ..layers import *
+class TwoLayerNet:
+    def __init__(self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0):
+        self.params, self.reg = Right(input_dim, hidden_dim, num_classes, weight_scale).params, reg
+    def loss(self, X, y=None):
+        right = Right(1, 1, 1)
+        right.params = self.params
+        if y is None:
+            return right.loss(X)
+        loss, grads = right.loss(X, y, self.reg)
+        return loss, {**grads, "W1": FACTOR * grads["W1"]}
+"""
+
+
+def write(path, source, encoding="utf-8"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(source if isinstance(source, bytes) else source.encode(encoding))
+    return path
+
+
+def load(path, name="TwoLayerNet"):
+    with homework_imports(path.parent):
+        return load_net(path, name)
+
+
+def ask(path):
+    """Load a net and ask it for a loss, while its imports are in place."""
+    with homework_imports(path.parent):
+        net, _ = load_net(path, "TwoLayerNet")
+        return net.loss(np.ones((2, 4)), np.array([0, 1]))[0]
+
+
+def failure(path, call="the call"):
+    """What is said of a file that does not load, or whose loss fails."""
+    with pytest.raises(BaseException) as caught:
+        ask(path)
+    return explain_failure(caught.value, path, call)
+
+
+@pytest.mark.parametrize(
+    "imports, line",
+    [
+        ("from past.builtins import xrange, basestring, unicode, long", "assert list(xrange(2)) == [0, 1]"),
+        ("from past.builtins import *", "assert map(abs, range(2)) == range(2) == [0, 1]"),
+        ("from past.utils import old_div", "assert old_div(3, 2) == 1 and old_div(3.0, 2) == 1.5"),
+        ("from builtins import range, object", "range(2)"),
+        ("from future import standard_library\nstandard_library.install_aliases()", "pass"),
+        ("from future.builtins import *\nfrom future.utils import iteritems", "list(iteritems({}))"),
+        (
+            "import six.moves\nfrom six.moves import xrange, zip, cPickle",
+            "cPickle.dumps(six.moves.range(2)); assert xrange(2) == six.moves.range(2) == range(2)",
+        ),
+        ("import cPickle as pickle", "pickle.dumps(2)"),
+        ("from ..layers import *\nfrom ..layer_utils import *\nfrom .softmax import softmax_loss_vectorized", "pass"),
+        ("from cs231n.layers import *\nfrom cs231n.classifiers.linear_svm import *\nfrom cs231n import optim", "pass"),
+        ("from layers import *\nfrom layer_utils import *", "pass"),
+        ("from .layers import relu\nUPDATE = relu", "pass"),
+    ],
+)
+def test_homework_imports_load(imports, line, tmp_path, monkeypatch):
+    """Stand-ins take the place of modules that are not there, and leave nothing behind."""
+    monkeypatch.setitem(sys.modules, "six", None)  # installed or not
+    monkeypatch.delitem(sys.modules, "six")
+    monkeypatch.setattr(sys, "meta_path", [Without("six"), *sys.meta_path])
+    before = set(sys.modules), list(sys.path), list(sys.meta_path)
+    import classifiers.neural_net  # noqa: F401  what the file itself imports
+
+    loss = ask(
+        write(tmp_path / "net.py", f"from __future__ import print_function\n{imports}{NET.replace('LINE', line)}")
+    )
+    assert np.isclose(loss, np.log(3), atol=0.5)
+    assert not [n for n in set(sys.modules) - before[0] if n.split(".")[0] in {"past", "future", "six", "cs231n"}]
+    assert (sys.path, sys.meta_path) == before[1:]
+
+
+class Without:
+    """Finds nothing under a name, as if the package were not installed."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == self.root:
+            return standins.Finder().find_spec(name)
+
+
+def test_a_real_module_comes_before_its_stand_in(tmp_path):
+    """As if past were installed: the name that only the real one has is there."""
+    write(tmp_path / "past" / "builtins.py", "xrange = 'real'")
+    source = "from past.builtins import xrange" + NET.replace("LINE", "assert xrange == 'real'")
+    try:
+        ask(write(tmp_path / "net.py", source))
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "past"]:
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    "neighbour, file, imports",
+    [
+        ("layers.py", "net.py", "from .layers import *"),
+        ("layers.py", "net.py", "from ..layers import *"),
+        ("layers.py", "net.py", "from cs231n.layers import twice"),
+        ("layers.py", "net.py", "from layers import twice"),
+        ("cs231n/layers.py", "cs231n/classifiers/net.py", "from ..layers import *"),
+        ("cs231n/layers.py", "cs231n/classifiers/net.py", "from cs231n.layers import twice"),
+        ("cs231n/layers.py", "net.py", "from cs231n.layers import *"),
+        ("cs231n/classifiers/softmax.py", "cs231n/classifiers/net.py", "from .softmax import twice"),
+        ("cs231n/classifiers/softmax.py", "net.py", "from cs231n.classifiers.softmax import twice"),
+        ("checks.py", "net.py", "from checks import twice"),
+    ],
+)
+def test_neighbours_that_are_there_are_used(neighbour, file, imports, tmp_path):
+    """Beside the file or one folder up; the course's __init__.py, which imports all classifiers, is not run."""
+    lab = sys.modules["checks"]
+    write(tmp_path / "cs231n" / "classifiers" / "__init__.py", "import nothing_of_that_name")
+    write(tmp_path / neighbour, "def twice(x): return 2 * x")
+    path = write(tmp_path / file, f"{imports}\n{NET.replace('LINE', 'assert twice(2) == 4')}")
+    try:
+        ask(path)
+    finally:
+        sys.modules.pop("layers", None)
+    assert sys.modules["checks"] is lab
+
+
+@pytest.mark.parametrize(
+    "imports, line, text",
+    [
+        (
+            "from .softmax import f",
+            "f(X)",
+            "f belongs to softmax.py, which is missing. Put that file beside this one",
+        ),
+        ("from ..layers import *", "affine(X)", "affine belongs to layers.py, which is missing"),
+        ("from .a import *; from .b import *", "f(X)", "f belongs to a.py or b.py, which is missing"),
+        ("from cs231n.classifiers import Softmax", "Softmax()", "Softmax belongs to Softmax.py, which is missing"),
+        ("from cs231n import optim", "optim.sgd(X)", "sgd belongs to optim.py, which is missing"),
+    ],
+)
+def test_what_is_missing_is_said_when_it_is_called(imports, line, text, tmp_path):
+    """Not when it is imported; and no check of loss takes it for a mistake of the net."""
+    path = write(tmp_path / "net.py", f"{imports}\n{NET.replace('LINE', line)}")
+    message = failure(path)
+    assert message.startswith(f": {text}") and message.endswith(f"(net.py, line 6: {line})")
+    with homework_imports(path.parent), pytest.raises(Missing):
+        check_net(load_net(path, "TwoLayerNet")[0], np.ones((2, 4)), np.array([0, 1]))
+
+
+def test_missing_base_class(tmp_path):
+    """A class can be built on nothing that is absent."""
+    path = write(tmp_path / "net.py", "from .linear import Linear\nclass TwoLayerNet(Linear):\n    pass\n")
+    assert failure(path).startswith(": Linear belongs to linear.py, which is missing")
+
+
+@pytest.mark.parametrize(
+    "line, what",
+    [
+        ("print 'loss', 3", "print without parentheses"),
+        ("exec 'x = 1'", "exec without parentheses"),
+        ("raise ValueError, 'no'", "raise with a comma"),
+        ("x = 10L", "a number that ends with L"),
+        ("x = 0777", "a number that begins with 0"),
+        ("x = 1 <> 2", "<> instead of !="),
+        ("x = `1`", "backticks instead of repr"),
+        ("x = ur'a'", "a string that begins with ur"),
+        ("f = lambda (a, b): a", "parentheses among the parameters of a function"),
+        ("def f(x, (a, b)): pass", "parentheses among the parameters of a function"),
+    ],
+)
+def test_python_2_is_said_to_be_that(line, what, tmp_path):
+    """With the line and its text; in a neighbour, with its name."""
+    path = write(tmp_path / "net.py", f"import numpy\n{line}\n")
+    assert failure(path) == f" is Python 2: line 2, {what}: {line}"
+    write(tmp_path / "softmax.py", f"{line}\n")
+    write(path, "from .softmax import *")
+    assert failure(path) == f": softmax.py is Python 2: line 1, {what}: {line}"
+
+
+@pytest.mark.parametrize(
+    "source, text",
+    [
+        (
+            "try:\n    x = 1\nexcept ValueError, e:\n    pass",
+            "is Python 2: line 3, except with a comma instead of as: exce",
+        ),
+        ("def f(:\n", "has a syntax error: line 1, invalid syntax: def f(:"),
+        ("x = (1,\ny = 2", "has a syntax error: line 1, '(' was never closed: x = (1,"),
+        ("print(1,\nx = 2", "has a syntax error: line 1, '(' was never closed: print(1,"),
+        ("print(1 2)", "has a syntax error: line 1, "),
+        ("try: x = 1\nexcept (A, B)\n", "has a syntax error: line 2, "),
+        ("def f(a b, c=(1, 2)): pass", "has a syntax error: line 1, "),
+        ("x = 1\n  y = 10L", "has a syntax error: line 2, unexpected indent: y = 10L"),
+        ("x = ('<>',\n", "has a syntax error: line 1, '(' was never closed: x = ('<>',"),
+        ("def f():\nx = 1", "has a syntax error: line 2, expected an indented block"),
+        ("if 1:\n\tx = 1\n        x = 2", "mixes tabs and spaces: line 3: x = 2. Indent with spaces only"),
+        ("x = " + "-" * 200000 + "1", "is nested too deeply for Python"),
+        ("# coding: klingon\n", "names an encoding that Python cannot use: unknown encoding: klingon"),
+        ("x = 1\ns = 'café'".encode("latin-1"), "is not saved as UTF-8: line 2: s = 'café'. Save it as UTF-8"),
+        ("x = 1".encode("utf-16"), "is saved as UTF-16. Save it as UTF-8"),
+        ("x = 1".encode("utf-16-be"), "is saved as UTF-16. Save it as UTF-8"),
+        (bytes(range(256)), "is a binary file, not Python source"),
+        (b"#" * (5 * 2**20 + 1), "is larger than 5 MB: it is not a Python source file"),
+        (json.dumps({"cells": []}), "is a notebook. Save the class to a .py file and check that"),
+        (json.dumps({"other": []}), "is a JSON file, not Python source"),
+        ("<!DOCTYPE html>\n<html>", "is a web page. Download the file itself (on GitHub: Raw)"),
+    ],
+)
+def test_files_that_are_not_python_3(source, text, tmp_path):
+    """One sentence says what the file is, or where it is wrong."""
+    assert failure(write(tmp_path / "net.py", source)).startswith(f" {text}")
+
+
+def test_source_in_other_encodings_and_line_ends(tmp_path):
+    """As Python itself reads it."""
+    for source in ("# coding: latin-1\n'é'\n".encode("latin-1"), "\ufeff'é'\r\n".encode(), "'é'\r".encode()):
+        assert "'é'" in read_source(write(tmp_path / "net.py", source))
+
+
+def test_what_is_no_file(tmp_path):
+    """A folder, with the net that is inside; a notebook by its name; nothing."""
+    inside = write(tmp_path / "cs231n" / "classifiers" / "neural_net.py", "")
+    for path, text in [
+        (tmp_path, f"is a folder. Name the file: {inside}"),
+        (tmp_path / "missing.py", "does not exist"),
+        (write(tmp_path / "net.ipynb", "[]"), "is a notebook. Save the class to a .py file and check that"),
+        (write(tmp_path / "a" / "b" / "net.py", "").parents[1], "is a folder. Name the Python file that has the class"),
+    ]:
+        with pytest.raises(LoadError) as caught:
+            read_source(path)
+        assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    "source, problem",
+    [
+        (" \n", "AttributeError: the file is empty"),
+        ("class Net: pass", "AttributeError: the file has no class TwoLayerNet. It has Net: name one with --class"),
+        ("x = 1\ny = x / 0", "ZeroDivisionError: division by zero (net.py, line 2: y = x / 0)"),
+        (
+            "class TwoLayerNet:\n    def __init__(self, *sizes):\n        self.W = sizes[9]",
+            "IndexError: tuple index out of range (net.py, line 3: self.W = sizes[9])",
+        ),
+        (
+            "import numpy as np\nnp.stack([])",
+            "ValueError: need at least one array to stack (net.py, line 2: np.stack([]))",
+        ),
+        ("import sys\nsys.exit(0)", "SystemExit: 0 (net.py, line 2: sys.exit(0))"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt (net.py, line 1: raise KeyboardInterrupt)"),
+        (
+            "class E(Exception):\n    def __str__(self): raise ValueError\nraise E",
+            "E: (its text cannot be printed) (net.py, line 3: raise E)",
+        ),
+        ("raise ValueError('a\\n  b')", "ValueError: a b (net.py, line 1: "),
+    ],
+)
+def test_exceptions_name_their_line(source, problem, tmp_path):
+    """File, line and text, in one sentence."""
+    message = failure(write(tmp_path / "net.py", source), "TwoLayerNet(1)")
+    assert message.startswith(f": TwoLayerNet(1) is not a two-layer net: {problem}") and "\n" not in message
+
+
+def test_file_cannot_make_warnings_and_overflow_raise(tmp_path):
+    """Neither outlives the file."""
+    source = "import warnings, numpy as np\nwarnings.simplefilter('error')\nnp.seterr(all='raise')\n"
+    before = np.geterr(), list(warnings.filters)
+    load(write(tmp_path / "net.py", source + NET.replace("LINE", "pass")))
+    assert (np.geterr(), list(warnings.filters)) == before
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_interface_of_2021(factor, tmp_path):
+    """reg is the net's attribute: it is set for each call, restored after it, and a note says so."""
+    net, notes = load(write(tmp_path / "fc_net.py", NET_2021.replace("FACTOR", str(factor))))
+    assert isinstance(net, RegAsAttribute)
+    assert notes == ["loss takes no reg, so reg was set as the attribute reg of the net"]
+    for param in net.params.values():
+        param += np.random.default_rng(0).standard_normal(param.shape)
+    report = check_net(net, np.random.default_rng(1).standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]))
+    assert report.ok == (factor == 1) and all("W1" in finding for finding in report.findings)
+    assert net.net.reg == 0.0
+
+
+def test_other_interfaces_are_left_as_they_are(tmp_path):
+    """reg among loss's arguments; or nowhere, which is for the check to say."""
+    for constructor, loss in (("*sizes, reg=0", "X, y=None, reg=0"), ("*sizes", "X, y=None"), ("*sizes", "*arguments")):
+        source = f"class TwoLayerNet:\n    reg = 0\n    def __init__(self, {constructor}): pass\n"
+        path = write(tmp_path / "net.py", f"{source}    def loss(self, {loss}): pass\n")
+        net, notes = load(path)
+        assert type(net).__name__ == "TwoLayerNet" and notes == []

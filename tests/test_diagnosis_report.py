@@ -1,0 +1,85 @@
+"""The report as HTML and as JSON."""
+
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+
+from diagnosis.findings import Finding, Mistake
+from diagnosis.numeric import Row
+from diagnosis.report import COLUMNS, NetReport
+
+ROWS = [
+    Row("W1", np.float64(0.25), (2, 0), np.float64(1.5), np.float64(2.5), np.int64(40), 0),
+    Row("b1", np.nan, (), np.nan, -np.inf, 0, 10),
+]
+
+
+def make_report(*findings, rows=ROWS):
+    report = NetReport()
+    report.rows = rows
+    report.add([Finding(Mistake("scores", text, note=note)) for text, note in findings])
+    return report
+
+
+class Tags(HTMLParser):
+    """Collects the text of each kind of element; fails on tags that do not match."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.texts = [], {}
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.open.append(tag)
+        self.texts.setdefault(tag, []).append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open:
+            self.texts[self.open[-1]][-1] += data
+
+
+def test_html_has_the_table_and_the_sentences():
+    """Escaped; the sentences stand outside the table, where they wrap."""
+    rows = [ROWS[0]._replace(name="<i>"), ROWS[1]]
+    html = make_report(("W1 < W2 & <b>", False), ("of reg", True), rows=rows)._repr_html_()
+    texts = Tags(html).texts
+    assert texts["th"] == list(COLUMNS)
+    assert texts["td"] == ["<i>", "2.5e-01", "2, 0", "1.5", "2.5", "40", "0", "b1", "nan", "", "nan", "-inf", "0", "10"]
+    assert texts["p"] == ["1 finding(s):"] and texts["li"] == ["W1 < W2 & <b>", "Note: of reg"]
+    assert "b" not in texts and "white-space: normal" in html
+
+
+def test_html_without_rows_and_sentences():
+    """No empty table, no empty list."""
+    texts = Tags(make_report(rows=[])._repr_html_()).texts
+    assert texts["p"] == ["No mistake found."] and not {"table", "ul"} & texts.keys()
+
+
+def test_dict_is_valid_json():
+    """NumPy's numbers become Python's; what is not finite becomes null."""
+    report = make_report(("wrong", False), ("of reg", True))
+    report.stage = "loss"
+    answer = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert answer == {
+        "ok": False,
+        "stage": "loss",
+        "findings": ["wrong"],
+        "notes": ["of reg"],
+        "rows": [
+            {
+                "name": "W1",
+                "error": 0.25,
+                "where": [2, 0],
+                "numeric": 1.5,
+                "analytic": 2.5,
+                "checked": 40,
+                "skipped": 0,
+            },
+            {"name": "b1", "error": None, "where": [], "numeric": None, "analytic": None, "checked": 0, "skipped": 10},
+        ],
+    }
