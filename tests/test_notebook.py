@@ -130,7 +130,7 @@ def small(tmp_path, monkeypatch):
         signal.signal(number, handler)
 
 
-DRAW = "import matplotlib.pyplot as plt\nplt.plot([1]);"
+DRAW = "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1]);"
 
 
 def tag(folder, index):
@@ -166,7 +166,7 @@ def test_surroundings_do_not_matter(small, monkeypatch, tmp_path):
     config.parent.mkdir(parents=True)
     config.write_text("c.InlineBackend.figure_formats = {'svg'}")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("MPLBACKEND", "nonsense")  # an error as soon as matplotlib is imported
     monkeypatch.setenv("HOME", "/dev/null/home")
     monkeypatch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())  # or it warns of the home
     screen = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
