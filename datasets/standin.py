@@ -152,10 +152,8 @@ def _move(workshop, folder):
         if not folder.is_dir():
             raise
         if not _is_complete(folder):
-            for name in (
-                *BATCHES,
-                META,
-            ):  # one at a time: removing the folder could remove another process's finished one
+            # One at a time: removing the folder could remove another process's finished one.
+            for name in (*BATCHES, META):
                 os.replace(workshop / name, folder / name)
 
 

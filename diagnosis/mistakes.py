@@ -83,7 +83,7 @@ MISTAKES = (
         FORM,
         "{name} is {got}{place} with your parameters and data: look for a division by 0, log(0), or exp of a large "
         "number",
-        seen=lambda calls: signs.not_finite({"a score": calls.scores, "the loss": calls.first[0]}),
+        seen=lambda calls: signs.not_finite({"a score": calls.scores, "the loss": calls.loss}),
         hides=tuple(stage for stage in ALL_STAGES if stage != OVERFLOW),
     ),
     Mistake(

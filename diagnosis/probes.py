@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -34,17 +34,15 @@ class NetUnderTest:
         check_shapes("params", self.own, {"W1": "DH", "b1": "H", "W2": "HC", "b2": "C"})
         self.params = {name: np.array(self.own[name], dtype=np.float64) for name in NAMES}
 
-    def _call(self, params, *arguments, method="loss", seen=None, **options):
-        """Call the net with these very arrays; silence its warnings, and collect what it prints."""
+    @contextmanager
+    def _with(self, params):
+        """Yield the net with these very arrays; silence its warnings, and collect what it prints."""
         self.net.params = params
         try:
             silent = redirect_stdout(self._printed), redirect_stderr(self._printed)
             with np.errstate(all="ignore"), warnings.catch_warnings(), silent[0], silent[1]:
                 warnings.simplefilter("ignore")
-                answer = getattr(self.net, method)(*arguments, **options)
-                if seen is not None:
-                    seen.append(self.net.params)  # a net may replace its dict
-                return answer
+                yield self.net
         finally:
             self.net.params = self.own
 
@@ -57,10 +55,10 @@ class NetUnderTest:
 
         What is not written yet is None or missing: a net may return a loss alone, or gradients of some parameters.
         """
-        params = {name: param.copy() for name, param in params.items()}
+        with self._with(_copy(params)) as net:
+            answer = net.loss(X.copy()) if y is None else net.loss(X.copy(), y.copy(), reg)
         if y is None:
-            return self._call(params, X.copy())
-        answer = self._call(params, X.copy(), y.copy(), reg)
+            return answer
         loss, grads = answer if isinstance(answer, (tuple, list)) else (answer, None)
         grads = {} if grads is None else grads
         if isinstance(grads, dict):
@@ -73,34 +71,39 @@ class NetUnderTest:
 
     def predict(self, params, X):
         """Return what the net predicts for copies of the arguments."""
-        return self._call({name: param.copy() for name, param in params.items()}, X.copy(), method="predict")
+        with self._with(_copy(params)) as net:
+            return net.predict(X.copy())
 
     def train(self, params, X, y, learning_rate, learning_rate_decay, reg, num_iters, seed=0):
         """Train copies of the parameters in batches of one row; return them, and what ``train`` returns.
 
         The net's other attributes, and NumPy's global stream, are put back.
         """
-        attributes, stream, seen = dict(vars(self.net)), np.random.get_state(), []
+        attributes, stream = dict(vars(self.net)), np.random.get_state()
         options = {"learning_rate": learning_rate, "learning_rate_decay": learning_rate_decay, "reg": reg}
         data = X.copy(), y.copy(), X[:1].copy(), y[:1].copy()
         try:
             np.random.seed(seed)
-            trained = {name: param.copy() for name, param in params.items()}
-            answer = self._call(
-                trained, *data, **options, num_iters=num_iters, batch_size=1, verbose=False, method="train", seen=seen
-            )
+            with self._with(_copy(params)) as net:
+                answer = net.train(*data, **options, num_iters=num_iters, batch_size=1, verbose=False)
+                trained = net.params  # a net may replace its dict
         finally:
             vars(self.net).clear()
             vars(self.net).update(attributes)
             np.random.set_state(stream)
-        return {name: np.array(seen[0][name], dtype=np.float64) for name in NAMES}, answer
+        return {name: np.array(trained[name], dtype=np.float64) for name in NAMES}, answer
 
     def changes(self, X, y, reg):
         """Name the arguments and parameters that ``net.loss`` changes in place."""
         before = {**self.params, "X": X, "y": y}
-        now = {name: array.copy() for name, array in before.items()}
-        self._call({name: now[name] for name in NAMES}, now["X"], now["y"], reg)
+        now = _copy(before)
+        with self._with({name: now[name] for name in NAMES}) as net:
+            net.loss(now["X"], now["y"], reg)
         return tuple(name for name in before if not np.array_equal(now[name], before[name], equal_nan=True))
+
+
+def _copy(arrays):
+    return {name: array.copy() for name, array in arrays.items()}
 
 
 @dataclass(frozen=True)
@@ -156,9 +159,9 @@ def penalty_factors(net, X, y, names):
     Returns
     -------
     dict
-        For a parameter whose gradient is not among `names`, the second factor is a right one.
         Maps each name to the pair of factors, (0.5, 1) for a weight with the penalty ``0.5 * reg * W**2``. None stands
         for a loss that is not a multiple of the sum of squares, and for a gradient that is not one of its parameter.
+        For a parameter whose gradient is not among `names`, the second factor is a right one.
     """
     factors = {}
     for name in NAMES:

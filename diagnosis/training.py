@@ -55,7 +55,7 @@ class Training:
     def names_with(self, factor, grads=None):
         """Name the parameters whose first step is ``factor * gradient``, where rounding does not hide that."""
         grads = self.grads if grads is None else grads
-        return [name for name in self.names if self._is_step(name, factor * grads[name])]
+        return [name for name in self.names if _is_step(self.before[name], self.after[name], factor * grads[name])]
 
     @property
     def names(self):
@@ -63,20 +63,14 @@ class Training:
         sizes = {name: self.rate * np.abs(grad).max() for name, grad in self.grads.items()}
         return [name for name in NAMES if sizes[name] > 1e-9 * (1 + np.abs(self.before[name]).max())]
 
-    def _is_step(self, name, step):
-        before = self.before[name]
-        return agree(self.after[name] - before, step, 1e-12 * (1 + np.abs(before).max()))
-
     def second_is(self, factor):
         """Tell whether the second step is ``factor * gradient`` for all parameters."""
-        return all(
-            agree(
-                self.later[name] - self.after[name],
-                factor * self.later_grads[name],
-                1e-12 * (1 + np.abs(self.after[name]).max()),
-            )
-            for name in NAMES
-        )
+        return all(_is_step(self.after[name], self.later[name], factor * self.later_grads[name]) for name in NAMES)
+
+
+def _is_step(before, after, step):
+    """Tell whether two arrays differ by a step, but for rounding."""
+    return agree(after - before, step, 1e-12 * (1 + np.abs(before).max()))
 
 
 def ask_to_train(net, X, y):
