@@ -1,5 +1,7 @@
 """Checks a two-layer net, stage by stage."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from checks import check_array, check_labels, check_rng
@@ -28,7 +30,7 @@ from .stages import (
     SCORES,
     TRAIN,
 )
-from .training import ask_to_train
+from .training import ask_to_predict, ask_to_train
 
 
 def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng=None):
@@ -102,10 +104,7 @@ def _check_training(net, X, y, report):
     if net.has("train"):
         report.add(notice(TRAIN, ask_to_train(net, X, y)))
     if net.has("predict"):
-        try:
-            report.add(notice(PREDICT, (net.predict(net.params, X), np.asarray(net.ask(net.params, X)))))
-        except Exception as error:
-            report.add(notice(ELSEWHERE, error))
+        report.add(notice(PREDICT, ask_to_predict(net, X)))
 
 
 def _check_rows(net, X, y, reg, report, h, tolerance, max_checks, rng):
@@ -123,10 +122,12 @@ def _check_rows(net, X, y, reg, report, h, tolerance, max_checks, rng):
 
 def _explain(net, X, y, reg, calls, report):
     """Explain what is wrong with a net; tell whether its gradients can be checked numerically."""
-    report.add(notice(FORM, calls))
+    wrong_scores = []
+    if calls.error is not None and calls.scores is not None:
+        wrong_scores = _compare_scores(calls.scores, Reference(net.params, X, y))
+        calls = replace(calls, scores_right=not wrong_scores)
+    report.add(notice(FORM, calls) + wrong_scores)
     if report.hides(OVERFLOW):
-        if calls.error is not None and calls.scores is not None:
-            report.add(_compare_scores(calls.scores, Reference(net.params, X, y)))
         return False
     try:
         if report.hides(NUMERIC):
@@ -170,7 +171,7 @@ def _compare(net, X, y, reg, calls, report):
 def _compare_scores(scores, reference):
     scores = np.asarray(scores, dtype=np.float64)
     evidence = "an array of scores", scores, reference.scores, reference.floor["scores"]
-    return notice(PRECISION, evidence) or explain_answers(SCORES, {"scores": scores}, reference)[0]
+    return notice(PRECISION, evidence) or explain_answers(SCORES, {"scores": scores}, reference)
 
 
 def _compare_answers(net, reference, names):
@@ -181,7 +182,7 @@ def _compare_answers(net, reference, names):
         what = f"the gradient of {name}" if name in NAMES else "the loss"
         if found := notice(PRECISION, (what, answer, reference.right[name], reference.floor[name])):
             return found
-    return explain_answers(ANSWERS, answers, reference)[0]
+    return explain_answers(ANSWERS, answers, reference)
 
 
 def _explain_overflow(net):

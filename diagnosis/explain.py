@@ -1,5 +1,7 @@
 """Explains answers by the table of mistakes."""
 
+from itertools import combinations
+
 from .findings import Finding
 from .mistakes import MISTAKES
 from .reference import NAMES, agree, factor_between
@@ -46,10 +48,10 @@ def explain(stage, wrong, fit):
         fitting, groups = fit(mistake, unexplained), {}
         unexplained = [name for name in unexplained if name not in fitting]
         for name, values in fitting.items():
-            on_its_own = name == "loss" and not mistake.shared
+            on_its_own = name == "loss" and not mistake.softmax
             groups.setdefault((on_its_own, tuple(values.items())), []).append(name)
         found += [Finding(mistake, tuple(names), dict(values)) for (_, values), names in groups.items()]
-    found.sort(key=lambda finding: (not finding.mistake.shared, wrong.index(finding.names[0])))
+    found.sort(key=lambda finding: (not finding.mistake.softmax, wrong.index(finding.names[0])))
     return found, unexplained
 
 
@@ -71,29 +73,69 @@ def explain_answers(stage, answers, reference):
 
     Returns
     -------
-    list of Finding, list of str
-        As `explain`.
+    list of Finding
+        As `explain`. What a mistake in the softmax and a second one together explain is told as these two.
     """
+    found = _explain_by(stage, answers, reference)
+    for group in (["loss"], [name for name in NAMES if name in answers]):
+        if any(finding.mistake.vague and finding.names[0] in group for finding in found):
+            two = _explain_by_two(stage, {name: answers[name] for name in group}, reference)
+            if two:
+                found = [finding for finding in found if finding.names[0] not in group] + two
+    return _merge(found)
+
+
+def _merge(found):
+    """Tell mistakes in the softmax first, and each of them once, as well as gradients that nothing explains."""
+    merged, order = {}, [finding for finding in found if finding.mistake.softmax]
+    for finding in order + [finding for finding in found if not finding.mistake.softmax]:
+        mistake, names, values = finding.mistake, finding.names, finding.values
+        once = mistake.softmax or mistake.vague and names[0] in NAMES
+        key = mistake if once else id(finding)
+        if key in merged:
+            first = merged[key]
+            names, values = first.names + names, first.values
+            if mistake.vague:
+                values = {**values, "of": f" of {first.names[0]}"}
+        merged[key] = Finding(mistake, names, values)
+    return list(merged.values())
+
+
+def _explain_by_two(stage, answers, reference):
+    """Explain all of some answers by one or two mistakes in the softmax and what else is wrong then, or by nothing."""
+    mistakes = [mistake for mistake in MISTAKES if mistake.stage == stage and mistake.softmax]
+    for some in [(mistake,) for mistake in mistakes] + list(combinations(mistakes, 2)):
+        base = reference
+        for mistake in some:
+            base = mistake.softmax(base)
+        rest = _explain_by(stage, answers, base)
+        if not any(finding.mistake.vague or finding.mistake.softmax for finding in rest):
+            return [Finding(mistake, tuple(answers)) for mistake in some] + rest
+    return []
+
+
+def _explain_by(stage, answers, reference):
+    """Explain each answer that is not right by one mistake."""
 
     def agrees(name, guess):
         return agree(answers[name], guess[name], reference.floor[name])
 
+    def is_multiple(name, guess):
+        return factor_between(answers[name], guess[name], reference.floor[name]) is not None
+
     def fit(mistake, names):
         if mistake.seen:
             return _seen({name: mistake.seen(name, answers[name], reference) for name in names})
-        guess = mistake.formula(reference)
+        guess = mistake.softmax(reference).right if mistake.softmax else mistake.formula(reference)
         names = [name for name in names if name in guess]
-        if mistake.up_to_factor:
-            names = [n for n in names if factor_between(answers[n], guess[n], reference.floor[n]) is not None]
-        else:
-            names = [name for name in names if agrees(name, guess)]
-        if mistake.shared and not all(agrees(name, guess) for name in NAMES if name in answers):
+        names = [name for name in names if agrees(name, guess) or mistake.up_to_factor and is_multiple(name, guess)]
+        if mistake.softmax and not all(agrees(name, guess) for name in NAMES if name in answers):
             names = [name for name in names if name == "loss"]
         if mistake.only and not set(names) <= set(mistake.only):
             return {}
         return {name: {"N": reference.N} for name in names}
 
-    return explain(stage, [name for name in answers if not agrees(name, reference.right)], fit)
+    return explain(stage, [name for name in answers if not agrees(name, reference.right)], fit)[0]
 
 
 def explain_penalty(factors):

@@ -20,13 +20,16 @@ class Mistake:
         What a net with this mistake answers; its form depends on the stage, see mistakes.py.
     seen : callable
         Looks at an answer. Returns the sentence's values, or None if the net does not make the mistake. An entry has
-        either `formula` or `seen`.
+        one of `formula`, `seen` and `softmax`.
     up_to_factor : bool
         A multiple of the formula fits too, because a second mistake may have scaled it.
-    shared : bool
-        A mistake in the softmax, which the loss and all gradients share. It explains gradients only if it fits all.
+    softmax : callable
+        Of a mistake in the softmax, which the loss and all gradients share: maps the right `Reference` to one with this
+        mistake, and stands in place of a formula. It explains gradients only if it fits all.
     only : tuple of str
         The mistake does not fit if it would also explain answers of other names.
+    vague : bool
+        The sentence says only that something is wrong. A combination of two mistakes is a better explanation.
     note : bool
         Worth knowing, but not wrong.
     hides : tuple of str
@@ -38,8 +41,9 @@ class Mistake:
     formula: Callable | tuple | None = None
     seen: Callable | None = None
     up_to_factor: bool = False
-    shared: bool = False
+    softmax: Callable | None = None
     only: tuple = ()
+    vague: bool = False
     note: bool = False
     hides: tuple = ()
 

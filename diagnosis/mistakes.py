@@ -17,7 +17,7 @@ answer explains it. What `formula` and `seen` are depends on the stage:
 - KINKS: ``seen(name)``. Most coordinates of this parameter lie at kinks.
 - PRECISION: ``seen(evidence)``: a name, the answer, the right one, and how much of it may be rounding.
 - TRAIN: ``seen(training)``, a `training.Training`.
-- PREDICT: ``seen(answer)``, the pair of what predict returns and the right scores.
+- PREDICT: ``seen(prediction)``, a `training.Prediction`.
 - ROUGH: ``seen(rough)``, what `probes.is_rough` tells.
 - NEXT: ``seen(calls)``. All that is there is right, but something is missing.
 - PRINTS: ``seen(lines)``. So many lines were printed.
@@ -47,6 +47,12 @@ MISTAKES = (
         PARAMS,
         "{name} has shape {got}: a bias has one number a unit, shape {right}. Make it with np.zeros({right[0]})",
         seen=signs.bias_in_a_row,
+        hides=ALL_STAGES,
+    ),
+    Mistake(
+        FORM,
+        "{so_far}loss is not written to its end. Next: {next}{place}",
+        seen=signs.unwritten_loss,
         hides=ALL_STAGES,
     ),
     Mistake(

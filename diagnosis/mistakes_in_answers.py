@@ -37,21 +37,21 @@ MISTAKES_IN_ANSWERS = (
         "scores are not max(0, X W1 + b1) W2 + b2: at row {row}, class {column} they are {got:.8g}, not {right:.8g}",
         seen=signs.largest_difference,
     ),
-    Mistake(ANSWERS, SHIFTED % "high", formula=lambda r: r.answers(y=(r.y + 1) % r.C), shared=True),
-    Mistake(ANSWERS, SHIFTED % "low", formula=lambda r: r.answers(y=r.y - 1), shared=True),
+    Mistake(ANSWERS, SHIFTED % "high", softmax=lambda r: r.variant(y=(r.y + 1) % r.C)),
+    Mistake(ANSWERS, SHIFTED % "low", softmax=lambda r: r.variant(y=(r.y - 1) % r.C)),
     Mistake(
         ANSWERS,
         "softmax is taken over the wrong axis in {where}: each row of scores is one example; use axis=1",
-        formula=lambda r: r.answers(axis=0),
-        shared=True,
+        softmax=lambda r: r.variant(axis=0),
         hides=(OVERFLOW,),  # it overflows too, but that is not the point then
     ),
     Mistake(
         ANSWERS,
         "the gradient of {which} is transposed: it must be shaped and ordered as the parameter",
         formula=lambda r: {"W1": r.right["W1"].T, "W2": r.right["W2"].T},
+        up_to_factor=True,
     ),
-    Mistake(ANSWERS, UNSUMMED, formula=lambda r: r.unsummed()),
+    Mistake(ANSWERS, UNSUMMED, formula=lambda r: r.unsummed(), up_to_factor=True),
     Mistake(
         ANSWERS,
         "the gradient of {which} has the wrong shape, {got} instead of {right}: it is shaped as the parameter",
@@ -79,6 +79,18 @@ MISTAKES_IN_ANSWERS = (
         "{what} has the wrong sign (factor -1): the loss is minus log p, and its gradient p - onehot(y)",
         formula=lambda r: r.times(-1),
     ),
+    Mistake(
+        ANSWERS,
+        "{what} has the wrong sign, and is {N} times too large, as many as there are rows (factor -{N}): take minus "
+        "log p, p - onehot(y), and the mean over rows",
+        formula=lambda r: r.times(-r.N),
+    ),
+    Mistake(
+        ANSWERS,
+        "{what} has the wrong sign, and is divided by N twice (factor -1/{N}): take minus log p, p - onehot(y), and "
+        "divide once",
+        formula=lambda r: r.times(-1 / r.N),
+    ),
     Mistake(ANSWERS, "{what} is {k:.6g} times what it should be", seen=signs.factor),
     Mistake(
         ANSWERS,
@@ -105,7 +117,9 @@ MISTAKES_IN_ANSWERS = (
         formula=lambda r: r.grads(mask=r.pre <= 0),
         up_to_factor=True,
     ),
-    Mistake(ANSWERS, UNSUMMED, formula=lambda r: {name: rows[0] for name, rows in r.unsummed().items()}),
+    Mistake(
+        ANSWERS, UNSUMMED, formula=lambda r: {name: rows[0] for name, rows in r.unsummed().items()}, up_to_factor=True
+    ),
     Mistake(
         ANSWERS,
         "the gradient of {which} is taken from the pre-activation X W1 + b1 instead of the hidden layer: it is "
@@ -118,11 +132,13 @@ MISTAKES_IN_ANSWERS = (
         "{what} is {got:.10g} and should be {right:.10g}; none of the known mistakes explains it, or more than one "
         "thing is wrong",
         seen=signs.wrong_loss,
+        vague=True,
     ),
     Mistake(
         ANSWERS,
         "the gradient of {which} is wrong; none of the known mistakes explains it, or more than one thing is wrong. "
-        "Worst at {at}: it is {got:.10g} and should be {right:.10g}{remark}",
+        "Worst at {at}{of}: it is {got:.10g} and should be {right:.10g}{remark}",
         seen=signs.wrong_gradient,
+        vague=True,
     ),
 )

@@ -83,25 +83,25 @@ def _late_loss(t):
     return {"got": got, "right": right, "late": ", the loss after the step" if np.isclose(got, after) else ""}
 
 
-def _confused(answer):
+def _confused(prediction):
     """Predictions that are no classes of the rows."""
-    got, scores = answer
+    got, scores = prediction.got, prediction.scores
     right = scores.argmax(axis=1)
     if got is None or np.shape(got) != right.shape:
         return {"got": "None" if got is None else f"an array of shape {np.shape(got)}", "right": right.shape}
     return None
 
 
-def _smallest(answer):
+def _smallest(prediction):
     """The class with the lowest score."""
-    got, scores = answer
+    got, scores = prediction.got, prediction.scores
     lowest = np.array_equal(got, scores.argmin(axis=1)) and not np.array_equal(got, scores.argmax(axis=1))
     return {} if lowest else None
 
 
-def _other_class(answer):
+def _other_class(prediction):
     """Another class."""
-    got, scores = answer
+    got, scores = prediction.got, prediction.scores
     best, rows = scores.argmax(axis=1), np.arange(len(scores))
     outside = ~np.isin(got, np.arange(scores.shape[1]))
     classes = np.where(outside, 0, got).astype(int)
@@ -110,6 +110,12 @@ def _other_class(answer):
 
 
 MISTAKES_IN_TRAINING = (
+    Mistake(
+        TRAIN,
+        "train is not written to its end. Next: {next}{place}",
+        seen=lambda t: signs.unwritten(t.error),
+        hides=(TRAIN,),
+    ),
     Mistake(TRAIN, "train raises {kind}: {error}{place}", seen=lambda t: signs.raised(t.error), hides=(TRAIN,)),
     Mistake(
         TRAIN,
@@ -184,6 +190,18 @@ MISTAKES_IN_TRAINING = (
         TRAIN,
         "train does not heed batch_size: with batch_size=1 a step takes both of two rows",
         seen=lambda t: {} if t.batch_ignored else None,
+    ),
+    Mistake(
+        PREDICT,
+        "predict is not written to its end. Next: {next}{place}",
+        seen=lambda prediction: signs.unwritten(prediction.error),
+        hides=(PREDICT,),
+    ),
+    Mistake(
+        PREDICT,
+        "predict raises {kind}: {error}{place}",
+        seen=lambda prediction: signs.raised(prediction.error),
+        hides=(PREDICT,),
     ),
     Mistake(
         PREDICT,

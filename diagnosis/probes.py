@@ -112,7 +112,7 @@ class Calls:
 
     `scores` is the answer without labels, `first` and `second` are loss and gradients of two equal calls, `changed`
     names the arrays that loss changes in place. If loss raises an exception, `error` is that and the rest is missing,
-    but for the scores if they came before.
+    but for the scores if they came before. `scores_right` tells whether those are right.
     """
 
     params: dict
@@ -121,6 +121,7 @@ class Calls:
     second: tuple = (None, {})
     changed: tuple = ()
     error: Exception | None = None
+    scores_right: bool = False
 
     @property
     def loss(self):

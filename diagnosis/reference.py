@@ -50,6 +50,8 @@ class Reference:
         Data.
     remark : str
         Said behind numbers that are not those of the parameters that the author of the net sees.
+    axis : int
+        Of the softmax: 1, or 0 for a mistake.
 
     Attributes
     ----------
@@ -63,8 +65,8 @@ class Reference:
         How much of each of them may be rounding: what is summed up may cancel.
     """
 
-    def __init__(self, params, X, y, remark=""):
-        self.params, self.X, self.y, self.N, self.remark = params, X, y, len(X), remark
+    def __init__(self, params, X, y, remark="", axis=1):
+        self.params, self.X, self.y, self.N, self.remark, self.axis = params, X, y, len(X), remark, axis
         self.pre = X @ params["W1"] + params["b1"]  # (N, H)
         self.hidden = np.maximum(0, self.pre)  # (N, H)
         self.scores = self.hidden @ params["W2"] + params["b2"]  # (N, C)
@@ -72,7 +74,7 @@ class Reference:
 
     @cached_property
     def dscores(self):
-        return self.softmax()[1]  # (N, C)
+        return self._softmax[1]  # (N, C)
 
     @cached_property
     def dhidden(self):
@@ -88,23 +90,27 @@ class Reference:
         sizes = {"W1": np.abs(self.X).max(initial=0) * W2, "b1": W2, "W2": hidden, "b2": 1.0}
         return {"scores": 1e-9, "loss": 1e-9, **{name: 1e-12 * self.N * size for name, size in sizes.items()}}
 
-    def softmax(self, y=None, axis=1):
-        """Return the mean softmax loss and its gradient by the scores, for other labels or over another axis."""
-        rows, y = np.arange(self.N), self.y if y is None else y
-        shifted = self.scores - self.scores.max(axis=axis, keepdims=True)
-        log_p = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+    @cached_property
+    def _softmax(self):
+        rows = np.arange(self.N)
+        shifted = self.scores - self.scores.max(axis=self.axis, keepdims=True)
+        log_p = shifted - np.log(np.exp(shifted).sum(axis=self.axis, keepdims=True))
         dscores = np.exp(log_p)
-        dscores[rows, y] -= 1
-        return -np.mean(log_p[rows, y]), dscores / self.N
+        dscores[rows, self.y] -= 1
+        return -np.mean(log_p[rows, self.y]), dscores / self.N
 
-    def answers(self, y=None, axis=1):
-        """Return loss and gradients without penalty, for other labels or a softmax over another axis."""
-        loss, dscores = self.softmax(y, axis)
-        return {"loss": loss, **self.grads(dscores)}
+    def variant(self, y=None, axis=None):
+        """Return the answers of a net with other labels, or with a softmax over another axis."""
+        y, axis = self.y if y is None else y, self.axis if axis is None else axis
+        return Reference(self.params, self.X, y, self.remark, axis)
 
-    def grads(self, dscores=None, mask=None, hidden=None):
+    def answers(self):
+        """Return loss and gradients without penalty."""
+        return {"loss": self._softmax[0], **self.grads()}
+
+    def grads(self, mask=None, hidden=None):
         """Return the gradients without penalty; each argument replaces the right array of that name."""
-        dscores = self.dscores if dscores is None else dscores
+        dscores = self.dscores
         mask = self.pre > 0 if mask is None else mask
         hidden = self.hidden if hidden is None else hidden
         dpre = dscores @ self.params["W2"].T * mask  # (N, H)

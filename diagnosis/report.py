@@ -3,6 +3,7 @@
 import math
 from html import escape
 
+HANDFUL = 5  # findings that are told; the most fundamental ones come first
 COLUMNS = ("parameter", "largest relative error", "where", "numeric", "analytic", "checked", "at kinks")
 
 
@@ -68,14 +69,20 @@ class NetReport:
     def _verdict(self):
         return "No mistake found." if self.ok else f"{len(self.findings)} finding(s):"
 
+    @property
+    def _sentences(self):
+        """A handful of findings, and all notes."""
+        told, more = self.findings[:HANDFUL], len(self.findings) - HANDFUL
+        rest = [f"{more} more in report.findings: correct these first."] if more > 0 else []
+        return [*told, *rest, *(f"Note: {note}" for note in self.notes)]
+
     def _repr_html_(self):
         def line(cells, tag):
             return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
         rows = "\n".join(line(_cells(row), "td") for row in self.rows)
         table = f"<table>\n<thead>{line(COLUMNS, 'th')}</thead>\n<tbody>\n{rows}\n</tbody></table>\n"
-        sentences = [*self.findings, *(f"Note: {note}" for note in self.notes)]
-        items = "".join(f"<li>{escape(sentence)}</li>\n" for sentence in sentences)
+        items = "".join(f"<li>{escape(sentence)}</li>\n" for sentence in self._sentences)
         below = f"<p>{self._verdict}</p>\n" + (f"<ul>\n{items}</ul>\n" if items else "")
         style = "white-space: normal; overflow-wrap: anywhere; max-width: 60em"
         return f'{table if rows else ""}<div style="{style}">\n{below}</div>'
@@ -86,7 +93,7 @@ class NetReport:
         table = [
             "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
         ]
-        return "\n".join([*table, self._verdict, *self.findings, *(f"Note: {note}" for note in self.notes)])
+        return "\n".join([*table, self._verdict, *self._sentences])
 
     __repr__ = __str__
 

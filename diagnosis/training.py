@@ -1,6 +1,7 @@
 """Asks a net to train and to predict, on so few rows that the right answer is known whatever it draws."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -71,6 +72,23 @@ class Training:
 def _is_step(before, after, step):
     """Tell whether two arrays differ by a step, but for rounding."""
     return agree(after - before, step, 1e-12 * (1 + np.abs(before).max()))
+
+
+class Prediction(NamedTuple):
+    """What predict returns for some rows, the right scores (N, C) of these, and what predict raised if it did."""
+
+    got: object
+    scores: np.ndarray
+    error: Exception | None = None
+
+
+def ask_to_predict(net, X):
+    """Ask a `NetUnderTest` whose scores are right for its predictions of X (N, D)."""
+    scores = np.asarray(net.ask(net.params, X))
+    try:
+        return Prediction(net.predict(net.params, X), scores)
+    except Exception as error:
+        return Prediction(None, scores, error)
 
 
 def ask_to_train(net, X, y):

@@ -75,6 +75,7 @@ def failure(path, call="the call"):
         ("import cPickle as pickle", "pickle.dumps(2)"),
         ("from ..layers import *\nfrom ..layer_utils import *\nfrom .softmax import softmax_loss_vectorized", "pass"),
         ("from cs231n.layers import *\nfrom cs231n.classifiers.linear_svm import *\nfrom cs231n import optim", "pass"),
+        ("from assignment_2.cs231n.layers import *\nfrom assignment1.cs231n import optim", "pass"),
         ("from layers import *\nfrom layer_utils import *", "pass"),
         ("from .layers import relu\nUPDATE = relu", "pass"),
     ],

@@ -83,3 +83,14 @@ def test_dict_is_valid_json():
             {"name": "b1", "error": None, "where": [], "numeric": None, "analytic": None, "checked": 0, "skipped": 10},
         ],
     }
+
+
+def test_a_handful_of_sentences():
+    """Five findings are told, in their order, and how many more there are; notes are all told."""
+    findings = [(f"finding {number}", False) for number in range(7)]
+    report = make_report(*findings, ("a note", True), rows=[])
+    for text in (str(report), report._repr_html_()):
+        assert "finding 4" in text and "finding 5" not in text and "a note" in text
+        assert text.index("finding 0") < text.index("finding 4") < text.index("2 more in report.findings")
+    assert len(report.findings) == 7 and "7 finding(s)" in str(report)
+    assert "more in" not in str(make_report(*findings[:5]))

@@ -27,6 +27,8 @@ class Learner(Student):
         m, histories = self.mistake, {name: [] for name in ("loss_history", "train_acc_history", "val_acc_history")}
         if m == "raises":
             return X.no_such_attribute
+        if m == "not written":
+            raise NotImplementedError("the minibatch")
         per_epoch = max(len(X) // batch_size, 1)
         for it in range(num_iters):
             rows = np.random.choice(len(X), len(X) if m == "batch size" else batch_size, replace=m != "batch size")
@@ -71,6 +73,10 @@ class Learner(Student):
         scores, m = self.loss(X), self.mistake
         if m == "predict raises":
             raise ZeroDivisionError("no classes")
+        if m == "predict raises in a check" and len(X) > 1:  # so that training goes on
+            raise ZeroDivisionError("no classes")
+        if m == "predict not written" and len(X) > 1:
+            raise NotImplementedError("argmax")
         if m == "column":
             return scores.argmax(axis=1)[:, None]
         if m == "argmin":
@@ -86,6 +92,9 @@ class Learner(Student):
 
 SENTENCES = {
     "raises": "train raises AttributeError: .*no_such_attribute.*test_diagnosis_training.py, line",
+    "not written": "train is not written to its end. Next: the minibatch .*, line",
+    "predict raises in a check": "predict raises ZeroDivisionError: no classes .*, line",
+    "predict not written": "predict is not written to its end. Next: argmax .*, line",
     "no update": "train changes no parameter",
     "climbs": "the update of W1, b1, W2, b2 climbs",
     "W2 climbs": "the update of W2 climbs",
