@@ -104,7 +104,8 @@ def _check_training(net, X, y, report):
     if net.has("train"):
         report.add(notice(TRAIN, ask_to_train(net, X, y)))
     if net.has("predict"):
-        report.add(notice(PREDICT, ask_to_predict(net, X)))
+        told = (notice(PREDICT, prediction) for prediction in ask_to_predict(net, X))
+        report.add(next(filter(None, told), []))
 
 
 def _check_rows(net, X, y, reg, report, h, tolerance, max_checks, rng):

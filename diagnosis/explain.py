@@ -90,8 +90,7 @@ def _merge(found):
     merged, order = {}, [finding for finding in found if finding.mistake.softmax]
     for finding in order + [finding for finding in found if not finding.mistake.softmax]:
         mistake, names, values = finding.mistake, finding.names, finding.values
-        once = mistake.softmax or mistake.vague and names[0] in NAMES
-        key = mistake if once else id(finding)
+        key = mistake if mistake.softmax or mistake.vague else id(finding)
         if key in merged:
             first = merged[key]
             names, values = first.names + names, first.values

@@ -42,10 +42,12 @@ def _decayed(t):
 
 
 def _factor(t):
-    """Steps that are another multiple of the gradient."""
-    found = {}
+    """Steps that are another multiple of the gradient, if no step is anything else."""
+    found, right = {}, t.names_with(-t.rate)
     for name in t.names:
         k = factor_between(t.after[name] - t.before[name], -t.rate * t.grads[name], 1e-12)
+        if k is None and name not in right:
+            return None
         if k is not None and abs(k - 1) > 1e-7:
             found.setdefault(float(f"{k:.6g}"), []).append(name)
     return next(({"which": ", ".join(names), "k": k} for k, names in found.items()), None)
@@ -106,7 +108,10 @@ def _other_class(prediction):
     outside = ~np.isin(got, np.arange(scores.shape[1]))
     classes = np.where(outside, 0, got).astype(int)
     wrong = np.flatnonzero(outside | (scores[rows, classes] < scores[rows, best]))  # equal scores are equally right
-    return None if wrong.size == 0 else {"row": wrong[0], "got": got[wrong[0]], "right": scores[wrong[0]].argmax()}
+    if wrong.size == 0:
+        return None
+    row = wrong[0]
+    return {"row": f"{row}{prediction.of}", "got": got[row], "right": scores[row].argmax()}
 
 
 MISTAKES_IN_TRAINING = (
