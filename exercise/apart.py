@@ -1,0 +1,217 @@
+"""Runs one function of a student in a process of its own, with limits, beside the right version of all others."""
+
+import contextlib
+import ctypes
+import functools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import psutil
+
+from .cases import save_cases
+from .source import replace_function
+
+ROOT = Path(__file__).resolve().parents[1]
+LAB = ["checks.py", "exercise/__init__.py", "exercise/parts.py", "exercise/cases.py"]
+LAB += [f"classifiers/{name}.py" for name in ("__init__", "layers", "safety", "sgd", "neural_net")]
+EXPLAINS = ["gradient_check.py", *(f"diagnosis/{path.name}" for path in sorted((ROOT / "diagnosis").glob("*.py")))]
+PROCESSES = 64  # of a submission at a time; counts only for users other than root
+MARK = {"EXERCISE_PART": "1"}  # in the environment of a worker and of what it starts
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux' prctl
+
+_starting = threading.Lock()
+_running, _left_behind = set(), set()
+
+
+class Limits(NamedTuple):
+    """What a part may take: seconds of time, and MB of memory."""
+
+    seconds: float = 10.0
+    megabytes: int = 2048
+
+
+class Run(NamedTuple):
+    """What came of a run.
+
+    Attributes
+    ----------
+    state : str
+        "finished", "timeout", "memory" or "ended", if the process ended before all was done.
+    answers : list of (dict or str)
+        For each case what `cases.call` returned, or a sentence that says why it returned nothing.
+    seconds : float
+        That it took.
+    """
+
+    state: str
+    answers: list
+    seconds: float
+
+
+def run_part(part, text, cases, limits):
+    """Call a student's function with some cases.
+
+    Parameters
+    ----------
+    part : parts.Part
+    text : str
+        The function, from column 0 on. All else is the lab's own.
+    cases : list of cases.Case
+    limits : Limits
+
+    Returns
+    -------
+    Run
+    """
+    with tempfile.TemporaryDirectory(prefix="part-", ignore_cleanup_errors=True) as folder:
+        folder = Path(folder).resolve()
+        _make_lab(folder / "lab", part, text, LAB)
+        save_cases(folder / "cases.npz", cases)
+        started = time.monotonic()
+        status = _run_worker(folder, limits, part=part.name, explain=False)
+        seconds = time.monotonic() - started
+        end = _describe_end(status, limits)
+        answers = [_read_answer(folder, number, end) for number in range(len(cases))]
+    texts = [answer for answer in answers if isinstance(answer, str)]
+    if any(answer.startswith("raises MemoryError") for answer in texts):
+        return Run("memory", answers, seconds)
+    if status == 0 and end not in texts:
+        return Run("finished", answers, seconds)
+    return Run("timeout" if status is None else "ended", answers, seconds)
+
+
+def explain(part, text, limits):
+    """Return the sentences of `check_net` on a net with a student's function; none if the check does not end well."""
+    with tempfile.TemporaryDirectory(prefix="part-", ignore_cleanup_errors=True) as folder:
+        folder = Path(folder).resolve()
+        _make_lab(folder / "lab", part, text, LAB + EXPLAINS)
+        _run_worker(folder, limits, part=part.name, explain=True)
+        try:
+            findings = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []
+    return [str(finding).replace(str(folder), "") for finding in findings]
+
+
+def _make_lab(lab, part, text, files):
+    """Copy the modules that the function needs, with the student's text in place of the right one."""
+    for name in files:
+        (lab / name).parent.mkdir(parents=True, exist_ok=True)
+        source = (ROOT / name).read_text(encoding="utf-8")
+        if name == part.file:
+            source = replace_function(source, part.function, text)
+        (lab / name).write_text(source, encoding="utf-8", errors="surrogatepass")
+
+
+def _run_worker(folder, limits, **task):
+    """Run the worker to its end or to the limit; return its exit status, or None if it was stopped."""
+    task |= {"seconds": limits.seconds, "megabytes": limits.megabytes, "processes": _count_processes() + PROCESSES}
+    (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
+    shutil.copy(ROOT / "exercise" / "worker.py", folder)
+    (folder / "empty").mkdir()
+    silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    _adopt_orphans()
+    with _starting:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-B", str(folder / "worker.py")],
+            cwd=folder / "empty",
+            env=threads | MARK,
+            start_new_session=True,
+            **silent,
+        )
+        _running.add(process.pid)
+    try:
+        return process.wait(limits.seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        _kill(process)
+
+
+def _kill(process):
+    """End a worker and all that it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    with _starting:
+        _running.discard(process.pid)
+        for _ in range(100):  # a process that is killed may have started another one
+            orphans = [
+                child for child in psutil.Process().children() if child.pid not in _running and _is_marked(child)
+            ]
+            if not orphans:
+                break
+            for orphan in orphans:
+                for child in [orphan, *_children(orphan)]:
+                    with contextlib.suppress(psutil.Error):
+                        child.kill()
+            psutil.wait_procs(orphans, timeout=0.1)
+
+
+def _is_marked(child):
+    """Tell whether a child of this process is what a worker left behind, running or not yet buried."""
+    try:
+        if child.status() == psutil.STATUS_ZOMBIE:
+            return child.pid in _left_behind
+        _left_behind.update({child.pid} if child.environ().items() >= MARK.items() else ())
+        return child.pid in _left_behind
+    except psutil.Error:
+        return False
+
+
+def _children(process):
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+@functools.cache
+def _adopt_orphans():
+    """On Linux, become the parent of processes whose own parent has ended, so that they can be found."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+
+
+@functools.cache
+def _count_processes():
+    """Count the user's threads: what the system's limit on processes counts, too."""
+    count, name = 0, psutil.Process().username()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            count += process.num_threads() if process.username() == name else 0
+    return count
+
+
+def _read_answer(folder, number, end):
+    """Read what the function returned for a case, or why it returned nothing."""
+    for name in ("import.txt", f"{number}.txt"):
+        if (folder / name).is_file():
+            return (folder / name).read_text(encoding="utf-8", errors="replace")[:1000].replace(str(folder), "")
+    try:
+        with np.load(folder / f"{number}.npz", allow_pickle=False) as answers:
+            return {name: answers[name] for name in answers.files}
+    except FileNotFoundError:
+        return end
+    except Exception:  # objects, or a damaged file
+        return "returns what is neither numbers nor arrays of numbers"
+
+
+def _describe_end(status, limits):
+    """Say why a process gave no answer."""
+    if status is None:
+        return f"was stopped after {limits.seconds:g} s. Is there an endless loop?"
+    if status < 0:
+        return f"ended the process by signal {-status}: too much memory, time or data, or a crash"
+    return f"ended the process with the exit status {status}"

@@ -1,0 +1,302 @@
+"""Cases that try the functions to be written: arrays to call them with. No answer stands here."""
+
+import importlib
+import json
+from typing import NamedTuple
+
+import numpy as np
+
+# What a function may change in place.
+CHANGES = {"penalty": ["dW1", "db1", "dW2", "db2"], "backward": ["dW1"], "draw_minibatch": ["out"]}
+CHANGES["update"] = ["param", "velocity"]
+PARAMS = ("W1", "b1", "W2", "b2")
+
+
+class Case(NamedTuple):
+    """A call of a function, and which of its answers count.
+
+    Attributes
+    ----------
+    part, aspect : str
+        See `parts.Part`.
+    label : str
+        What is tried, in a few words.
+    arrays : dict of ndarray
+        What `call` hands to the function.
+    outputs : tuple of str
+        Which of the answers count.
+    typed : bool
+        Whether the answers must also have the right type of number.
+    """
+
+    part: str
+    aspect: str
+    label: str
+    arrays: dict
+    outputs: tuple
+    typed: bool = False
+
+
+def load_function(part):
+    """Return the function of a `parts.Part`."""
+    module, *path = importlib.import_module(part.file.removesuffix(".py").replace("/", ".")), *part.function.split(".")
+    for name in path:
+        module = getattr(module, name)
+    return module
+
+
+def call(name, function, arrays):
+    """Call the function of a part as the lab does.
+
+    Parameters
+    ----------
+    name : str
+        Of the part.
+    function : callable
+    arrays : dict of ndarray
+        Of a case. They are copied.
+
+    Returns
+    -------
+    dict of ndarray
+        What the function returned or changed. "changed" lists arrays that it should have left alone.
+    """
+    given = {key: array.copy(order="K") for key, array in arrays.items()}
+    answers = {key: np.asarray(answer) for key, answer in CALLS[name](function, given).items()}
+    stay = [key for key in arrays if key not in CHANGES.get(name, ())]
+    changed = [key for key in stay if not np.array_equal(given[key], arrays[key], equal_nan=True)]
+    return {**answers, "changed": np.array(changed, dtype=str)}
+
+
+def _params(a):
+    return {key: a[key] for key in PARAMS}
+
+
+def _optional(a, *names):
+    return {name: a[name] for name in names if name in a}
+
+
+def _forward(forward, a):
+    hidden, scores = forward(_params(a), a["X"], **_optional(a, "keep"))
+    return {"hidden": hidden, "scores": scores}
+
+
+def _softmax_loss(softmax_loss, a):
+    loss, dscores = softmax_loss(a["scores"], a["y"])
+    return {"loss": loss, "dscores": dscores}
+
+
+def _penalty(penalty, a):
+    grads = {key: a[f"d{key}"] for key in PARAMS} if "dW1" in a else None
+    answer = {"value": penalty(_params(a), float(a["reg"]), *([] if grads is None else [grads]))}
+    return answer if grads is None else {**answer, **grads}
+
+
+def _backward(backward, a):
+    options = _optional(a, "keep", "dW1")
+    grads = backward(_params(a), a["X"], a["hidden"], a["dscores"], **options)
+    return {**{key: grads[key] for key in PARAMS}, **({"in dW1": a["dW1"]} if "dW1" in a else {})}
+
+
+def _draw_minibatch(draw_minibatch, a):
+    rng = np.random.default_rng(int(a["seed"])) if "generator" in a else np.random.RandomState(int(a["seed"]))
+    X = a["X"][::2] if "every other" in a else a["X"]
+    X_batch, y_batch = draw_minibatch(X, a["y"], int(a["batch_size"]), rng, **_optional(a, "out"))
+    X_batch, y_batch = np.asarray(X_batch), np.asarray(y_batch)
+    answer = {"X_batch": X_batch.copy(), "y_batch": y_batch, "next": rng.random() if "generator" in a else rng.rand()}
+    if X_batch.ndim == 2 and X_batch.shape[1] == X.shape[1] and y_batch.shape == (len(X_batch),):
+        same = (X_batch[:, None, :] == X[None, :, :]).all(axis=2) & (y_batch[:, None] == a["y"][None, :])
+        answer["rows of the data"] = same.any(axis=1)  # each with its own label
+        answer["number of different rows"] = same.any(axis=0).sum() > 1
+    if "out" in a:
+        answer["in out"] = a["out"]
+    return answer
+
+
+def _update(update, a):
+    numbers = {name: float(a[name]) for name in ("weight_decay", "momentum") if name in a}
+    for _ in range(int(a["steps"])):
+        update(a["param"], a["grad"], float(a["learning_rate"]), **numbers, **_optional(a, "velocity"))
+    return _optional(a, "param", "velocity")
+
+
+def _predict(predict, a):
+    from classifiers.neural_net import TwoLayerNet  # here, since its import takes a while
+
+    net = type("Net", (TwoLayerNet,), {"_predict": predict})(1, 1, 1)
+    net.params = _params(a)
+    return {"classes": net.predict(a["X"])}
+
+
+CALLS = {
+    "forward": _forward,
+    "softmax_loss": _softmax_loss,
+    "penalty": _penalty,
+    "backward": _backward,
+    "draw_minibatch": _draw_minibatch,
+    "update": _update,
+    "predict": _predict,
+}
+
+
+def make_cases(name, seed, hidden):
+    """Make the cases of a part.
+
+    Parameters
+    ----------
+    name : str
+        Of the part.
+    seed : int
+        Equal seeds give equal cases.
+    hidden : bool
+        Whether to make those that students do not see: other shapes, and more of them.
+
+    Returns
+    -------
+    list of Case
+    """
+    rng = np.random.default_rng([seed, int(hidden), list(CALLS).index(name)])
+    shapes = [(5, 4, 10, 3)]  # N, D, H, C
+    if hidden:
+        shapes = [(1, 3, 1, 2), (7, 5, 6, 4), (2, 1, 8, 1), *(tuple(map(int, rng.integers(2, 9, 4))) for _ in range(2))]
+    return [Case(name, *case) for shape in shapes for case in MAKERS[name](rng, *shape)]
+
+
+def _draw_params(rng, D, H, C, dtype=np.float64):
+    sizes = {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)}
+    return {key: (0.7 * rng.standard_normal(size)).astype(dtype) for key, size in sizes.items()}
+
+
+def _shape(N, D, H, C):
+    return f"N={N}, D={D}, H={H}, C={C}"
+
+
+def _forward_cases(rng, N, D, H, C):
+    arrays = {**_draw_params(rng, D, H, C), "X": 3 * rng.standard_normal((N, D))}
+    keep = np.where(rng.random((N, H)) < 0.5, 0, 2.0)
+    single = {key: array.astype(np.float32) for key, array in arrays.items()}
+    yield "scores", _shape(N, D, H, C), arrays, ("scores",)
+    yield "hidden", _shape(N, D, H, C), arrays, ("hidden",)
+    yield "dropout", f"with keep, {_shape(N, D, H, C)}", {**arrays, "keep": keep}, ("hidden", "scores")
+    yield "types", f"float32, {_shape(N, D, H, C)}", single, ("hidden", "scores"), True
+
+
+def _softmax_cases(rng, N, D, H, C):
+    scores, y = 2 * rng.standard_normal((N, C)), rng.integers(0, C, N)
+    below, equal, one_row = scores.copy(), scores.copy(), scores.copy()
+    below[np.arange(N), y] -= 1e3
+    equal[:] = 1e4
+    one_row[0] += 1e4
+    yield "loss", f"N={N}, C={C}", {"scores": scores, "y": y}, ("loss",)
+    yield "gradient", f"N={N}, C={C}", {"scores": scores, "y": y}, ("dscores",)
+    large = {"equal scores of 10,000": equal, "one row 10,000 above the others": one_row}
+    for what, those in (
+        large | {"the right class 1,000 below the others": below, "scores of 1e4": 1e4 * scores}
+    ).items():
+        yield "large scores", f"{what}, N={N}, C={C}", {"scores": those, "y": y}, ("loss", "dscores")
+    yield "types", f"float32, N={N}, C={C}", {"scores": scores.astype(np.float32), "y": y}, ("dscores",), True
+
+
+def _penalty_cases(rng, N, D, H, C):
+    params = _draw_params(rng, D, H, C)
+    grads = {f"d{key}": rng.standard_normal(param.shape) for key, param in params.items()}
+    for reg in (0.05, 0.0, 3.0):
+        arrays = {**params, "reg": np.array(reg)}
+        yield "value", f"reg={reg}, {_shape(N, D, H, C)}", arrays, ("value",)
+        yield "value", f"reg={reg} with grads, {_shape(N, D, H, C)}", {**arrays, **grads}, ("value",)
+        yield "gradient", f"reg={reg}, {_shape(N, D, H, C)}", {**arrays, **grads}, PARAMS
+
+
+def _backward_cases(rng, N, D, H, C):
+    arrays = {**_draw_params(rng, D, H, C), "X": rng.standard_normal((N, D))}
+    arrays |= {"hidden": np.maximum(0, rng.standard_normal((N, H))), "dscores": rng.standard_normal((N, C))}
+    keep = np.where(rng.random((N, H)) < 0.5, 0, 2.0)
+    single = {key: array.astype(np.float32) for key, array in arrays.items()}
+    for key in PARAMS:
+        yield key, _shape(N, D, H, C), arrays, (key,)
+    dropped = {**arrays, "keep": keep, "hidden": arrays["hidden"] * keep}
+    yield "dropout", f"with keep, {_shape(N, D, H, C)}", dropped, PARAMS
+    yield "types", f"float32, {_shape(N, D, H, C)}", single, PARAMS, True
+    yield "types", f"into dW1, {_shape(N, D, H, C)}", {**arrays, "dW1": np.full((D, H), np.nan)}, (*PARAMS, "in dW1")
+
+
+def _minibatch_cases(rng, N, D, H, C):
+    N, batch = 3 * N + 2, np.array(H + 2)
+    X, y, seed = rng.integers(0, 256, (N, D + 3)).astype(np.uint8), rng.integers(0, C, N), np.array(rng.integers(1e6))
+    X[:, 0] = np.arange(N)  # rows that can be told apart
+    arrays = {"X": X, "y": y, "batch_size": batch, "seed": seed}
+    larger = {**arrays, "batch_size": np.array(2 * N + 1)}
+    strided = {**arrays, "X": np.repeat(X, 2, axis=0), "every other": np.array(1)}
+    out = np.zeros((int(batch), D + 3), np.float32)
+    for what, those in (("a batch", arrays), ("a batch larger than the data", larger), ("every other row", strided)):
+        yield "rows", f"{what}, {N} rows", those, ("rows of the data", "number of different rows")
+        yield "random stream", f"{what}, {N} rows", those, ("X_batch", "y_batch", "next"), True
+    generator = {**arrays, "generator": np.array(1)}
+    yield "random stream", f"with a Generator, {N} rows", generator, ("X_batch", "y_batch", "next")
+    yield "out", f"{N} rows", {**arrays, "out": out}, ("X_batch", "y_batch", "in out"), True
+
+
+def _update_cases(rng, N, D, H, C):
+    for shape in ((D, H), (H,)):
+        param, grad = rng.standard_normal((2, *shape))
+        arrays = {"param": param, "grad": grad, "learning_rate": np.array(0.1), "steps": np.array(1)}
+        decayed = {**arrays, "weight_decay": np.array(0.7)}
+        moving = {"velocity": rng.standard_normal(shape), "momentum": np.array(0.9)}
+        yield "plain", f"shape {shape}", arrays, ("param",)
+        yield "plain", f"three steps, shape {shape}", {**arrays, "steps": np.array(3)}, ("param",)
+        yield "weight decay", f"shape {shape}", decayed, ("param",)
+        yield "momentum", f"shape {shape}", {**arrays, **moving, "steps": np.array(3)}, ("param", "velocity")
+        yield "momentum", f"with weight decay, shape {shape}", {**decayed, **moving}, ("param", "velocity")
+
+
+def _predict_cases(rng, N, D, H, C):
+    from classifiers.neural_net import CHUNK
+
+    arrays = _draw_params(rng, D, H, C)
+    some, many = 2 * rng.standard_normal((N + 5, D)), 2 * rng.standard_normal((2 * CHUNK + N, D))
+    equal = {**arrays, "W2": np.zeros((H, C)), "b2": np.zeros(C)}
+    yield "classes", _shape(N + 5, D, H, C), {**arrays, "X": some}, ("classes",), True
+    yield "classes", f"equal scores, {_shape(N + 5, D, H, C)}", {**equal, "X": some}, ("classes",)
+    yield "many rows", _shape(len(many), D, H, C), {**arrays, "X": many}, ("classes",)
+
+
+MAKERS = {
+    "forward": _forward_cases,
+    "softmax_loss": _softmax_cases,
+    "penalty": _penalty_cases,
+    "backward": _backward_cases,
+    "draw_minibatch": _minibatch_cases,
+    "update": _update_cases,
+    "predict": _predict_cases,
+}
+
+
+def save_cases(path, cases, expected=()):
+    """Write cases, and what is expected of each, to one ``.npz`` file without pickle."""
+    arrays = {"cases": np.array(json.dumps([[*case[:3], case.outputs, case.typed] for case in cases]))}
+    for number, case in enumerate(cases):
+        arrays |= {f"{number}/{key}": array for key, array in case.arrays.items()}
+    for number, answers in enumerate(expected):
+        arrays |= {f"{number}>{key}": array for key, array in answers.items()}
+    np.savez_compressed(path, **arrays)
+
+
+def load_cases(path):
+    """Read what `save_cases` wrote: the cases, and what is expected of each (empty dicts if nothing was written)."""
+    with np.load(path, allow_pickle=False) as file:
+        heads = json.loads(str(file["cases"]))
+        given, expected = ([{} for _ in heads] for _ in range(2))
+        for key in file.files[1:]:
+            number, sign, name = _split_key(key)
+            (given if sign == "/" else expected)[number][name] = file[key]
+    cases = [
+        Case(part, aspect, label, arrays, tuple(outputs), typed)
+        for (part, aspect, label, outputs, typed), arrays in zip(heads, given, strict=True)
+    ]
+    return cases, expected
+
+
+def _split_key(key):
+    """Split a key of the file into the number of the case, the sign, and the name."""
+    number = key[: len(key) - len(key.lstrip("0123456789"))]
+    return int(number), key[len(number)], key[len(number) + 1 :]

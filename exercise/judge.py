@@ -1,0 +1,90 @@
+"""Judges the answers of a student's function, and counts points."""
+
+import numpy as np
+
+TOLERANCE = {4: 1e-4, 8: 1e-9}  # relative, for numbers of so many bytes
+
+
+def judge(case, answers, expected):
+    """Compare the answers of a function with the right ones.
+
+    Parameters
+    ----------
+    case : cases.Case
+    answers : dict of ndarray, or str
+        What `cases.call` returned, or a sentence that says why it returned nothing.
+    expected : dict of ndarray
+        What it returns for the right function.
+
+    Returns
+    -------
+    str
+        Empty if the answers are right, else a sentence that says what is wrong.
+    """
+    if isinstance(answers, str):
+        return answers
+    changed = [str(name) for name in np.atleast_1d(answers.get("changed", [])) if str(name) in case.arrays]
+    if changed:
+        return f"{', '.join(changed)} must not be changed in place"
+    with np.errstate(all="ignore"):
+        told = (_compare(name, answers.get(name), expected[name], case.typed) for name in case.outputs)
+        return next(filter(None, told), "")
+
+
+def _compare(name, got, right, typed):
+    """Say how an answer differs from the right one, or nothing."""
+    if got is None:
+        return f"{name} is missing"
+    if got.dtype.kind not in "buif":
+        return f"{name} must hold numbers, got {got.dtype}"
+    if got.shape != right.shape:
+        return f"{name} has the shape {got.shape}, not {right.shape}"
+    if typed and (got.dtype.kind != right.dtype.kind or right.dtype.kind == "f" and got.dtype != right.dtype):
+        return f"{name} has the type {got.dtype}, not {right.dtype}"
+    if right.dtype.kind == "b":
+        return "" if got.all() == right.all() and np.array_equal(got, right) else f"not true: {name}"
+    if not np.isfinite(got).all():
+        return f"{name} is {got[~np.isfinite(got)].flat[0]} at {_first(~np.isfinite(got))}".removesuffix(" at ()")
+    got, size = got.astype(np.float64), np.abs(right).max(initial=0)
+    tolerance = TOLERANCE.get(right.dtype.itemsize, 1e-9) if right.dtype.kind == "f" else 0
+    difference = np.abs(got - right)
+    if not difference.max(initial=0) > tolerance * (1 + size):
+        return ""
+    where = np.unravel_index(difference.argmax(), difference.shape)
+    place = f" at {tuple(map(int, where))}" if where else ""
+    return f"{name}{place} is {got[where]:.8g} and should be {right[where]:.8g}{_factor(got, right, tolerance)}"
+
+
+def _first(mask):
+    return tuple(map(int, np.argwhere(mask)[0]))
+
+
+def _factor(got, right, tolerance):
+    """Say that all numbers are off by one factor, if they are."""
+    right = right.astype(np.float64)
+    size = np.vdot(right, right)
+    k = np.vdot(right, got) / size if right.size > 1 and size > 0 else 0
+    if k == 0 or np.abs(got - k * right).max() > tolerance * (1 + np.abs(got).max()):
+        return ""
+    return f": all of it is {k:.6g} times what it should be"
+
+
+def points(part, verdicts):
+    """Count the points of a part.
+
+    Parameters
+    ----------
+    part : parts.Part
+    verdicts : list of (cases.Case, str)
+        What `judge` says of each case. A case without an answer counts as wrong.
+
+    Returns
+    -------
+    dict of str to float
+        Maps each aspect to its points: the share of right cases times what the part gives for it.
+    """
+    gained = {}
+    for aspect, full in part.points.items():
+        right = [not verdict for case, verdict in verdicts if case.aspect == aspect]
+        gained[aspect] = round(full * sum(right) / len(right), 2) if right else 0.0
+    return gained

@@ -1,0 +1,91 @@
+"""The functions that students write, and the points for each. A teacher edits the points here."""
+
+from typing import NamedTuple
+
+
+class Part(NamedTuple):
+    """A function to be written.
+
+    Attributes
+    ----------
+    name : str
+        Of the part, and of the column of grades.
+    file : str
+        Where the function is, from the top of the lab.
+    function : str
+        Its name, or ``Class.name`` for a method.
+    section : int
+        Of the notebook, which explains it.
+    task : str
+        What to write, in a few words.
+    points : dict of str to float
+        Maps each aspect to its points. The share of an aspect's cases that are right is the share of its points that a
+        submission gets. `cases.make_cases` has at least one case for each aspect.
+    """
+
+    name: str
+    file: str
+    function: str
+    section: int
+    task: str
+    points: dict
+
+
+PARTS = (
+    Part(
+        "forward",
+        "classifiers/layers.py",
+        "forward",
+        2,
+        "the hidden layer and the scores",
+        {"scores": 8, "hidden": 4, "dropout": 2, "types": 2},
+    ),
+    Part(
+        "softmax_loss",
+        "classifiers/layers.py",
+        "softmax_loss",
+        3,
+        "the mean softmax loss, and its gradient by the scores",
+        {"loss": 7, "gradient": 7, "large scores": 4, "types": 2},
+    ),
+    Part(
+        "penalty",
+        "classifiers/layers.py",
+        "penalty",
+        3,
+        "the penalty of the weights, and its gradient",
+        {"value": 5, "gradient": 5},
+    ),
+    Part(
+        "backward",
+        "classifiers/layers.py",
+        "backward",
+        4,
+        "the gradients of the four parameters",
+        {"W1": 8, "b1": 4, "W2": 6, "b2": 3, "dropout": 2, "types": 1},
+    ),
+    Part(
+        "draw_minibatch",
+        "classifiers/sgd.py",
+        "draw_minibatch",
+        5,
+        "random rows of X and y",
+        {"rows": 5, "random stream": 3, "out": 2},
+    ),
+    Part(
+        "update",
+        "classifiers/sgd.py",
+        "update",
+        5,
+        "a step down the gradient",
+        {"plain": 6, "weight decay": 3, "momentum": 3},
+    ),
+    Part(
+        "predict",
+        "classifiers/neural_net.py",
+        "TwoLayerNet._predict",
+        5,
+        "the class with the highest score",
+        {"classes": 6, "many rows": 2},
+    ),
+)

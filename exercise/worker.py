@@ -1,0 +1,158 @@
+"""Runs a student's function in a process of its own; `exercise.apart` copies this file beside a lab and starts it.
+
+The process gives up what it does not need before it loads the function. That stops accidents and simple attempts. It
+does not stop somebody who means harm.
+"""
+
+import json
+import os
+import sys
+import sysconfig
+
+FORKS = 6  # children and their children number 2**6 at most
+FILES = 200  # opened for writing
+READS = ("open", "os.listdir", "os.scandir", "os.chdir")
+WRITES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.chown", "os.link", "os.symlink")
+REFUSED = ("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.forkpty", "pty.spawn", "os.kill")
+REFUSED += ("os.truncate", "os.setxattr", "shutil.", "signal.pthread_kill", "socket.", "webbrowser.", "ctypes.dlopen")
+
+
+def limit(task):
+    """Set the limits of this process and of its children."""
+    import resource
+
+    def lower(name, value):
+        kind = getattr(resource, name, None)
+        if kind is not None:
+            hard = resource.getrlimit(kind)[1]
+            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            try:
+                resource.setrlimit(kind, (value, value))
+            except (ValueError, OSError):  # macOS refuses some
+                pass
+
+    lower("RLIMIT_CPU", int(task["seconds"]) + 1)
+    lower("RLIMIT_AS", task["megabytes"] << 20)
+    lower("RLIMIT_FSIZE", 16 << 20)
+    lower("RLIMIT_NOFILE", 64)
+    lower("RLIMIT_NPROC", task["processes"])
+    lower("RLIMIT_CORE", 0)
+
+
+def guard(own, forks=FORKS, files=FILES):
+    """Refuse files outside this process's folder, other programs, the network, and a flood of children or files."""
+    real, join, isinstance_, string = os.path.realpath, os.path.join, isinstance, (str, bytes, os.PathLike)
+    libraries = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    libraries |= {join(sys.base_prefix, "lib"), "/dev/null", "/dev/urandom", "/usr/share/zoneinfo"}
+    readable = tuple(join(real(path), "") for path in libraries) + (join(real(own), ""),)
+    writable, left = join(real(own), ""), {"forks": forks, "files": files}
+
+    def inside(path, folders):
+        return not isinstance_(path, string) or join(real(os.fsdecode(path)), "").startswith(folders)
+
+    def hook(event, args):
+        if event == "open" and len(args) > 2 and args[2] is not None and args[2] & (os.O_WRONLY | os.O_RDWR):
+            left["files"] -= 1
+            if left["files"] < 0 or not inside(args[0], writable):
+                raise PermissionError(f"writing to {args[0]} is not allowed while a submission is graded")
+        elif event in READS:
+            if not inside(args[0] if args[0] is not None else ".", readable):
+                raise PermissionError(f"reading {args[0]} is not allowed while a submission is graded")
+        elif event in WRITES:
+            if not all(inside(path, writable) for path in args[:2] if isinstance_(path, string)):
+                raise PermissionError(f"{event} outside the folder is not allowed while a submission is graded")
+        elif event == "os.fork":
+            left["forks"] -= 1
+            if left["forks"] < 0:
+                raise PermissionError("so many processes are not allowed while a submission is graded")
+        elif event.startswith(REFUSED):
+            raise PermissionError(f"{event} is not allowed while a submission is graded")
+
+    sys.addaudithook(hook)
+    return left
+
+
+def describe(error, folder):
+    """Say what was raised, and in which line of the function."""
+    import linecache
+    import traceback
+
+    ours = os.path.join(folder, "lab", "classifiers")
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(ours)]
+    line = linecache.getline(frames[-1].filename, frames[-1].lineno).strip() if frames else ""
+    try:
+        text = " ".join(str(error).split())[:300]
+    except Exception:
+        text = "(its text cannot be printed)"
+    hint = ". Helpers must stand inside the function" if isinstance(error, NameError) else ""
+    return f"raises {type(error).__name__}: {text}".removesuffix(": ") + hint + (f" ({line[:200]})" if line else "")
+
+
+def run(folder, part_name):
+    """Call the function with each case, and write each answer to a file of its own."""
+    import numpy as np
+
+    if part_name == "predict":
+        import tqdm  # noqa: F401  it is needed later, and loads what the guard refuses
+
+    def write(name, text):
+        left["files"] = FILES
+        with open(os.path.join(folder, name), "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+
+    left, me, end = guard(folder), os.getpid(), os._exit
+    try:
+        from exercise import cases, parts
+
+        function = cases.load_function(next(part for part in parts.PARTS if part.name == part_name))
+    except BaseException as error:  # a default argument may raise what it likes
+        return write("import.txt", describe(error, folder))
+    for number, case in enumerate(cases.load_cases(os.path.join(folder, "cases.npz"))[0]):
+        try:
+            answers = cases.call(part_name, function, case.arrays)
+            if os.getpid() == me:
+                left["files"] = FILES
+                np.savez(os.path.join(folder, "part.npz"), **answers)
+                os.replace(os.path.join(folder, "part.npz"), os.path.join(folder, f"{number}.npz"))
+        except BaseException as error:  # SystemExit and KeyboardInterrupt, too
+            if os.getpid() == me:
+                write(f"{number}.txt", describe(error, folder))
+        if os.getpid() != me:  # a child that the function left behind
+            end(0)
+    return None
+
+
+def explain(folder):
+    """Check a net with the function, and write down what `check_net` finds."""
+    import numpy as np
+    import tqdm  # noqa: F401
+
+    guard(folder)
+    from classifiers.neural_net import TwoLayerNet
+    from diagnosis import check_net
+
+    rng = np.random.default_rng(0)
+    net = TwoLayerNet(4, 10, 3, std=0.5, rng=0)
+    for name, param in net.params.items():
+        net.params[name] = 0.5 * rng.standard_normal(param.shape)  # biases too: at zero they hide mistakes
+    report = check_net(net, rng.standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]), rng=0)
+    with open(os.path.join(folder, "findings.json"), "w", encoding="utf-8") as file:
+        json.dump(report.findings, file)
+
+
+def main():
+    folder = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(folder, "task.json"), encoding="utf-8") as file:
+        task = json.load(file)
+    limit(task)
+    sys.path.insert(0, os.path.join(folder, "lab"))
+    sys.argv, end = ["grade"], os._exit
+    if task["explain"]:
+        explain(folder)
+    else:
+        run(folder, task["part"])
+    end(0)  # threads of the function must not keep the process
+
+
+if __name__ == "__main__":
+    main()
