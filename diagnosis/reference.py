@@ -102,7 +102,7 @@ class Reference:
     def variant(self, y=None, axis=None):
         """Return the answers of a net with other labels, or with a softmax over another axis."""
         y, axis = self.y if y is None else y, self.axis if axis is None else axis
-        return Reference(self.params, self.X, y, self.remark, axis)
+        return Reference(self.params, self.X, y, axis=axis)
 
     def answers(self):
         """Return loss and gradients without penalty."""

@@ -86,3 +86,15 @@ def test_times_multiplies_everything(reference):
     assert set(tripled) == {"loss", *NAMES}
     for name, answer in tripled.items():
         np.testing.assert_allclose(answer, 3 * reference.right[name], rtol=1e-15)
+
+
+def test_variants_add_up(toy_data):
+    """Other labels and another axis, in either order; each stays until it is changed."""
+    X, y = toy_data
+    reference, other = Reference(make_toy_net().params, X, y), (y + 1) % 3
+    both = [reference.variant(y=other).variant(axis=0), reference.variant(axis=0).variant(y=other)]
+    assert both[0].right["loss"] == both[1].right["loss"]
+    assert both[0].right["loss"] not in (
+        reference.variant(y=other).right["loss"],
+        reference.variant(axis=0).right["loss"],
+    )
