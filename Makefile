@@ -15,6 +15,9 @@ test: .venv/ready  # all tests
 test-oldest: .venv-oldest/ready  # the same with the oldest NumPy, matplotlib, … that requirements.txt admits
 	.venv-oldest/bin/python -m pytest
 
+exercise: .venv/ready  # make the exercise from the solution, in build/exercise
+	$(VENV)/python -m exercise.make build/exercise
+
 bench: .venv/ready  # speed and memory, as ratios; the last of three measures memory as Linux counts it
 	$(VENV)/python -m benchmarks.speed
 	$(VENV)/python -m benchmarks.loader
@@ -35,4 +38,4 @@ lint: .venv/ready  # what a change must pass before it is committed
 	.venv-oldest/bin/pip install -r requirements-oldest.txt
 	touch .venv-oldest/ready
 
-.PHONY: run lab test test-oldest bench lint
+.PHONY: run lab test test-oldest exercise bench lint

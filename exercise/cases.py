@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -287,16 +288,10 @@ def load_cases(path):
         heads = json.loads(str(file["cases"]))
         given, expected = ([{} for _ in heads] for _ in range(2))
         for key in file.files[1:]:
-            number, sign, name = _split_key(key)
-            (given if sign == "/" else expected)[number][name] = file[key]
+            number, sign, name = re.match(r"(\d+)([/>])(.*)", key).groups()
+            (given if sign == "/" else expected)[int(number)][name] = file[key]
     cases = [
         Case(part, aspect, label, arrays, tuple(outputs), typed)
         for (part, aspect, label, outputs, typed), arrays in zip(heads, given, strict=True)
     ]
     return cases, expected
-
-
-def _split_key(key):
-    """Split a key of the file into the number of the case, the sign, and the name."""
-    number = key[: len(key) - len(key.lstrip("0123456789"))]
-    return int(number), key[len(number)], key[len(number) + 1 :]
