@@ -1,0 +1,92 @@
+"""What the judge says of answers, and how points are counted."""
+
+import numpy as np
+import pytest
+
+from exercise.cases import Case
+from exercise.judge import judge, points
+from exercise.parts import PARTS, Part
+
+RIGHT = np.array([[1.0, -2.0], [3.0, 4.0]])
+
+
+def say(got, right=RIGHT, typed=False):
+    """What the judge says of one answer."""
+    case = Case("forward", "scores", "a case", {"X": RIGHT}, ("scores",), typed)
+    return judge(case, {"scores": np.asarray(got), "changed": np.array([], dtype=str)}, {"scores": np.asarray(right)})
+
+
+@pytest.mark.parametrize(
+    "got, words",
+    [
+        (RIGHT, ""),
+        (RIGHT + 4e-9, ""),
+        (RIGHT + 6e-9, "scores at (0, 0) is 1 and should be 1"),
+        (RIGHT.astype(np.float32), ""),
+        (RIGHT[0], "scores has the shape (2,), not (2, 2)"),
+        (RIGHT.ravel(), "scores has the shape (4,), not (2, 2)"),
+        (RIGHT.T, "scores at (0, 1) is 3 and should be -2"),
+        (2 * RIGHT, "scores at (1, 1) is 8 and should be 4: all of it is 2 times what it should be"),
+        (-RIGHT, "scores at (1, 1) is -4 and should be 4: all of it is -1 times what it should be"),
+        (0 * RIGHT, "scores at (1, 1) is 0 and should be 4"),
+        (np.where(RIGHT == 3, np.nan, RIGHT), "scores is nan at (1, 0)"),
+        (np.where(RIGHT == 3, np.inf, RIGHT), "scores is inf at (1, 0)"),
+        (np.array([["a", "b"], ["c", "d"]]), "scores must hold numbers, got <U1"),
+        (RIGHT + 1j, "scores must hold numbers, got complex128"),
+    ],
+)
+def test_sentences(got, words):
+    """Shape, kind, NaN, and the largest difference with the factor if there is one."""
+    assert say(got) == words
+
+
+@pytest.mark.parametrize(
+    "got, right, typed, words",
+    [
+        (RIGHT.astype(np.float32), RIGHT, True, "scores has the type float32, not float64"),
+        (RIGHT, RIGHT.astype(np.float32), True, "scores has the type float64, not float32"),
+        (RIGHT, RIGHT.astype(np.float32), False, ""),
+        ([1.0, 2.0], [1, 2], True, "scores has the type float64, not int64"),
+        ([1.0, 2.0], [1, 2], False, ""),
+        (np.array([1, 2], np.int32), np.array([1, 2]), True, ""),
+        ([1, 2], [1, 3], True, "scores at (1,) is 2 and should be 3"),
+        (1.5, 1.0, False, "scores is 1.5 and should be 1"),
+        (np.nan, 1.0, False, "scores is nan"),
+        ([True, False], [True, True], False, "not true: scores"),
+        ([True, True], [True, True], False, ""),
+        ((1 + 5e-5) * RIGHT, RIGHT.astype(np.float32), False, ""),
+        ((1 + 5e-4) * RIGHT.astype(np.float32), RIGHT.astype(np.float32), False, "all of it is 1.0005 times"),
+        (np.zeros((0, 2)), np.zeros((0, 2)), False, ""),
+        (1e300 * RIGHT, 1e-300 * RIGHT, False, "scores at (1, 1) is 4e+300 and should be 4e-300"),
+    ],
+)
+def test_types_and_tolerance(got, right, typed, words):
+    """The type counts only where a case asks for it; float32 may be off by a ten-thousandth."""
+    told = say(got, right, typed)
+    assert words in told and bool(words) == bool(told)
+
+
+def test_what_is_missing_or_changed():
+    """Before any comparison."""
+    case = Case("forward", "scores", "a case", {"X": RIGHT}, ("scores",))
+    expected = {"scores": RIGHT}
+    assert judge(case, {"changed": np.array([], dtype=str)}, expected) == "scores is missing"
+    assert judge(case, {"scores": RIGHT, "changed": np.array(["X"])}, expected) == "X must not be changed in place"
+    assert judge(case, {"scores": RIGHT, "changed": np.array(["<b>"])}, expected) == ""  # not the name of an argument
+    assert judge(case, "raises ValueError: no", expected) == "raises ValueError: no"
+
+
+def test_points():
+    """The share of right cases of an aspect is the share of its points; without cases there are none."""
+    part = Part("forward", "", "", 2, "", {"scores": 8, "hidden": 3, "dropout": 2})
+    some = [Case("forward", aspect, "", {}, ()) for aspect in ("scores", "scores", "scores", "hidden")]
+    assert points(part, list(zip(some, ["", "wrong", "", ""], strict=True))) == {
+        "scores": 5.33,
+        "hidden": 3,
+        "dropout": 0,
+    }
+
+
+def test_a_hundred_points():
+    """Over all parts."""
+    assert sum(sum(part.points.values()) for part in PARTS) == 100
