@@ -96,6 +96,11 @@ def read_source(path):
         data = path.read_bytes()
     except OSError as error:
         raise LoadError(f"cannot be read: {error.strerror or error}") from None
+    return decode_source(path, data)
+
+
+def decode_source(path, data):
+    """Return the bytes of a file as Python source, or say in a LoadError what else they are."""
     _check_kind(path, data)
     return _decode(data)
 

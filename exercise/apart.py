@@ -215,3 +215,10 @@ def _describe_end(status, limits):
     if status < 0:
         return f"ended the process by signal {-status}: too much memory, time or data, or a crash"
     return f"ended the process with the exit status {status}"
+
+
+def stop_all():
+    """End all workers that run, and what they started."""
+    for pid in list(_running):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
