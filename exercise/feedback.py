@@ -1,109 +1,164 @@
-"""Feedback on a graded submission: a page for its student, and the format of Gradescope."""
+"""Feedback: what is right and what is wrong in a submission, as a web page and as Gradescope reads it."""
 
-import json
-from html import escape
+import hashlib
+import html
 
+from .parts import PARTS
+
+LONGEST = 100  # bytes of a file's name, beside its ending
+SHOWN = 3  # cases of an aspect that a page names
 STATES = {
     "right": "right",
     "partly": "partly right",
     "wrong": "wrong",
-    "error": "stops with an error",
-    "not written": "not written yet",
-    "missing": "missing",
+    "not written": "not written",
+    "missing": "not found",
+    "syntax error": "not Python",
     "unreadable": "cannot be read",
-    "timeout": "takes too long",
+    "error": "raises an error",
+    "timeout": "took too long",
     "memory": "needs too much memory",
-    "ended": "ends the program",
+    "ended": "ends the process",
+    "not graded": "not graded",
 }
 STYLE = """
-body { font: 16px/1.5 sans-serif; max-width: 50em; margin: 2em auto; padding: 0 1em; color: #222; }
-table { border-collapse: collapse; }
-td, th { padding: .2em 1em .2em 0; text-align: left; vertical-align: top; }
-td.points { text-align: right; white-space: nowrap; }
-h2 { margin-top: 2em; border-bottom: 1px solid #ccc; }
-li { overflow-wrap: anywhere; }
-.full { color: #176117; }
+body { font: 16px/1.5 sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff }
+table { border-collapse: collapse } th, td { text-align: left; padding: .2em 1em .2em 0; border-bottom: 1px solid #ddd }
+td.number { text-align: right } h2 { margin-top: 2em } li { overflow-wrap: anywhere }
 """
 
 
+def file_name(name):
+    """Return a name for the files of a submission that is not too long for a file system."""
+    data = name.encode("utf-8", "replace")
+    if len(data) <= LONGEST:
+        return name
+    return data[: LONGEST - 17].decode("utf-8", "ignore") + "-" + hashlib.sha256(data).hexdigest()[:16]
+
+
 def make_page(result):
-    """Return a page of HTML for a student: points of each part and aspect, and what is wrong. It holds no solution.
+    """Make the page of a submission.
 
     Parameters
     ----------
     result : dict
-        What `grade.Grader.grade` returns.
+        See `grade.assemble`.
 
     Returns
     -------
     str
+        HTML that needs no other file.
     """
-    name, total = escape(result["submission"]), result["total"]
-    full = sum(part["full"] for part in result["parts"])
-    rows = "".join(
-        f'<tr><td><a href="#{part["name"]}">{part["name"]}</a></td><td class="points">{part["points"]:g} of '
-        f"{part['full']:g}</td><td>{STATES.get(part['state'], part['state'])}</td></tr>\n"
-        for part in result["parts"]
+    name, full = html.escape(result["name"]), sum(sum(part.points.values()) for part in PARTS)
+    rows = "".join(_row(part.name, result["parts"][part.name], part.points) for part in PARTS)
+    details = "".join(_details(part, result["parts"][part.name]) for part in PARTS)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{name}: {result["total"]:g} of {full:g} points</title><style>{STYLE}</style></head>
+<body>
+<h1>{name}</h1>
+<p><strong>{result["total"]:g} of {full:g} points.</strong> Each function is tried by itself, with right versions of the
+others.</p>
+<table>
+<tr><th>function</th><th>points</th><th>of</th><th></th></tr>
+{rows}</table>
+{details}</body>
+</html>
+"""
+
+
+def _row(title, graded, points):
+    gained, full, state = sum(graded["points"].values()), sum(points.values()), STATES[graded["state"]]
+    numbers = f'<td class="number">{round(gained, 2):g}</td><td class="number">{full:g}</td>'
+    return f"<tr><td>{html.escape(title)}</td>{numbers}<td>{state}</td></tr>\n"
+
+
+def _details(part, graded):
+    """Say what is wrong with a part, or nothing."""
+    if graded["state"] == "right":
+        return ""
+    head = f"<h2>{html.escape(part.function)}</h2>\n"
+    where = (
+        f"<p>In {html.escape(part.file)}: {html.escape(part.task)}. Section {part.section} of the notebook explains it."
     )
-    problem = f"<p>{escape(result['state'])}</p>\n" if result["state"].startswith("unreadable") else ""
-    sections = "" if problem else "".join(_make_section(part) for part in result["parts"])
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{name}</title>\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n<h1>{name}</h1>\n<p>{total:g} of {full:g} points</p>\n{problem}"
-        f"<table>\n{rows}</table>\n{sections}</body>\n</html>\n"
+    aspects = "".join(
+        f'<tr><td>{html.escape(aspect)}</td><td class="number">{graded["points"][aspect]:g}</td>'
+        f'<td class="number">{full:g}</td><td><ul>{_list(sentences(graded, aspect))}</ul></td></tr>\n'
+        for aspect, full in part.points.items()
     )
+    table = f"<table>\n<tr><th>aspect</th><th>points</th><th>of</th><th>what is wrong</th></tr>\n{aspects}</table>\n"
+    if graded["problem"]:
+        table = f"<p>{html.escape(graded['problem'])}.</p>\n"
+    check = f"<p>What check_net says:</p>\n<ul>{_list(graded['check'])}</ul>\n" if graded["check"] else ""
+    return f"{head}{where}</p>\n{table}{check}"
 
 
-def _make_section(part):
-    """Write the points of each aspect of a part, and the sentences."""
-    lines = [f'<h2 id="{part["name"]}">{part["name"]}: {part["points"]:g} of {part["full"]:g}</h2>\n']
-    if part["message"]:
-        lines.append(f"<p>{escape(part['message'])}</p>\n")
-    if part["findings"]:
-        lines.append("<p>What <code>check_net</code> says of a net with your function:</p>\n")
-        lines.append(_make_list(part["findings"]))
-    for aspect in part["aspects"]:
-        whole = ' class="full"' if aspect["points"] == aspect["full"] else ""
-        lines.append(f"<p{whole}>{escape(aspect['name'])}: {aspect['points']:g} of {aspect['full']:g}</p>\n")
-        lines.append(_make_list(aspect["wrong"]))
-    return "".join(lines)
+def _list(texts):
+    return "".join(f"<li>{html.escape(text)}</li>" for text in texts)
 
 
-def _make_list(sentences):
-    return f"<ul>\n{''.join(f'<li>{escape(text)}</li>' + chr(10) for text in sentences)}</ul>\n" if sentences else ""
+def sentences(graded, aspect):
+    """Return a few sentences on what is wrong with an aspect of a part.
+
+    Parameters
+    ----------
+    graded : dict
+        Of the part.
+    aspect : str
+
+    Returns
+    -------
+    list of str
+    """
+    if graded["problem"]:
+        return [graded["problem"]]
+    cases = {}
+    for name, label, sentence in graded["wrong"]:
+        if name == aspect:
+            cases.setdefault(sentence, []).append(label)
+    told = [
+        f"{sentence} ({labels[0]}{f', and {len(labels) - 1} more' if len(labels) > 1 else ''})"
+        for sentence, labels in cases.items()
+    ]
+    more = len(told) - SHOWN
+    return told[:SHOWN] + ([f"and {more} other case{'s' if more > 1 else ''}"] if more > 0 else [])
 
 
-def to_gradescope(result):
-    """Return a result as the text of Gradescope's ``results.json``: a test for each aspect of each part.
+def gradescope(result):
+    """Return what a results.json of Gradescope holds.
 
     Parameters
     ----------
     result : dict
-        What `grade.Grader.grade` returns.
+        See `grade.assemble`.
 
     Returns
     -------
-    str
-
-    References
-    ----------
-    Gradescope's documentation of autograders, "Output format".
+    dict
+        With a test for each aspect of each part.
     """
     tests = []
-    for part in result["parts"]:
-        aspects = part["aspects"] or [{"name": "", "full": part["full"], "points": 0.0, "wrong": [part["message"]]}]
-        for aspect in aspects:
-            sentences = [*part["findings"], *aspect["wrong"]] if aspect["wrong"] else []
+    for number, part in enumerate(PARTS, 1):
+        graded = result["parts"][part.name]
+        for place, (aspect, full) in enumerate(part.points.items(), 1):
+            score = graded["points"][aspect]
             tests.append(
                 {
-                    "name": f"{part['name']}: {aspect['name']}".removesuffix(": "),
-                    "score": aspect["points"],
-                    "max_score": aspect["full"],
-                    "status": "passed" if aspect["points"] == aspect["full"] else "failed",
-                    "output": "\n".join(filter(None, sentences)),
+                    "name": f"{part.name}: {aspect}",
+                    "number": f"{number}.{place}",
+                    "score": score,
+                    "max_score": full,
+                    "status": "passed" if score >= full else "failed",
+                    "output": "\n".join([] if score >= full else sentences(graded, aspect) + graded["check"]),
                     "output_format": "text",
                     "visibility": "visible",
                 }
             )
-    head = {"score": result["total"], "execution_time": round(result["seconds"]), "output": result["state"]}
-    return json.dumps({**head, "tests": tests}, indent=1)
+    return {
+        "score": result["total"],
+        "execution_time": result["seconds"],
+        "output": f"State: {result['state']}",
+        "output_format": "text",
+        "stdout_visibility": "hidden",
+        "tests": tests,
+    }

@@ -1,221 +1,24 @@
-"""Grades submissions: ``python -m exercise.grade SUBMISSIONS --csv grades.csv --feedback FOLDER``."""
+"""Grades a folder of submissions: ``python -m exercise.grade SUBMISSIONS --csv grades.csv --feedback FOLDER``."""
 
 import argparse
+import contextlib
 import csv
-import hashlib
 import io
 import json
 import os
-import re
+import signal
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-
-from tqdm import tqdm
 
 from classifiers.safety import atomic_write
 
-from .apart import LAB, ROOT, Limits, explain, run_part, stop_all
-from .cases import call, load_function, make_cases
-from .feedback import make_page, to_gradescope
-from .judge import judge, points
+from .apart import Limits
+from .feedback import file_name, gradescope, make_page
+from .marking import Journal, Plan, grade_parts, no_points
 from .parts import PARTS
-from .submissions import Unreadable, find_submissions, take_parts
+from .submissions import Found, find_submissions, read_parts
 
-TOLD = 5  # wrong cases of an aspect that are described
-GRADER = ["apart", "cases", "judge", "parts", "source", "submissions", "worker", "grade"]
-
-
-class Grader:
-    """Grades one submission after the other, with the same cases and limits.
-
-    Parameters
-    ----------
-    seed : int
-        Of the cases that students do not see.
-    limits : apart.Limits
-        For each part.
-    """
-
-    def __init__(self, seed, limits):
-        self.seed, self.limits, self.stopped = seed, limits, threading.Event()
-        self.cases = {}
-        for part in PARTS:
-            cases = make_cases(part.name, 0, False) + make_cases(part.name, seed, True)
-            self.cases[part.name] = [(case, call(part.name, load_function(part), case.arrays)) for case in cases]
-
-    def key(self, submission):
-        """Return a hash of what decides the points of a submission, and the functions that are taken from it."""
-        try:
-            taken, problem = take_parts(submission.path), ""
-        except Unreadable as error:
-            taken, problem = {}, str(error)
-        names = {*LAB, *(f"exercise/{name}.py" for name in GRADER)}
-        code = [(ROOT / name).read_text(encoding="utf-8") for name in sorted(names)]
-        what = [
-            submission.name,
-            {name: list(value) for name, value in taken.items()},
-            problem,
-            self.seed,
-            self.limits,
-            code,
-        ]
-        return hashlib.sha256(json.dumps(what).encode("utf-8", "surrogatepass")).hexdigest(), taken, problem
-
-    def grade(self, submission, taken, problem):
-        """Grade a submission.
-
-        Returns
-        -------
-        dict
-            That JSON can hold: the submission's name, state, total and seconds, and a list of its parts.
-        """
-        parts = [self._grade_part(part, taken.get(part.name)) for part in PARTS]
-        odd = [
-            f"{part['name']}: {part['state']}" for part in parts if part["state"] not in ("right", "partly", "wrong")
-        ]
-        unwritten = all(part["state"] == "not written" for part in parts)
-        state = f"unreadable: {problem}" if problem else "not written" if unwritten else "; ".join(odd) or "graded"
-        return {
-            "submission": submission.name,
-            "state": state,
-            "total": round(sum(part["points"] for part in parts), 2),
-            "seconds": round(sum(part["seconds"] for part in parts), 1),
-            "parts": parts,
-        }
-
-    def _grade_part(self, part, taken):
-        """Grade one part; the lab's own version of all others is beside it."""
-        full = sum(part.points.values())
-        result = {"name": part.name, "full": full, "points": 0.0, "seconds": 0.0, "aspects": [], "findings": []}
-        if taken is None or taken.state != "taken":
-            return {
-                **result,
-                "state": taken.state if taken else "unreadable",
-                "message": taken.message if taken else "",
-            }
-        cases, expected = zip(*self.cases[part.name], strict=True)
-        run = run_part(part, taken.text, cases, self.limits)
-        verdicts = [(c, judge(c, a, e)) for c, a, e in zip(cases, run.answers, expected, strict=True)]
-        gained = points(part, verdicts)
-        total = round(sum(gained.values()), 2)
-        wrong = [(case, verdict) for case, verdict in verdicts if verdict]
-        state = run.state if run.state != "finished" else "right" if not wrong else "partly" if total else "wrong"
-        if state == "wrong" and all(verdict.startswith("raises ") for _, verdict in wrong):
-            state = "error"
-        for aspect, most in part.points.items():
-            told = list(dict.fromkeys(f"{c.label}: {verdict}" for c, verdict in wrong if c.aspect == aspect))
-            result["aspects"].append({"name": aspect, "full": most, "points": gained[aspect], "wrong": told[:TOLD]})
-        findings = explain(part, taken.text, self.limits) if wrong and not self.stopped.is_set() else []
-        return {**result, "state": state, "points": total, "seconds": run.seconds, "findings": findings, "message": ""}
-
-
-class Kept:
-    """The results so far, one JSON line each in a file, so that interrupted grading goes on where it was.
-
-    Parameters
-    ----------
-    path : Path
-        Lines that are not whole are left out.
-    """
-
-    def __init__(self, path):
-        self.path, self.results = path, {}
-        if path.exists():
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                try:
-                    self.results.update([json.loads(line)])
-                except (ValueError, TypeError):
-                    continue
-
-    def add(self, key, result):
-        """Keep a result under the key of its submission."""
-        self.results[key] = result
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write("\n" * _is_torn(self.path) + json.dumps([key, result]) + "\n")
-
-
-def _is_torn(path):
-    """Tell whether a file ends within a line."""
-    with open(path, "rb") as file:
-        if not file.seek(0, os.SEEK_END):
-            return False
-        file.seek(-1, os.SEEK_END)
-        return file.read() != b"\n"
-
-
-def grade_all(submissions, grader, kept, jobs):
-    """Grade submissions in some threads; each part runs in a process of its own.
-
-    Parameters
-    ----------
-    submissions : list of submissions.Submission
-    grader : Grader
-    kept : Kept
-    jobs : int
-        How many are graded at a time.
-
-    Returns
-    -------
-    list of dict
-        In the order of `submissions`.
-    """
-
-    def work(submission):
-        key, taken, problem = grader.key(submission)
-        return key, kept.results.get(key) or grader.grade(submission, taken, problem)
-
-    done = {}
-    with ThreadPoolExecutor(jobs) as pool:
-        futures = {pool.submit(work, submission): submission.name for submission in submissions}
-        try:
-            for future in tqdm(as_completed(futures), total=len(futures), unit="submission", file=sys.stderr):
-                key, done[futures[future]] = future.result()
-                if key not in kept.results:
-                    kept.add(key, done[futures[future]])
-        except BaseException:
-            grader.stopped.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            while any(future.running() for future in futures):
-                stop_all()
-                threading.Event().wait(0.05)
-            raise
-    return [done[submission.name] for submission in submissions]
-
-
-def write_csv(path, results):
-    """Write a line for each submission: name, state, total, the points of each part, seconds."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["submission", "state", "total", *(part.name for part in PARTS), "seconds"])
-    for result in results:
-        scores = [part["points"] for part in result["parts"]]
-        words = [_no_formula(result[name]) for name in ("submission", "state")]
-        writer.writerow([*words, result["total"], *scores, result["seconds"]])
-    with atomic_write(path) as file:
-        file.write(text.getvalue().encode("utf-8", "backslashreplace"))
-
-
-def _no_formula(text):
-    """Keep a spreadsheet from taking a text as a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def file_name(name):
-    """Turn the name of a submission into that of a file."""
-    safe = re.sub(r"[^\w .()+-]", "_", name)[:100].strip(" .")
-    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
-
-
-def write_pages(results, feedback, gradescope):
-    """Write a page for each student, and a file for Gradescope, where folders for them are given."""
-    for folder, ending, make in ((feedback, "html", make_page), (gradescope, "json", to_gradescope)):
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            for result in results:
-                with atomic_write(folder / f"{file_name(result['submission'])}.{ending}") as file:
-                    file.write(make(result).encode("utf-8", "backslashreplace"))
+FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the wide ones too, which some spreadsheets take for the others
 
 
 def main(arguments=None):
@@ -229,44 +32,169 @@ def main(arguments=None):
     Raises
     ------
     SystemExit
-        With a sentence, if grading cannot begin or is interrupted.
+        0 if all is graded, 1 if something could not be graded, 2 if the command line is wrong or a file cannot be
+        written, 130 after Ctrl-C.
     """
-    parser = argparse.ArgumentParser(prog="python -m exercise.grade", description="Grade submissions of the exercise.")
-    parser.add_argument("submissions", type=Path, help="a folder; each folder, zip or file in it is a submission")
-    parser.add_argument(
-        "--csv", type=Path, required=True, help="table of points; results are kept in CSV.jsonl beside it"
-    )
-    parser.add_argument("--feedback", type=Path, help="folder for a page for each student")
-    parser.add_argument("--json", type=Path, help="folder for a file for each student in the format of Gradescope")
-    parser.add_argument("--timeout", type=_positive, default=10.0, help="seconds for each part (10)")
-    parser.add_argument("--memory", type=_positive, default=2048.0, help="MB for each part (2048)")
-    parser.add_argument("--seed", type=int, default=1, help="of the cases that students do not see (1)")
-    parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, help="submissions at a time (all cores)")
+    parser = _make_parser()
     args = parser.parse_args(arguments)
     if os.name == "nt":
-        sys.exit("Grading needs the limits of Linux or macOS: use WSL, or a container.")
-    if not args.submissions.is_dir():
-        sys.exit(f"{args.submissions} is not a folder of submissions.")
-    submissions = find_submissions(args.submissions)
-    kept = Kept(args.csv.with_name(f"{args.csv.name}.jsonl"))
+        parser.error("submissions can be run with limits on Linux and macOS only. Use WSL or a container")
+    if not args.submissions.exists():
+        parser.error(f"{args.submissions} does not exist")
+    for path in filter(None, (args.csv, args.feedback, args.json)):
+        if args.submissions.is_dir() and path.resolve().is_relative_to(args.submissions.resolve()):
+            parser.error(f"{path} lies in the folder of the submissions. Name a place outside of it")
+    plan = Plan(Limits(args.timeout, args.memory), args.seed, bool(args.feedback or args.json))
     try:
-        grader = Grader(args.seed, Limits(args.timeout, int(args.memory)))
-        results = grade_all(submissions, grader, kept, max(args.jobs, 1))
-        write_csv(args.csv, results)
-        write_pages(results, args.feedback, args.json)
+        with _signals_interrupt():
+            sys.exit(_grade(args, plan, parser))
     except KeyboardInterrupt:
-        sys.exit(f"Interrupted. What is graded is in {kept.path}: the same command goes on there.")
+        print(f"Interrupted. What is graded is in {_journal(args.csv)}: the same command goes on", file=sys.stderr)
+        sys.exit(130)
     except OSError as error:
-        sys.exit(f"Nothing more is written: {error}")
-    print(f"{len(results)} submission(s) graded: {args.csv}")
+        parser.exit(2, f"{parser.prog}: {error}\n")
 
 
-def _positive(text):
-    """Read a number > 0 from the command line."""
-    number = float(text)
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text}")
-    return number
+def _make_parser():
+    parser = argparse.ArgumentParser(prog="python -m exercise.grade", description="Grade a folder of submissions.")
+    parser.add_argument("submissions", type=Path, help="holds a folder, a zip or a Python file for each student")
+    parser.add_argument("--csv", type=Path, required=True, help="is written: a line for each submission")
+    parser.add_argument("--feedback", type=Path, help="a folder: a web page for each submission is written to it")
+    parser.add_argument("--json", type=Path, help="a folder: Gradescope's results.json, each in a folder of its own")
+    parser.add_argument("--timeout", type=_number(float), default=Limits().seconds, help="seconds for a part (10)")
+    parser.add_argument("--memory", type=_number(int), default=Limits().megabytes, help="MB for a part (2048)")
+    parser.add_argument("-j", "--jobs", type=_number(int), default=_count_cores(), help="parts at a time (cores)")
+    parser.add_argument("--seed", type=_number(int, 0), default=0, help="of the numbers in the hidden cases (0)")
+    return parser
+
+
+def _number(kind, least=None):
+    """Return a function that reads a number above 0, or from `least` on."""
+
+    def read(text):
+        with contextlib.suppress(ValueError):
+            if (kind(text) > 0 if least is None else kind(text) >= least) and kind(text) <= 1e6:
+                return kind(text)
+        raise argparse.ArgumentTypeError(f"must be a number {'> 0' if least is None else f'>= {least}'}, got {text}")
+
+    return read
+
+
+def _count_cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _signals_interrupt():
+    """Let the signals that end a program interrupt it as Ctrl-C does, so that it leaves no process behind."""
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _journal(path):
+    return path.with_name(f"{path.name}.jsonl")
+
+
+def _grade(args, plan, parser):
+    """Grade what is not graded yet, and write all files; return the exit status."""
+    submissions = [(name, _read(path)) for name, path in find_submissions(args.submissions)]
+    if not submissions:
+        parser.error(f"{args.submissions} holds no submissions: no folder, zip or Python file")
+    for folder in filter(None, (args.csv.parent, args.feedback, args.json)):
+        folder.mkdir(parents=True, exist_ok=True)
+    with Journal(_journal(args.csv)) as journal:
+        graded = grade_parts([parts for _, parts in submissions], plan, args.jobs, journal)
+    results = [assemble(name, parts, graded) for name, parts in submissions]
+    write_csv(args.csv, results)
+    for result in results:
+        if args.feedback:
+            _write(args.feedback / f"{file_name(result['name'])}.html", make_page(result))
+        if args.json:
+            (args.json / file_name(result["name"])).mkdir(exist_ok=True)
+            _write(args.json / file_name(result["name"]) / "results.json", json.dumps(gradescope(result), indent=1))
+    failed = [result["name"] for result in results if "not graded" in result["state"]]
+    print(f"{len(results) - len(failed)} of {len(results)} submissions are graded: {args.csv}")
+    if failed:
+        print(f"Not graded: {', '.join(failed)}. The same command tries them again", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _read(path):
+    """Read a submission. Whatever is wrong with it must not stop the others."""
+    try:
+        return read_parts(path)
+    except Exception as error:
+        return {part.name: Found("unreadable", f"The submission cannot be read: {error}") for part in PARTS}
+
+
+def assemble(name, parts, graded):
+    """Put together what is known of a submission.
+
+    Parameters
+    ----------
+    name : str
+    parts : dict of str to Found
+        See `submissions.read_parts`.
+    graded : callable
+        See `marking.grade_parts`.
+
+    Returns
+    -------
+    dict
+        ``name``, ``state``, ``total``, ``seconds``, and ``parts``: for each what `marking.grade_part` returns.
+    """
+    done = {
+        part.name: graded(part, found.text) if found.state == "found" else no_points(part, found.state, found.text)
+        for part, found in ((part, parts[part.name]) for part in PARTS)
+    }
+    total = sum(sum(part["points"].values()) for part in done.values())
+    seconds = sum(part["seconds"] for part in done.values())
+    return {"name": name, "state": _state(done), "total": round(total, 2), "seconds": round(seconds, 1), "parts": done}
+
+
+def _state(parts):
+    """Say in a few words how a submission stands: in one, if all parts stand alike."""
+    states = {name: part["state"] for name, part in parts.items()}
+    if len(set(states.values())) == 1:
+        return next(iter(states.values()))
+    return ", ".join(f"{name} {state}" for name, state in states.items() if state != "right")
+
+
+def write_csv(path, results):
+    """Write a table with a line for each submission.
+
+    Parameters
+    ----------
+    path : Path
+    results : list of dict
+        See `assemble`.
+    """
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(["submission", "state", "total", *(part.name for part in PARTS), "seconds"])
+    for result in results:
+        gained = [f"{sum(result['parts'][part.name]['points'].values()):.2f}" for part in PARTS]
+        head = [_no_formula(result["name"]), result["state"], f"{result['total']:.2f}"]
+        writer.writerow([*head, *gained, f"{result['seconds']:.1f}"])
+    _write(path, table.getvalue())
+
+
+def _no_formula(name):
+    """Put an apostrophe before a name that a spreadsheet would take for a formula."""
+    return f"'{name}" if name.lstrip().startswith(FORMULA) else name
+
+
+def _write(path, text):
+    with atomic_write(path) as file:
+        file.write(text.encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

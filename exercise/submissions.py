@@ -1,202 +1,275 @@
-"""Finds submissions, and takes the functions to be written out of them. Nothing of a submission is run here."""
+"""Finds what students handed in, and takes the functions to be written out of it. Nothing of it runs here."""
 
+import io
 import os
 import stat
+import tempfile
+import unicodedata
+import warnings
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from diagnosis.loading import MEGABYTES, LoadError, decode_source, explain_failure
+from diagnosis.loading import MEGABYTES, LoadError, explain_failure, read_source
 
 from .parts import PARTS
 from .source import function_source, is_empty
 
-FILES = 2000  # in a submission
-TOTAL = 4 * MEGABYTES << 20  # bytes of Python source in a submission
-LEFT_OUT = {"__MACOSX", "__pycache__", "node_modules", "site-packages"}
+FILES = tuple(dict.fromkeys(part.file for part in PARTS))
+IGNORED = {"__macosx", "site-packages", "node_modules", "venv", "env", "thumbs.db", "desktop.ini"}
+ENTRIES = 50_000  # of a folder, or of a zip: those after them are not looked at
+DEPTH = 20  # of folders in folders
+LIST = 4 << 20  # bytes of a zip's list of members: some 40,000 of them
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may fill the memory before a limit is noticed
 
 
 class Submission(NamedTuple):
-    """A student's folder, archive or file, and the name that it goes by."""
+    """What a student handed in.
+
+    Attributes
+    ----------
+    name : str
+        Of the file or folder without ``.zip`` or ``.py``, different from all others, and printable.
+    path : Path
+    """
 
     name: str
     path: Path
 
 
-class Taken(NamedTuple):
-    """What a submission has for a part.
+class Found(NamedTuple):
+    """A function to be written, as a submission has it.
 
     Attributes
     ----------
-    state : str
-        "taken", "not written", "missing", or "unreadable".
+    state : {"found", "not written", "missing", "syntax error", "unreadable"}
     text : str
-        The function, from column 0 on, if it is taken.
-    message : str
-        What is the matter otherwise.
+        The function from column 0 on, if it is found. Else a sentence that says what is wrong.
     """
 
     state: str
-    text: str = ""
-    message: str = ""
+    text: str
 
 
 class Unreadable(Exception):
-    """A submission that cannot be read at all. The text says why."""
+    """A submission or file cannot be read. The text is a sentence."""
 
 
 def find_submissions(folder):
-    """List the submissions in a folder, in the order of their names.
+    """List the submissions in a folder.
 
     Parameters
     ----------
     folder : Path
-        Each of its folders and files is a submission, but for hidden ones and links that lead out of it.
+        Each folder, zip and file in it is a submission. Hidden files, and links that lead out, are left out. If it is
+        a file, or holds one of the files that students write, it is itself the only submission.
 
     Returns
     -------
     list of Submission
-        A file goes by its name without the ending, if no other submission goes by that.
+        In the order of their names.
     """
-    top = folder.resolve()
-    paths = [
-        path
-        for path in sorted(folder.iterdir(), key=lambda path: path.name)
-        if not path.name.startswith(".") and path.name not in LEFT_OUT and path.resolve().is_relative_to(top)
-    ]
-    short = [path.name if path.is_dir() else path.stem for path in paths]
-    return [
-        Submission(path.name if short.count(name) > 1 else name, path) for name, path in zip(short, paths, strict=True)
-    ]
+    folder = Path(os.path.realpath(folder))
+    if not folder.is_dir() or any((folder / name).is_file() for file in FILES for name in (file, Path(file).name)):
+        return [Submission(_printable(_stem(folder)), folder)]
+    entries = [path for path in folder.iterdir() if not _is_ignored(path.name) and _stays_inside(path, folder)]
+    taken, found = set(), []
+    for path in sorted(entries, key=lambda path: os.fsencode(path.name)):
+        name = _make_unique(_printable(_stem(path)), taken)
+        taken.add(name.casefold())
+        found.append(Submission(name, path))
+    return sorted(found)
 
 
-def take_parts(path):
+def _is_ignored(name):
+    return name.startswith(".") or name.casefold() in IGNORED
+
+
+def _stays_inside(path, folder):
+    return not path.is_symlink() or Path(os.path.realpath(path)).is_relative_to(folder)
+
+
+def _stem(path):
+    return path.stem if path.suffix.lower() in (".zip", ".py") else path.name
+
+
+def _printable(name):
+    name = unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "replace"))
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
+
+
+def _make_unique(name, taken):
+    """Add a number to a name that is taken. Case does not count: not every file system tells ``a`` from ``A``."""
+    number, new = 1, name
+    while new.casefold() in taken:
+        number += 1
+        new = f"{name} ({number})"
+    return new
+
+
+def read_parts(path):
     """Take the functions to be written out of a submission.
 
     Parameters
     ----------
     path : Path
-        A folder, a zip archive or a file of Python source.
+        A folder, a zip or a Python file.
 
     Returns
     -------
-    dict of str to Taken
-        For the name of each part.
-
-    Raises
-    ------
-    Unreadable
-        If no file of the submission can be read.
+    dict of str to Found
+        For each part.
     """
-    files = _read(path)
-    if not files:
-        raise Unreadable("holds no Python file")
-    sources = {}
-    for name, data in sorted(files.items(), key=lambda item: (item[0].count("/"), item[0])):
-        try:
-            sources[name] = decode_source(Path(name), data)
-        except LoadError as error:
-            sources[name] = error
-    if len(sources) == 1:
-        (name, only), *_ = sources.items()
-        if isinstance(only, LoadError):
-            raise Unreadable(f"{name} {only}" if path.is_dir() else str(only))
-    return {part.name: _take(part, sources) for part in PARTS}
-
-
-def _take(part, sources):
-    """Take one function: from the file of its name, or else from the first file that has it."""
-    module = PurePosixPath(part.file)
-    named = [name for name in sources if PurePosixPath(name).parts[-2:] == module.parts]
-    named += [name for name in sources if name not in named and PurePosixPath(name).name == module.name]
-    for name in named or sources:
-        source = sources[name]
-        if isinstance(source, LoadError):
-            if named:
-                return Taken("unreadable", message=f"{name} {source}")
-            continue
-        taken = _take_from(part, name, source)
-        if named or taken.state != "missing":
-            return taken
-    return Taken("missing", message=f"no file has the function {part.function}")
-
-
-def _take_from(part, name, source):
-    """Take a function from the source of a file; a method may stand there as a function, too."""
     try:
-        for qualname in dict.fromkeys([part.function, part.function.split(".")[-1]]):
-            text = function_source(source, qualname)
-            if text is not None:
-                empty = is_empty(text)
-                return Taken("not written", message="is not written") if empty else Taken("taken", text)
-    except SyntaxError as error:
-        lines, line = source.splitlines(), error.lineno or 1
-        error.filename, error.text = name, lines[line - 1] if line <= len(lines) else ""
-        error.lineno = line
-        return Taken("unreadable", message=f"{name}{explain_failure(error, Path(name), '')}")
-    except (ValueError, RecursionError, MemoryError):
-        return Taken("unreadable", message=f"{name} is nested too deeply for Python, or holds what Python cannot read")
-    return Taken("missing", message=f"{name} has no function {part.function}")
+        files = _open(path)
+        if not files:
+            raise Unreadable(f"holds neither {' nor '.join(FILES)}. Hand in the folder classifiers/")
+    except Unreadable as error:
+        return {part.name: Found("unreadable", f"The submission {error}") for part in PARTS}
+    only = next(iter(files)) if len(files) == 1 else None
+    sources = {name: _read(read) for name, read in files.items() if name in {only, *_choices(files)}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python warns of some escapes when it parses
+        return {part.name: _take(part, _choose(files, part.file), only, sources) for part in PARTS}
 
 
-def _read(path):
-    """Return the bytes of the Python files of a submission by their names within it."""
+def _open(path):
+    """Map the Python files of a submission that matter to functions that read them."""
+    if path.is_dir():
+        return _list_folder(path)
+    if not path.is_file():
+        raise Unreadable("is not a file. Hand in the folder classifiers/ as a zip")
+    if path.suffix.lower() == ".zip":
+        return _list_zip(path)
+    if path.suffix.lower() == ".py":
+        return {path.name: lambda: read_source(path)}
+    raise Unreadable("is not a folder, a zip or a Python file. Hand in the folder classifiers/ as a zip")
+
+
+def _list_folder(folder):
+    """List a folder's files. If no Python file is there, a zip in it is the submission: some platforms do that."""
+    files, zips, seen, top = {}, [], 0, Path(os.path.realpath(folder))
+    for here, folders, names in os.walk(top):
+        deep = len(Path(here).relative_to(top).parts) > DEPTH
+        folders[:] = () if deep else sorted(name for name in folders if not _is_ignored(name))
+        seen += 1 + len(names)
+        if seen > ENTRIES:
+            break
+        for path in (Path(here, name) for name in sorted(names) if not _is_ignored(name)):
+            if not path.is_file() or not _stays_inside(path, top):
+                continue
+            if path.suffix.lower() == ".py":
+                files[path.relative_to(top).as_posix()] = lambda path=path: read_source(path)
+            elif path.suffix.lower() == ".zip" and Path(here) == top:
+                zips.append(path)
+    return _list_zip(zips[-1]) if zips and not files else _select(files)
+
+
+def _select(files):
+    """Keep the files that matter: those with a name that students were given, or else the only one."""
+    named = {name: read for name, read in files.items() if _matches(name)}
+    return named or (files if len(files) == 1 else {})
+
+
+def _matches(name):
+    return any(PurePosixPath(name.casefold()).name == PurePosixPath(file).name for file in FILES)
+
+
+class _Bounded(io.BufferedReader):
+    """A zip file whose list of members cannot be endless."""
+
+    def read(self, size=-1):
+        data = super().read(size if 0 <= size <= LIST else LIST + 1)
+        if len(data) > LIST:
+            raise Unreadable("is a zip with too many members. Hand in the folder classifiers/ alone")
+        return data
+
+
+def _list_zip(path):
+    """List the members of a zip. Nothing is unpacked but the files that matter, and these in memory."""
     try:
-        if path.is_dir():
-            return dict(_read_folder(path))
-        if zipfile.is_zipfile(path) or path.suffix.lower() == ".zip":
-            return dict(_read_zip(path))
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise Unreadable("is not a file")
-        if path.stat().st_size > MEGABYTES << 20:
-            raise Unreadable(f"is larger than {MEGABYTES} MB")
-        return {path.name: path.read_bytes()}
+        with _Bounded(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+    except Unreadable:
+        raise
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror or error}") from None
+    except Exception:  # damaged archives fail in many ways
+        raise Unreadable("is a damaged zip, or not a zip at all. Pack it again") from None
+    files = {}
+    for member in members[:ENTRIES]:
+        name = PurePosixPath(member.filename.replace("\\", "/"))
+        link = stat.S_ISLNK(member.external_attr >> 16)
+        leads_out = name.is_absolute() or ".." in name.parts or ":" in name.parts[:1]
+        if name.suffix.lower() != ".py" or link or leads_out or any(map(_is_ignored, name.parts)):
+            continue
+        files[name.as_posix()] = lambda member=member: _read_member(path, member)
+    return _select(files)
 
 
-def _read_folder(folder):
-    """Yield the Python files of a folder; links are not followed."""
-    count, total = 0, 0
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in LEFT_OUT]
-        for name in names:
-            path = Path(place, name)
-            count += 1
-            if count > FILES:
-                raise Unreadable(f"holds more than {FILES} files")
-            if not name.endswith(".py") or name.startswith(".") or not stat.S_ISREG(path.lstat().st_mode):
-                continue
-            total += path.lstat().st_size
-            if total > TOTAL:
-                raise Unreadable(f"holds more than {TOTAL >> 20} MB of Python source")
-            yield path.relative_to(folder).as_posix(), path.read_bytes()
-
-
-def _read_zip(path):
-    """Yield the Python files of a zip archive, from memory: nothing is unpacked to the disk."""
-    total = 0
+def _read_member(path, member):
+    """Read a member of a zip as Python source."""
+    if member.flag_bits & 1:
+        raise Unreadable("is encrypted. Pack it without a password")
+    if member.compress_type not in METHODS:
+        raise Unreadable("is compressed in an unusual way. Pack it as a plain zip")
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            if len(members) > FILES:
-                raise Unreadable(f"holds more than {FILES} files")
-            for member in members:
-                name = PurePosixPath(member.filename.replace("\\", "/"))
-                hidden = any(part.startswith(".") or part in LEFT_OUT for part in name.parts)
-                if member.is_dir() or hidden or name.is_absolute() or name.suffix != ".py":
-                    continue
-                if member.flag_bits & 1:
-                    raise Unreadable("is a zip archive with a password")
-                with archive.open(member) as file:
-                    data = file.read((MEGABYTES << 20) + 1)  # whatever size it claims to have
-                total += len(data)
-                if total > TOTAL or len(data) > MEGABYTES << 20:
-                    raise Unreadable(
-                        f"holds more than {MEGABYTES} MB in one file, or {TOTAL >> 20} MB of Python source"
-                    )
-                yield name.as_posix(), data
-    except (Unreadable, OSError):
-        raise
-    except Exception as error:  # damaged archives fail in many ways
-        raise Unreadable(f"is not a zip archive, or is damaged: {error}") from None
+        with _Bounded(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive, archive.open(member) as source:
+            data = source.read((MEGABYTES << 20) + 1)
+    except Exception:
+        raise Unreadable("is damaged in the zip. Pack it again") from None
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "member.py")
+        copy.write_bytes(data)
+        return read_source(copy)
+
+
+def _choose(files, wanted):
+    """Choose the file for a part: the least deep one in the right folder, or else with the right name."""
+    name, whole = PurePosixPath(wanted).name, f"/{wanted}"
+    named = [file for file in files if PurePosixPath(file.casefold()).name == name]
+    return min(named, key=lambda file: (not f"/{file.casefold()}".endswith(whole), file.count("/"), file), default=None)
+
+
+def _choices(files):
+    return {_choose(files, file) for file in FILES}
+
+
+def _read(read):
+    """Return the text of a file, or the error that says why there is none."""
+    try:
+        return read()
+    except (LoadError, Unreadable) as error:
+        return error
+
+
+def _take(part, chosen, only, sources):
+    """Take the function of a part out of the file that was chosen for it, or of the only one."""
+    name, source = chosen or only, sources.get(chosen or only)
+    whole = chosen or only and not _matches(only)  # the functions are looked for in the right place
+    lacks = f"{name} has no function {part.function}" if whole else f"The submission has no {part.file}"
+    if isinstance(source, Exception):
+        return Found("unreadable", f"{name} {source}")
+    try:
+        text = None if source is None else _find(source, part)
+        if text is None:
+            return Found("missing", lacks)
+        compile(text, name, "exec", dont_inherit=True)  # finds more than the parser does
+        return Found("not written", f"{part.function} is not written") if is_empty(text) else Found("found", text)
+    except SyntaxError as error:
+        return Found("syntax error", f"{name}{_explain(error, name)}")
+    except (ValueError, MemoryError, RecursionError):
+        return Found("syntax error", f"{name}: Python cannot compile {part.function}")
+
+
+def _find(source, part):
+    """Find a method as a function of the module, too."""
+    text = function_source(source, part.function)
+    return function_source(source, part.function.split(".")[-1]) if text is None else text
+
+
+def _explain(error, name):
+    if not error.lineno:
+        return f": {error.msg}"
+    error.filename = name
+    return explain_failure(error, Path(name), "")

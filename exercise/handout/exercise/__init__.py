@@ -1,0 +1,1 @@
+"""The functions to be written, their points, and the cases that try them."""

@@ -1,0 +1,172 @@
+"""Makes the exercise from the solution: ``python -m exercise.make FOLDER``."""
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from exercise.cases import call, load_function, make_cases, save_cases
+from exercise.notebook import make_notebook
+from exercise.parts import PARTS
+from exercise.source import empty_function, find_function
+
+ROOT = Path(__file__).resolve().parents[1]
+HANDOUT = Path(__file__).resolve().parent / "handout"
+NOTEBOOK = "two_layer_net.ipynb"
+COPIED = ("LICENSE", ".gitignore", "requirements.txt", "checks.py", "data_utils.py", "gradient_check.py")
+COPIED += ("vis_utils.py", "run_notebook.py", "classifiers/*.py", "datasets/*.py")
+COPIED += ("exercise/parts.py", "exercise/cases.py", "exercise/judge.py")
+MANIFEST = "exercise/made.json"
+CACHES = {".venv", "build", "__pycache__", ".pytest_cache", ".ipynb_checkpoints"}  # can be made again
+MESSAGE = "Write {function} ({file}, line {{line}}): {task}. Section {section} of the notebook explains it."
+
+
+def main(arguments=None):
+    """Make the exercise as the command line says.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Of the command line.
+
+    Raises
+    ------
+    SystemExit
+        With a sentence, if the exercise cannot be made.
+    """
+    parser = argparse.ArgumentParser(prog="python -m exercise.make", description=__doc__)
+    parser.add_argument("folder", type=Path, help="is made; it may hold an earlier exercise, but nothing else")
+    folder = parser.parse_args(arguments).folder
+    try:
+        make_exercise(folder)
+    except (OSError, ValueError) as error:
+        sys.exit(f"The exercise is not made: {error}")
+    print(f"The exercise is in {folder}. Its README.md is for students")
+
+
+def make_exercise(folder):
+    """Write the exercise, whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Must be missing or empty, or hold an earlier exercise that nobody has worked in. That one is replaced.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds anything else.
+    OSError
+        If a file cannot be read or written.
+    """
+    folder = Path(os.path.realpath(folder))
+    check_folder(folder)
+    files = collect_files()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as workshop:
+        made, old = Path(workshop, "made"), Path(workshop, "old")
+        for name, data in files.items():
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
+            (made / name).write_bytes(data)
+        if (folder / ".venv").exists():
+            os.replace(folder / ".venv", made / ".venv")
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(made, folder)
+
+
+def check_folder(folder):
+    """Raise ValueError unless a folder is missing or empty, or holds an exercise as it was made."""
+    if not folder.exists() or folder.is_dir() and not any(folder.iterdir()):
+        return
+    try:
+        made = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise ValueError(f"{folder} is not empty, and is not an earlier exercise. Name another folder") from None
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if not CACHES.isdisjoint(name.parts) or name.as_posix() == MANIFEST or path.is_dir():
+            continue
+        if not path.is_file() or made.get(name.as_posix()) != _hash(path.read_bytes()):
+            raise ValueError(f"{folder} holds work: {name} is new or has changed. Name another folder, or move it")
+
+
+def _hash(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def collect_files():
+    """Return the files of the exercise: their names, with slashes, and their bytes."""
+    files = {
+        path.relative_to(ROOT).as_posix(): path.read_bytes()
+        for pattern in COPIED
+        for path in sorted(ROOT.glob(pattern))
+    }
+    for path in sorted(HANDOUT.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            files[path.relative_to(HANDOUT).as_posix()] = path.read_bytes()
+    files |= empty_parts({name: files[name].decode() for name in {part.file for part in PARTS}})
+    files["diagnosis/code.zip"] = pack(path for path in (ROOT / "diagnosis").glob("*.py") if path.stem != "__init__")
+    files["exercise/visible.npz"] = make_visible()
+    files[NOTEBOOK] = make_notebook((ROOT / NOTEBOOK).read_text(encoding="utf-8")).encode()
+    files[MANIFEST] = json.dumps({name: _hash(data) for name, data in files.items()}, indent=1).encode()
+    return files
+
+
+def empty_parts(sources):
+    """Empty the functions to be written.
+
+    Parameters
+    ----------
+    sources : dict of str to str
+        Maps each file that has such functions to its source.
+
+    Returns
+    -------
+    dict of str to bytes
+    """
+    whole = dict(sources)
+    for part in sorted(PARTS, key=lambda part: find_function(whole[part.file], part.function).lineno):  # lines stay
+        message = MESSAGE.format(**part._asdict())
+        sources[part.file] = empty_function(sources[part.file], part.function, message)
+    return {name: source.encode() for name, source in sources.items()}
+
+
+def pack(paths):
+    """Pack files into a zip that is the same in each run.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+
+    Returns
+    -------
+    bytes
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for path in sorted(paths):
+            entry = zipfile.ZipInfo(path.name)  # of 1980
+            entry.external_attr = 0o644 << 16
+            file.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def make_visible():
+    """Return the file of the cases that students see, with what the solution answers."""
+    cases = [case for part in PARTS for case in make_cases(part.name, seed=0, hidden=False)]
+    functions = {part.name: load_function(part) for part in PARTS}
+    answers = [call(case.part, functions[case.part], case.arrays) for case in cases]
+    expected = [{name: answer[name] for name in case.outputs} for case, answer in zip(cases, answers, strict=True)]
+    buffer = io.BytesIO()
+    save_cases(buffer, cases, expected)
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    main()

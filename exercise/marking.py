@@ -1,0 +1,237 @@
+"""Gives points to functions, several at a time, and records what is done."""
+
+import contextlib
+import functools
+import hashlib
+import json
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from typing import NamedTuple
+
+import numpy as np
+import psutil
+from tqdm import tqdm
+
+from .apart import EXPLAINS, LAB, MARK, ROOT, Limits, explain, run_part
+from .cases import call, load_function, make_cases
+from .judge import judge, points
+from .parts import PARTS
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing is graded
+    fcntl = None
+
+GRADER = [f"exercise/{name}.py" for name in ("source", "judge", "apart", "worker", "marking")]
+STOPPED = ("timeout", "memory", "ended")  # not run once more for `check_net`
+
+
+class Plan(NamedTuple):
+    """How parts are graded."""
+
+    limits: Limits = Limits()
+    seed: int = 0
+    explains: bool = True
+
+
+class Journal:
+    """File of the parts that are graded, a line of JSON each. Grading that was interrupted goes on from it.
+
+    Parameters
+    ----------
+    path : Path
+        Is created if it does not exist. Lines that are not complete are left out.
+
+    Attributes
+    ----------
+    graded : dict of str to dict
+        Maps the key of a part, see `make_key`, to what `grade_part` returned.
+    """
+
+    def __init__(self, path):
+        self.path, self.graded = path, {}
+
+    def __enter__(self):
+        self._file = open(self.path, "a+b")
+        try:
+            if fcntl is not None:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise OSError(f"another grading writes {self.path}. Wait for it, or name another --csv") from None
+        except OSError:  # a file system without locks
+            pass
+        self._file.seek(0)
+        content = self._file.read()
+        for line in content.split(b"\n"):
+            with contextlib.suppress(ValueError, TypeError):
+                key, result = json.loads(line)
+                self.graded[key] = dict(result)
+        if content and not content.endswith(b"\n"):
+            self._file.write(b"\n")
+        return self
+
+    def __exit__(self, *exception):
+        self._file.close()
+
+    def add(self, key, result):
+        """Record a part."""
+        self.graded[key] = result
+        self._file.write(json.dumps([key, result]).encode() + b"\n")
+        self._file.flush()
+
+
+def make_key(part, text, plan):
+    """Hash all that decides on the points of a part.
+
+    Parameters
+    ----------
+    part : parts.Part
+    text : str
+        The function.
+    plan : Plan
+
+    Returns
+    -------
+    str
+    """
+    facts = [part.name, text, plan, _hash_grader(), np.__version__, sys.version]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+@functools.cache
+def _hash_grader():
+    """Hash the code that grades, the points and the solution."""
+    names = sorted({*GRADER, *LAB, *EXPLAINS})
+    return hashlib.sha256(b"\0".join((ROOT / name).read_bytes() for name in names)).hexdigest()
+
+
+def grade_parts(submissions, plan, jobs, journal):
+    """Grade the functions of all submissions, equal ones once, several at a time.
+
+    Parameters
+    ----------
+    submissions : list of dict
+        Of `submissions.read_parts`.
+    plan : Plan
+    jobs : int
+        How many at a time.
+    journal : Journal
+        What it has is not graded again.
+
+    Returns
+    -------
+    callable
+        From a part and its text to what `grade_part` returned. If that raised, the state is "not graded".
+    """
+    tasks = {}
+    for part in PARTS:
+        texts = {parts[part.name].text for parts in submissions if parts[part.name].state == "found"}
+        tasks |= {make_key(part, text, plan): (part, text) for text in sorted(texts)}
+    tasks = {key: task for key, task in tasks.items() if key not in journal.graded}
+    for name in {part.name for part, _ in tasks.values()}:
+        make_trial(name, plan.seed)  # here, once, rather than in several threads at a time
+    executor, failed = ThreadPoolExecutor(jobs), {}
+    futures = {executor.submit(grade_part, *task, plan): key for key, task in tasks.items()}
+    try:
+        for future in tqdm(as_completed(futures), total=len(futures), unit=" parts", disable=None):
+            if error := future.exception():
+                failed[futures[future]] = no_points(tasks[futures[future]][0], "not graded", f"Not graded: {error}")
+            else:
+                journal.add(futures[future], future.result())
+    finally:
+        _stop(executor, futures)
+    return lambda part, text: {**failed, **journal.graded}[make_key(part, text, plan)]
+
+
+def _stop(executor, futures):
+    """Let no part begin, and end those that run."""
+    executor.shutdown(wait=False, cancel_futures=True)
+    while not all(future.done() for future in futures):
+        with _no_interrupt():
+            for child in psutil.Process().children():
+                with contextlib.suppress(psutil.Error):
+                    if child.environ().items() >= MARK.items():
+                        child.kill()
+            wait(futures, timeout=0.05)
+    executor.shutdown()
+
+
+@contextlib.contextmanager
+def _no_interrupt():
+    """Ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@functools.cache
+def make_trial(name, seed):
+    """Make the cases of a part, and what is expected of each.
+
+    Parameters
+    ----------
+    name : str
+        Of the part.
+    seed : int
+        Of the hidden cases. Those that students see are always the same.
+
+    Returns
+    -------
+    list of (cases.Case, dict of ndarray)
+    """
+    function = load_function(next(part for part in PARTS if part.name == name))
+    cases = make_cases(name, 0, False) + make_cases(name, seed, True)
+    return [(case, call(name, function, case.arrays)) for case in cases]
+
+
+def grade_part(part, text, plan):
+    """Try a student's function with all cases.
+
+    Parameters
+    ----------
+    part : parts.Part
+    text : str
+        The function, from column 0 on.
+    plan : Plan
+
+    Returns
+    -------
+    dict
+        ``state``; ``points`` of each aspect; ``wrong``, a list of aspect, case and sentence; ``problem``, a sentence if
+        no case was tried; ``check``, the sentences of `check_net`; and ``seconds``.
+    """
+    trial = make_trial(part.name, plan.seed)
+    run = run_part(part, text, [case for case, _ in trial], plan.limits)
+    told = [(case, judge(case, got, right)) for (case, right), got in zip(trial, run.answers, strict=True)]
+    gained, wrong = points(part, told), [(case.aspect, case.label, what) for case, what in told if what]
+    if not wrong:
+        state = "right"
+    elif run.state in STOPPED:
+        state = run.state
+    elif all(isinstance(answers, str) for answers in run.answers):
+        state = "error"
+    else:
+        state = "partly" if any(gained.values()) else "wrong"
+    check = explain(part, text, plan.limits) if plan.explains and wrong and state not in STOPPED else []
+    seconds = round(run.seconds, 2)
+    return {"state": state, "points": gained, "wrong": wrong, "problem": "", "check": check, "seconds": seconds}
+
+
+def no_points(part, state, problem):
+    """Return what `grade_part` returns, for a part that is not tried.
+
+    Parameters
+    ----------
+    part : parts.Part
+    state, problem : str
+
+    Returns
+    -------
+    dict
+    """
+    nothing = dict.fromkeys(part.points, 0.0)
+    return {"state": state, "points": nothing, "wrong": [], "problem": problem, "check": [], "seconds": 0.0}

@@ -1,0 +1,178 @@
+"""Makes the exercise's notebook: without outputs, with gaps and questions where students are to find the answer."""
+
+import hashlib
+import json
+from typing import NamedTuple
+
+from exercise import questions as q
+
+KEEP = "the cell itself"
+
+
+class Edit(NamedTuple):
+    """A change of one cell.
+
+    Attributes
+    ----------
+    old : str
+        Text by which the cell is found: no other cell of the section has it, and this one has it once.
+    new : str
+        Stands in its place.
+    """
+
+    old: str
+    new: str
+
+
+class Put(NamedTuple):
+    """Cells in the place of one cell.
+
+    Attributes
+    ----------
+    old : str
+        Text by which the cell is found, see `Edit`.
+    cells : tuple
+        KEEP, and pairs of a type and a source.
+    """
+
+    old: str
+    cells: tuple
+
+
+# Maps each section, named by its first heading, to the changes of its cells.
+CHANGES = {
+    "# The two-layer net": (
+        Put("# The two-layer net", (q.START,)),
+        Edit("import forward, softmax_loss", "import forward, penalty, softmax_loss"),
+        Edit("sweep_hidden, sweep_iters = [200, 500], [1000, 2000]  # two axes of the sweep in section 9\n", ""),
+        Edit("largest_gap = 0.05  # between the default net's training and validation accuracy\n", ""),
+        Edit('expected_effect = ["learning_rate"]  # the hyperparameter that must matter most\n', ""),
+        Edit(
+            "tolerated_gap = 0.0  # by how much varied images may widen the gap between training and validation\n", ""
+        ),
+    ),
+    "## 2. Does the forward pass compute the right scores?": (
+        Put("## 2.", (KEEP, q.SCORES)),
+        Put("published_scores =", (KEEP, *q.CHECK_SCORES)),
+    ),
+    "## 3. Does the loss agree with the published one?": (
+        Put("## 3.", q.LOSS),
+        Edit('penalty = sum(np.sum(net.params[name] ** 2) for name in ("W1", "W2"))\n', ""),
+        Edit("loss + 0.5 * 0.05 * penalty - published_loss", "loss + penalty(net.params, 0.05) - published_loss"),
+    ),
+    "## 4. Does the backward pass compute the right gradients?": (
+        Put("## 4.", (KEEP, q.GRADIENTS)),
+        Edit("loss, grads = net.loss(", "net = make_toy_net()\nloss, grads = net.loss("),
+        Put("A relative error says", (q.CHECK_GRADIENTS,)),
+        Put("class ForgetfulNet", (q.code("check_net(net, X_toy, y_toy)"),)),
+    ),
+    "## 5. Can the net learn at all?": (
+        Put("## 5.", q.STEPS),
+        Put("net = make_toy_net()", (KEEP, *q.CHECK_STEPS)),
+    ),
+    "## 7. A first try": (
+        Put("## 7.", q.FIRST_TRY),
+        Edit('assert abs(stats["loss_history"][0] - np.log(10)) < 1e-3\n', ""),
+    ),
+    "## 8. What is wrong?": (
+        Put("## 8.", q.WRONG),
+        Edit("\nassert train_accuracy - val_accuracy < largest_gap", ""),
+    ),
+    "## 9. Which hyperparameters are better?": (
+        Put("## 9.", (q.SEARCH,)),
+        Put("grid =", (q.GRID,)),
+    ),
+    "## 10. The best net": (Put("## 10.", q.BEST),),
+    "## 11. How good is it really?": (
+        Edit("The winner of 24 was", "The winner was"),
+        Edit("among 24 noisy numbers", "among many noisy numbers"),
+    ),
+    "## 12. What did each hyperparameter do?": (
+        Put("## 12.", q.EFFECTS),
+        Edit("effect = {}\n", ""),
+        Edit("np.mean([t.val_accuracy for t in some])", "np.nanmean([t.val_accuracy for t in some])"),
+        Edit("    effect[name] = max(means) - min(means)\nassert max(effect, key=effect.get) in expected_effect", ""),
+    ),
+    "## 13. Towards 60%: what does the net still lack?": (
+        Put("## 13.", q.FURTHER),
+        Edit("\ngap = [training - validation for training, validation in accuracy.values()]\n", ""),
+        Edit("assert gap[2] < gap[1] + tolerated_gap", ""),
+        Put("Now a larger net", (q.LAST,)),
+        Put("Last, the ten test images", (q.CONFIDENCE[0],)),
+        Put("p = np.exp(", (q.CONFIDENCE[1],)),
+    ),
+    "## What to take away": (
+        Edit(" One hidden layer on raw pixels reaches half of\nCIFAR-10 by plain descent, and six tenths with", ""),
+        Edit(" momentum and varied images.", ""),
+    ),
+}
+
+
+def make_notebook(source):
+    """Make the notebook of the exercise.
+
+    Parameters
+    ----------
+    source : str
+        The notebook of the solution, as JSON.
+
+    Returns
+    -------
+    str
+        As JSON.
+
+    Raises
+    ------
+    ValueError
+        If a change finds no cell, or several: the notebook has changed, and the change with it must.
+    """
+    notebook = json.loads(source)
+    sections = split(notebook["cells"])
+    for heading, changes in CHANGES.items():
+        if heading not in sections:
+            raise ValueError(f"the notebook has no section {heading!r}: exercise/notebook.py changes it")
+        for change in changes:
+            sections[heading] = apply(change, sections[heading], heading)
+    notebook["cells"] = [cell for cells in sections.values() for cell in cells]
+    number_cells(notebook["cells"])
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def split(cells):
+    """Split cells, without their outputs, into sections: a dict from the first heading to the cells."""
+    sections = {}
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown" and source.startswith("#"):
+            heading = source.partition("\n")[0]
+            sections[heading] = []
+        sections[heading].append(make_cell(cell["cell_type"], source, "parameters" in cell["metadata"].get("tags", ())))
+    return sections
+
+
+def make_cell(kind, source, tagged=False):
+    """Return a cell without output. What describes its picture goes with the picture."""
+    cell = {"cell_type": kind, "id": "", "metadata": {"tags": ["parameters"]} if tagged else {}, "source": source}
+    return cell | {"execution_count": None, "outputs": []} if kind == "code" else cell
+
+
+def apply(change, cells, heading):
+    """Return the cells of a section after a change."""
+    found = [index for index, cell in enumerate(cells) for _ in range(cell["source"].count(change.old))]
+    if len(found) != 1:
+        raise ValueError(
+            f"{change.old!r} must be once in section {heading!r} of the notebook, found {len(found)} times"
+        )
+    cell = cells[found[0]]
+    if isinstance(change, Edit):
+        new = [{**cell, "source": cell["source"].replace(change.old, change.new).strip("\n")}]
+    else:
+        new = [cell if added is KEEP else make_cell(*added) for added in change.cells]
+    return [*cells[: found[0]], *new, *cells[found[0] + 1 :]]
+
+
+def number_cells(cells):
+    """Give each cell an id that stays the same in each run, and its source as a list of lines."""
+    for index, cell in enumerate(cells):
+        cell["id"] = hashlib.sha256(f"{index} {cell['source']}".encode()).hexdigest()[:8]
+        cell["source"] = cell["source"].splitlines(keepends=True)

@@ -1,0 +1,296 @@
+"""Cells of the exercise's notebook: what to write, what to ask `check_net`, and questions to answer in words."""
+
+
+def text(source):
+    """Return the type and the source of a cell."""
+    return "markdown", source.strip("\n")
+
+
+def code(source):
+    """Return the type and the source of a cell."""
+    return "code", source.strip("\n")
+
+
+def work(functions, advice=""):
+    """Return a cell that says which functions to write now."""
+    return text(f"""
+**Now write {functions}.** {advice}
+
+Then restart the kernel and run the cells up to here (in JupyterLab: menu *Run*, *Restart Kernel and
+Run up to Selected Cell*). A running kernel does not notice that a module has changed.
+""")
+
+
+def answer(number):
+    """Return a cell for an answer in words."""
+    return text(f"*Your answer to question {number}: double-click here and write.*")
+
+
+START = text("""
+# The two-layer net
+
+A neural net with one hidden layer, in NumPy: the forward pass, the backward pass, the training loop.
+**You write the lines that do the work**: seven functions, one after the other. We test them on five
+toy points, then train the net on the photographs of CIFAR-10, find out why the first attempt is poor,
+search for better hyperparameters, and measure each of the two final nets once on images that no
+decision has seen.
+
+The lab comes from Stanford's course [CS231n](https://cs231n.github.io). "Published" numbers are those
+that its notebook prints. The code stands in small modules beside this notebook. A function that is
+not written yet raises an error. The error says what to write, and in which line of which file. The
+docstring says what the function gets and what it returns.
+
+Cells assert what must hold, and `check_net` explains what is wrong. `make test` in a terminal tries
+each function and prints its points. The numbered questions want a few words from you.
+
+N is the number of examples, D of inputs, H of hidden units, C of classes.
+
+## 1. Set-up
+
+The first cell finds the modules, wherever the notebook was opened. The second imports them. The third
+holds the sizes that decide how long this notebook takes, and what it should reach.
+""")
+
+SCORES = work("`forward`", "It is the first function in `classifiers/layers.py`.")
+CHECK_SCORES = (
+    text("""
+`check_net` asks a net in the order of work: scores, loss, gradients, update, prediction. It says what
+is wrong, and what comes next. Now it should say that the scores are right.
+"""),
+    code("check_net(net, X_toy, y_toy)"),
+)
+
+LOSS = (
+    text("""
+## 3. Does the loss agree with the published one?
+
+Softmax turns a row of scores into probabilities. The loss is the mean of `-log` of the probability
+that each right class gets, plus a penalty on large weights:
+
+    p    = exp(scores) / sum over classes of exp(scores)
+    loss = -mean over i of log p[i, y_i]  +  0.5 * reg * (sum of W1² + sum of W2²)
+
+`softmax_loss` computes the first part of the loss, and also how it changes with each score:
+
+    dscores = (p - onehot(y)) / N                     (N, C)
+
+`onehot(y)` has a 1 at the right class of each row, and 0 elsewhere. `penalty` computes the second
+part. If it gets gradients, it adds its own to them, in place. The gradient of `0.5 * reg * W²` is
+`reg * W`.
+"""),
+    work("`softmax_loss` and `penalty`", "They follow in `classifiers/layers.py`."),
+    text("""
+The next cell compares `dscores` with numeric derivatives: it moves each score by a tiny step up and
+down, and sees how the loss changes. Expect a relative error below 1e-7.
+"""),
+    code("""
+loss, dscores = softmax_loss(scores, y_toy)
+numeric = eval_numerical_gradient(lambda _: softmax_loss(scores, y_toy)[0], scores, verbose=False)
+print(f"loss {loss:.6f}, largest relative error of dscores {rel_error(numeric, dscores):.1e}")
+assert rel_error(numeric, dscores) < 1e-7
+"""),
+    text("""
+The backward pass comes in section 4. Until then, this small class puts the loss and the penalty
+together and returns no gradients. `check_net` should say that the loss is right.
+"""),
+    code("""
+class LossOnly(TwoLayerNet):
+    def loss(self, X, y=None, reg=0.0):
+        scores = forward(self.params, X)[1]
+        return scores if y is None else (softmax_loss(scores, y)[0] + penalty(self.params, reg), {})
+
+
+net = LossOnly(4, 10, 3)
+net.params = make_toy_net().params
+check_net(net, X_toy, y_toy)
+"""),
+    text("""
+The published loss is 1.30378789133, for `reg=0.05`. Look at the two lines that the next cell prints:
+we meet it at `reg=0.1`, and miss it by 0.019 at `reg=0.05`. Both are right. The published number was
+made **without** the half in front of `reg`. With the half, twice the `reg` is the same penalty. When
+you compare hyperparameters with somebody else, ask which convention they use.
+"""),
+)
+
+GRADIENTS = work(
+    "`backward`",
+    """It returns the gradients without the terms `reg * W`, which `penalty` adds. In
+section 13, `keep` drops hidden units: `forward` multiplies `hidden` by it, so `backward` multiplies
+`dhidden` by it.""",
+)
+CHECK_GRADIENTS = text("""
+A relative error says *that* a gradient is wrong, not *why*. `check_net` also tries to explain. Look at
+the table, then at the sentences below it. Before section 5, they say that `train` and `predict` are
+not written to their end.
+""")
+
+STEPS = (
+    text("""
+## 5. Can the net learn at all?
+
+The gradient points to where the loss rises, so each step goes the other way. Three functions are
+still missing.
+
+`draw_minibatch` in `classifiers/sgd.py` draws `batch_size` row numbers at random, with replacement,
+by one call of `rng.choice`. It returns these rows of X and their labels. If it gets `out`, it writes
+the rows of X into `out` and returns that array.
+
+`update` in the same file moves one parameter W, in place. Its gradient is dW:
+
+    W ← W - learning_rate * (dW + weight_decay * W)
+
+If it gets a velocity V, a part of the last step is taken again. This is called momentum:
+
+    V ← momentum * V - learning_rate * (dW + weight_decay * W)
+    W ← W + V
+
+`TwoLayerNet._predict` in `classifiers/neural_net.py` takes at most `CHUNK` rows of X at a time and
+asks `self._scores` for their scores. It returns the class with the highest score for each row.
+"""),
+    work("`draw_minibatch`, `update` and `_predict`"),
+    text("""
+Before any real data: a net with 83 parameters must be able to learn five points by heart. If it
+cannot, the training loop is wrong. The curve should fall to almost nothing, and the last loss should
+be 0.0171436…, the same on every machine.
+"""),
+)
+CHECK_STEPS = (
+    text("Now `check_net` should find nothing wrong."),
+    code("""
+report = check_net(make_toy_net(), X_toy, y_toy)
+display(report)
+assert report.ok and report.stage == "done"
+"""),
+)
+
+FIRST_TRY = (
+    text("""
+## 7. A first try
+
+A net of 50 hidden units, with hyperparameters that look harmless: a small learning rate, weights that
+start near zero. Watch the loss in the log. The net computes in float32, like the images: half the
+memory and twice the speed of float64, and losses that agree to five digits.
+
+**Question 1.** The first loss is almost the same in every run. Which number is it, and why?
+"""),
+    answer(1),
+)
+
+WRONG = (
+    text("""
+## 8. What is wrong?
+
+The pictures show the loss, the accuracies and the weights of this net. Each tile of the weights is one
+hidden unit, the image that would excite it most. Each point of the curve of training accuracy is
+measured on one batch of 200, so the curve jumps. The printed number is that of the whole training part.
+
+**Question 2.** What keeps this net from more: the learning rate, the number of iterations, its size, or
+that it knows its training images too well? Say for each what you see, or that the pictures cannot
+tell. What do the tiles have in common?
+"""),
+    answer(2),
+)
+
+SEARCH = text("""
+## 9. Which hyperparameters are better?
+
+We try every combination of some values and let the validation part decide. In plain Python it is
+nested loops around
+
+    net = TwoLayerNet(3072, hidden_size, 10)
+    stats = net.train(X_train, y_train, X_val, y_val, learning_rate, num_iters=num_iters, reg=reg)
+    val_accuracy = np.mean(net.predict(X_val) == y_val)
+
+`sweep` does just that, in float32, with a seed of its own for each net, on all cores at once. It
+writes each finished net to a journal and to a folder beside it. Stop this cell and run it again, and
+it goes on where it was.
+
+**Choose the values.** Write a list of one to three values in the place of each `...`; your answer to
+question 2 says where to look. The best net should reach `best_val_accuracy`. A grid of 24 nets takes a
+few minutes, so begin with a small one. A journal belongs to one grid: for another grid, count
+`attempt` up.
+""")
+GRID = code("""
+attempt = 1
+grid = {"hidden_size": ..., "learning_rate": ..., "num_iters": ..., "reg": ...}
+journal = sweep_journal.format(f"{source.folder.name}-{attempt}")
+result = sweep(grid, X_train, y_train, X_val, y_val, seed=0, dtype=np.float32, journal=journal)
+print("The nets are:", *(trial.state for trial in result.trials))
+""")
+
+BEST = (
+    text("""
+## 10. The best net
+
+These are the same pictures as in section 8, for the winner.
+
+**Question 3.** What differs from section 8 in the loss, in the gap between training and validation
+accuracy, and in the weights? Why does the gap open?
+"""),
+    answer(3),
+)
+
+EFFECTS = (
+    text("""
+## 12. What did each hyperparameter do?
+
+All results, best first. A star marks those within one standard error of the best: the sweep cannot
+tell them from the winner, and on other validation images their order might be another.
+
+Each panel below shows the same accuracies against one hyperparameter, those of one value side by side,
+the best net ringed. The bars are one standard error up and down. The printed means put that into
+numbers.
+
+**Question 4.** Which choice mattered most, and which differences may be chance? Look at whole clouds,
+not only at their tops.
+"""),
+    answer(4),
+)
+
+FURTHER = (
+    text("""
+## 13. What does the net still lack?
+
+We take all 49,000 training images and switch on, one after the other, what later nets have made
+standard. Each is a few lines in `classifiers/`:
+
+- **momentum**: a step keeps 0.9 of the last one. With it goes a learning rate that rises for some
+  iterations and then falls along a cosine to zero;
+- **mirrored and shifted images**: a ship seen from the other side is still a ship, so each batch shows
+  every image in another of 18 versions;
+- **dropout**: in each step a fifth of the hidden units is left out, so that none can rely on another.
+
+The first line, plain SGD, already differs from section 9: inputs of unit variance, weights that start at
+`sqrt(2 / D)` (for W1 the rule of He et al., *Delving Deep into Rectifiers*, 2015), a learning rate of
+0.04, and no penalty.
+
+**Question 5.** What does each addition do to the training accuracy, to the validation accuracy, and to
+the gap between them? Why?
+"""),
+    answer(5),
+)
+
+LAST = text("""
+Now a larger net, 500 hidden units, for longer, with momentum and varied images. The test part is all of
+CIFAR-10's 10,000 test images now, so the standard error is half a point. Section 11 has read the first
+1,000 of them, but nothing was decided by what it found. Look at the weights on the left, and on the
+right at which classes are taken for which.
+""")
+CONFIDENCE = (
+    text("""
+Last, the ten test images that the net gets most confidently wrong: what it says, how sure it is, and
+what they are. **Write the line for `p`**, and mind large scores.
+"""),
+    code("""
+scores = net.loss(X_test).astype(np.float64)  # (N, C)
+p = ...  # the softmax of each row of scores, (N, C)
+confidence = p.max(axis=1)
+worst = np.argsort(np.where(predicted == y_test, 0, -confidence))[:10]
+titles = [
+    f"{source.class_names[predicted[i]]} {confidence[i]:.1%}\\n(is {source.class_names[y_test[i]]})"
+    for i in worst
+]
+axes = vis_utils.show_images(test_images[worst], titles)
+axes[0, 0].figure.suptitle(f"The most confident mistakes ({source.name})");
+"""),
+)

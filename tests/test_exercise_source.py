@@ -1,0 +1,202 @@
+"""Functions are found in source, taken out, put back and emptied."""
+
+import ast
+
+import pytest
+from conftest import ROOT
+
+from exercise.parts import PARTS
+from exercise.source import empty_function, find_function, function_source, is_empty, replace_function
+
+MODULE = '''\
+import numpy as np
+
+
+def forward(X):
+    return 1
+
+
+@decorated
+def forward(X, W):  # the last one counts
+    """Scores."""
+    text = """
+at column 0
+"""
+
+    return X @ W
+
+
+class Net:
+    def loss(self):
+        return 0
+
+    @staticmethod
+    def predict(
+        X,
+    ):
+        """Classes, für X."""; X += 1
+        # a note
+        return X
+
+
+class Net(Net):
+    def loss(self):
+\t    return 2
+'''
+FORWARD = '''\
+def forward(X, W):  # the last one counts
+    """Scores."""
+    text = """
+at column 0
+"""
+
+    return X @ W
+'''
+
+
+def part_id(part):
+    return part.name
+
+
+def read(part):
+    return (ROOT / part.file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("part", PARTS, ids=part_id)
+def test_parts_of_the_lab(part):
+    """Each is found, emptied to what says its line, and put back to the byte."""
+    source = read(part)
+    text = function_source(source, part.function)
+    emptied = empty_function(source, part.function, "Write line {line}.")
+    statement = find_function(emptied, part.function).body[-1]
+    assert statement.exc.args[0].value == f"Write line {statement.lineno}."
+    assert is_empty(function_source(emptied, part.function)) and not is_empty(text)
+    assert ast.get_docstring(find_function(emptied, part.function))
+    assert replace_function(emptied, part.function, text) == source
+
+
+@pytest.mark.parametrize("part", PARTS, ids=part_id)
+def test_broken_module_costs_no_other_function(part):
+    """The text is the same where lines above and below cannot be parsed."""
+    source = read(part)
+    broken = f"def f(:\n    print 'x'\n{source}\n\ndef g(:\n    return (\n"
+    with pytest.raises(SyntaxError):
+        find_function(broken, part.function)
+    assert function_source(broken, part.function) == function_source(source, part.function)
+
+
+def test_last_definition_counts():
+    """As it does in Python; of a class, too."""
+    assert function_source(MODULE, "forward") == FORWARD
+    assert function_source(MODULE, "Net.loss") == "def loss(self):\n\t    return 2\n"
+    assert function_source(MODULE, "Net.predict") is None
+    assert function_source(MODULE, "loss") is None and function_source(MODULE, "Other.loss") is None
+
+
+@pytest.mark.parametrize("name", ["forward", "Net.loss", "Net.predict", "loss", "Other.loss"])
+def test_cut_out_is_the_same_as_parsed(name):
+    """Multi-line strings and signatures, decorators, missing names."""
+    assert function_source(MODULE + "\n\ndef g(:\n", name) == function_source(MODULE, name)
+
+
+def test_method_comes_to_column_0():
+    """From tabs, too; lines at column 0 stay."""
+    source = "class A:\n\tdef f(self):\n\t\tif 1:\n# note\n\t\t\treturn 1\n\tx = 2\n"
+    text = "def f(self):\n\tif 1:\n# note\n\t\treturn 1\n"
+    assert function_source(source, "A.f") == text
+    assert function_source(source + "print 1\n", "A.f") == text
+    ast.parse(replace_function(source, "A.f", "def f(self):\n    if 1:\n        return 3\n"))
+
+
+@pytest.mark.parametrize(
+    "line, number",
+    [
+        ("    print 'x'", 4),
+        ("    x = 1\n  return x", 5),
+        ("    return (1", 4),
+        ("    if x\n        pass", 4),
+        ("    x = 1\nx = 2\n    return x", 6),
+    ],
+)
+def test_error_in_the_function_itself(line, number):
+    """Says the line of the module."""
+    with pytest.raises(SyntaxError) as caught:
+        function_source(f"x = 1\n\ndef forward(X):\n{line}\n\n\ndef backward():\n    pass\n", "forward")
+    assert caught.value.lineno == number
+    assert function_source(f"def forward(X):\n{line}\n\n\ndef backward():\n    pass\n", "backward")
+
+
+def test_error_between_functions_costs_none():
+    """A statement of Python 2 at the end of a file, for example."""
+    source = "def forward(X):\n    return X\n\nprint 'done'\n"
+    assert function_source(source, "forward") == "def forward(X):\n    return X\n"
+
+
+@pytest.mark.parametrize("newline", ["\r\n", "\r"])
+def test_line_ends_of_other_systems(newline):
+    """Lines count as in Python, also where a string holds a form feed."""
+    source = 'text = "a\x0cb"\n\ndef f():\n    return 1\n\ndef g():\n    return "\x0b\u2028"\n'
+    for name in "fg":
+        assert function_source(source.replace("\n", newline), name) == function_source(source, name)
+    assert function_source(source, "f") == "def f():\n    return 1\n"
+
+
+@pytest.mark.parametrize("source", ["def f():\n    return " + "(" * 5000, "x = '\0'\ndef f(:\n", "\ud800 = 1"])
+def test_source_that_python_refuses(source):
+    """Every refusal is a SyntaxError."""
+    with pytest.raises(SyntaxError):
+        find_function(source, "f")
+
+
+@pytest.mark.parametrize(
+    "source, kept",
+    [
+        ('def f(x): "doc"; return x\n', 'def f(x): "doc"'),
+        ("def f(x): return x\n", "def f(x):"),
+        ("def f(\n    x,\n):\n    # the trick\n\n    return x\n", "def f(\n    x,\n):"),
+        ('def f(x):\n    """Grüße."""  # the trick\n    return x\n', 'def f(x):\n    """Grüße."""'),
+        ('def f(x):\n    """Text."""\n    # the trick\n    return x\n', 'def f(x):\n    """Text."""'),
+    ],
+)
+def test_notes_go_with_the_body(source, kept):
+    """Comments below the signature are part of the solution."""
+    emptied = empty_function(f"a = 1\n{source}b = 2\n", "f", "Write it.")
+    assert emptied.startswith(f"a = 1\n{kept}\n") and emptied.endswith("b = 2\n") and "trick" not in emptied
+
+
+def test_emptied_function_can_be_run():
+    """Whatever the message holds, and however long it is."""
+    message = 'Write "f" \\ {x}: ' + "some words " * 40 + "at line {line}."
+    emptied = empty_function("def f(x):\n    '''Doc.'''\n    return x\n", "f", message)
+    assert max(map(len, emptied.splitlines())) < 120
+    names = {}
+    exec(emptied, names)
+    with pytest.raises(NotImplementedError) as caught:
+        names["f"](1)
+    assert str(caught.value) == message.replace("{line}", "3")
+
+
+@pytest.mark.parametrize(
+    "body, empty",
+    [
+        ("pass", True),
+        ("...", True),
+        ("'doc'", True),
+        ("'doc'\n    raise NotImplementedError", True),
+        ("raise NotImplementedError('later')", True),
+        ("raise ValueError", False),
+        ("raise", False),
+        ("return None", False),
+        ("x = 1\n    raise NotImplementedError", False),
+    ],
+)
+def test_is_empty(body, empty):
+    """Nothing but a docstring, pass, ... or NotImplementedError."""
+    assert is_empty(f"def f():\n    {body}\n") == empty
+
+
+def test_missing_function_is_named():
+    """Where it shall be replaced or emptied."""
+    for change in (replace_function, empty_function):
+        with pytest.raises(ValueError, match="has no function Net.loss"):
+            change("class Net: pass\n", "Net.loss", "")
