@@ -3,15 +3,18 @@
 import contextlib
 import ctypes
 import functools
+import io
 import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +30,7 @@ LAB += [f"classifiers/{name}.py" for name in ("__init__", "layers", "safety", "s
 EXPLAINS = ["gradient_check.py", *(f"diagnosis/{path.name}" for path in sorted((ROOT / "diagnosis").glob("*.py")))]
 PROCESSES = 64  # of a submission at a time; counts only for users other than root
 MARK = {"EXERCISE_PART": "1"}  # in the environment of a worker and of what it starts
+ANSWER = 16 << 20  # bytes of a file that is read back; the worker cannot write a larger one
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux' prctl
 
 _starting = threading.Lock()
@@ -73,8 +77,7 @@ def run_part(part, text, cases, limits):
     -------
     Run
     """
-    with tempfile.TemporaryDirectory(prefix="part-", ignore_cleanup_errors=True) as folder:
-        folder = Path(folder).resolve()
+    with _temporary_folder() as folder:
         _make_lab(folder / "lab", part, text, LAB)
         save_cases(folder / "cases.npz", cases)
         started = time.monotonic()
@@ -92,15 +95,28 @@ def run_part(part, text, cases, limits):
 
 def explain(part, text, limits):
     """Return the sentences of `check_net` on a net with a student's function; none if the check does not end well."""
-    with tempfile.TemporaryDirectory(prefix="part-", ignore_cleanup_errors=True) as folder:
-        folder = Path(folder).resolve()
+    with _temporary_folder() as folder:
         _make_lab(folder / "lab", part, text, LAB + EXPLAINS)
         _run_worker(folder, limits, part=part.name, explain=True)
         try:
-            findings = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            findings = [*json.loads(_read_file(folder / "findings.json") or b"[]")]
+        except (OSError, ValueError, TypeError, RecursionError):  # the function may have written anything
             return []
     return [str(finding).replace(str(folder), "") for finding in findings]
+
+
+@contextlib.contextmanager
+def _temporary_folder():
+    """Make a folder, and remove it with whatever a function has put into it."""
+    folder = Path(tempfile.mkdtemp(prefix="part-")).resolve()
+    try:
+        yield folder
+    finally:
+        try:
+            shutil.rmtree(folder)
+        except (OSError, RecursionError):  # locked folders, or thousands inside each other
+            subprocess.run(["chmod", "-R", "u+rwx", str(folder)], check=False, capture_output=True)
+            subprocess.run(["rm", "-rf", str(folder)], check=False, capture_output=True)
 
 
 def _make_lab(lab, part, text, files):
@@ -124,9 +140,9 @@ def _run_worker(folder, limits, **task):
     _adopt_orphans()
     with _starting:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(folder / "worker.py")],
+            [sys.executable, "-s", "-B", str(folder / "worker.py")],
             cwd=folder / "empty",
-            env=threads | MARK,
+            env=threads | MARK | {"PYTHONHASHSEED": "0"},  # sets then have one order; -I would ignore this
             start_new_session=True,
             **silent,
         )
@@ -196,16 +212,35 @@ def _count_processes():
 
 def _read_answer(folder, number, end):
     """Read what the function returned for a case, or why it returned nothing."""
-    for name in ("import.txt", f"{number}.txt"):
-        if (folder / name).is_file():
-            return (folder / name).read_text(encoding="utf-8", errors="replace")[:1000].replace(str(folder), "")
     try:
-        with np.load(folder / f"{number}.npz", allow_pickle=False) as answers:
+        for name in ("import.txt", f"{number}.txt"):
+            if text := _read_file(folder / name):
+                return text[:4000].decode("utf-8", "replace")[:1000].replace(str(folder), "")
+        data = _read_file(folder / f"{number}.npz")
+        if data is None:
+            return end
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in file.infolist()):
+                raise ValueError("the worker compresses nothing, so this may be a bomb")
+        with np.load(io.BytesIO(data), allow_pickle=False) as answers:
             return {name: answers[name] for name in answers.files}
-    except FileNotFoundError:
-        return end
     except Exception:  # objects, or a damaged file
         return "returns what is neither numbers nor arrays of numbers"
+
+
+def _read_file(path):
+    """Read a file of a worker's folder, or return None if there is none.
+
+    A function may have put something else in its place. A named pipe would wait for ever, and a link may lead out.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    with open(number, "rb") as file:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise ValueError("not a file")
+        return file.read(ANSWER)
 
 
 def _describe_end(status, limits):

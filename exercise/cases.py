@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-# What a function may change in place.
-CHANGES = {"penalty": ["dW1", "db1", "dW2", "db2"], "backward": ["dW1"], "draw_minibatch": ["out"]}
+CHANGES = {"penalty": ["dW1", "db1", "dW2", "db2"], "backward": ["dW1"], "draw_minibatch": ["out"]}  # in place
 CHANGES["update"] = ["param", "velocity"]
+# What the lab needs no more after the call: to change it costs only the points for types.
+SCRATCH = {"softmax_loss": ["scores"], "backward": ["hidden", "dscores"], "update": ["grad"]}
 PARAMS = ("W1", "b1", "W2", "b2")
 
 
@@ -27,7 +28,7 @@ class Case(NamedTuple):
     outputs : tuple of str
         Which of the answers count.
     typed : bool
-        Whether the answers must also have the right type of number.
+        Whether the answers must also have the right type of number, and arrays of `SCRATCH` must stay as they are.
     """
 
     part: str
@@ -108,9 +109,11 @@ def _draw_minibatch(draw_minibatch, a):
     if X_batch.ndim == 2 and X_batch.shape[1] == X.shape[1] and y_batch.shape == (len(X_batch),):
         same = (X_batch[:, None, :] == X[None, :, :]).all(axis=2) & (y_batch[:, None] == a["y"][None, :])
         answer["rows of the data"] = same.any(axis=1)  # each with its own label
-        answer["number of different rows"] = same.any(axis=0).sum() > 1
     if "out" in a:
         answer["in out"] = a["out"]
+    else:
+        again, _ = draw_minibatch(X, a["y"], int(a["batch_size"]), rng)
+        answer["other rows each time"] = len(np.unique(X_batch, axis=0)) > 1 and not np.array_equal(again, X_batch)
     return answer
 
 
@@ -159,7 +162,7 @@ def make_cases(name, seed, hidden):
     rng = np.random.default_rng([seed, int(hidden), list(CALLS).index(name)])
     shapes = [(5, 4, 10, 3)]  # N, D, H, C
     if hidden:
-        shapes = [(1, 3, 1, 2), (7, 5, 6, 4), (2, 1, 8, 1), *(tuple(map(int, rng.integers(2, 9, 4))) for _ in range(2))]
+        shapes = [(1, 3, 1, 2), (7, 5, 6, 4), (2, 1, 8, 2), *(tuple(map(int, rng.integers(2, 9, 4))) for _ in range(2))]
     return [Case(name, *case) for shape in shapes for case in MAKERS[name](rng, *shape)]
 
 
@@ -174,7 +177,8 @@ def _shape(N, D, H, C):
 
 def _forward_cases(rng, N, D, H, C):
     arrays = {**_draw_params(rng, D, H, C), "X": 3 * rng.standard_normal((N, D))}
-    keep = np.where(rng.random((N, H)) < 0.5, 0, 2.0)
+    arrays["b1"][0] += 25  # one unit is open for all rows: nobody is right who returns zeros
+    keep = np.where((rng.random((N, H)) < 0.5) & (np.arange(H) > 0), 0, 2.0)
     single = {key: array.astype(np.float32) for key, array in arrays.items()}
     yield "scores", _shape(N, D, H, C), arrays, ("scores",)
     yield "hidden", _shape(N, D, H, C), arrays, ("hidden",)
@@ -184,16 +188,14 @@ def _forward_cases(rng, N, D, H, C):
 
 def _softmax_cases(rng, N, D, H, C):
     scores, y = 2 * rng.standard_normal((N, C)), rng.integers(0, C, N)
-    below, equal, one_row = scores.copy(), scores.copy(), scores.copy()
+    below, one_row, equal = scores.copy(), scores.copy(), np.full((N, C), 1e4)
     below[np.arange(N), y] -= 1e3
-    equal[:] = 1e4
     one_row[0] += 1e4
     yield "loss", f"N={N}, C={C}", {"scores": scores, "y": y}, ("loss",)
     yield "gradient", f"N={N}, C={C}", {"scores": scores, "y": y}, ("dscores",)
     large = {"equal scores of 10,000": equal, "one row 10,000 above the others": one_row}
-    for what, those in (
-        large | {"the right class 1,000 below the others": below, "scores of 1e4": 1e4 * scores}
-    ).items():
+    large |= {"the right class 1,000 below the others": below, "scores of 1e4": 1e4 * scores}
+    for what, those in large.items():
         yield "large scores", f"{what}, N={N}, C={C}", {"scores": those, "y": y}, ("loss", "dscores")
     yield "types", f"float32, N={N}, C={C}", {"scores": scores.astype(np.float32), "y": y}, ("dscores",), True
 
@@ -201,7 +203,7 @@ def _softmax_cases(rng, N, D, H, C):
 def _penalty_cases(rng, N, D, H, C):
     params = _draw_params(rng, D, H, C)
     grads = {f"d{key}": rng.standard_normal(param.shape) for key, param in params.items()}
-    for reg in (0.05, 0.0, 3.0):
+    for reg in (0.05, 3.0):
         arrays = {**params, "reg": np.array(reg)}
         yield "value", f"reg={reg}, {_shape(N, D, H, C)}", arrays, ("value",)
         yield "value", f"reg={reg} with grads, {_shape(N, D, H, C)}", {**arrays, **grads}, ("value",)
@@ -211,7 +213,8 @@ def _penalty_cases(rng, N, D, H, C):
 def _backward_cases(rng, N, D, H, C):
     arrays = {**_draw_params(rng, D, H, C), "X": rng.standard_normal((N, D))}
     arrays |= {"hidden": np.maximum(0, rng.standard_normal((N, H))), "dscores": rng.standard_normal((N, C))}
-    keep = np.where(rng.random((N, H)) < 0.5, 0, 2.0)
+    arrays["hidden"][:, 0] += 0.1
+    keep = np.where((rng.random((N, H)) < 0.5) & (np.arange(H) > 0), 0, 2.0)
     single = {key: array.astype(np.float32) for key, array in arrays.items()}
     for key in PARAMS:
         yield key, _shape(N, D, H, C), arrays, (key,)
@@ -222,7 +225,7 @@ def _backward_cases(rng, N, D, H, C):
 
 
 def _minibatch_cases(rng, N, D, H, C):
-    N, batch = 3 * N + 2, np.array(H + 2)
+    N, batch = 3 * N + 20, np.array(H + 8)  # so many that two batches do not agree by chance
     X, y, seed = rng.integers(0, 256, (N, D + 3)).astype(np.uint8), rng.integers(0, C, N), np.array(rng.integers(1e6))
     X[:, 0] = np.arange(N)  # rows that can be told apart
     arrays = {"X": X, "y": y, "batch_size": batch, "seed": seed}
@@ -230,8 +233,8 @@ def _minibatch_cases(rng, N, D, H, C):
     strided = {**arrays, "X": np.repeat(X, 2, axis=0), "every other": np.array(1)}
     out = np.zeros((int(batch), D + 3), np.float32)
     for what, those in (("a batch", arrays), ("a batch larger than the data", larger), ("every other row", strided)):
-        yield "rows", f"{what}, {N} rows", those, ("rows of the data", "number of different rows")
-        yield "random stream", f"{what}, {N} rows", those, ("X_batch", "y_batch", "next"), True
+        yield "rows", f"{what}, {N} rows", those, ("rows of the data", "other rows each time")
+        yield "random stream", f"{what}, {N} rows", those, ("X_batch", "y_batch", "next")
     generator = {**arrays, "generator": np.array(1)}
     yield "random stream", f"with a Generator, {N} rows", generator, ("X_batch", "y_batch", "next")
     yield "out", f"{N} rows", {**arrays, "out": out}, ("X_batch", "y_batch", "in out"), True
@@ -253,11 +256,11 @@ def _update_cases(rng, N, D, H, C):
 def _predict_cases(rng, N, D, H, C):
     from classifiers.neural_net import CHUNK
 
-    arrays = _draw_params(rng, D, H, C)
+    arrays = _draw_params(rng, D, H := H + 9, C) | {"b2": -9.0 * (np.arange(C) == 0)}  # class 0 is right for few rows
     some, many = 2 * rng.standard_normal((N + 5, D)), 2 * rng.standard_normal((2 * CHUNK + N, D))
-    equal = {**arrays, "W2": np.zeros((H, C)), "b2": np.zeros(C)}
+    twice = {**arrays, "W2": np.repeat(arrays["W2"], 2, axis=1), "b2": np.repeat(arrays["b2"], 2)}
     yield "classes", _shape(N + 5, D, H, C), {**arrays, "X": some}, ("classes",), True
-    yield "classes", f"equal scores, {_shape(N + 5, D, H, C)}", {**equal, "X": some}, ("classes",)
+    yield "classes", f"each score twice, {_shape(N + 5, D, H, 2 * C)}", {**twice, "X": some}, ("classes",)
     yield "many rows", _shape(len(many), D, H, C), {**arrays, "X": many}, ("classes",)
 
 

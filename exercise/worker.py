@@ -90,6 +90,8 @@ def describe(error, folder):
 
 def run(folder, part_name):
     """Call the function with each case, and write each answer to a file of its own."""
+    import random
+
     import numpy as np
 
     if part_name == "predict":
@@ -109,6 +111,8 @@ def run(folder, part_name):
         return write("import.txt", describe(error, folder))
     for number, case in enumerate(cases.load_cases(os.path.join(folder, "cases.npz"))[0]):
         try:
+            random.seed(0)  # equal submissions get equal points, also if they draw from a global stream
+            np.random.seed(0)
             answers = cases.call(part_name, function, case.arrays)
             if os.getpid() == me:
                 left["files"] = FILES

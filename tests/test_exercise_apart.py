@@ -183,6 +183,39 @@ def test_cases_before_the_end_count():
     assert all("was stopped after 3 s" in verdict for verdict in verdicts[2:])
 
 
+@pytest.mark.parametrize("name", ["0.npz", "0.txt", "import.txt"])
+def test_a_pipe_in_place_of_an_answer_does_not_hold_the_grader(name):
+    """Nobody ever writes to it."""
+    done = run(f"import os\nos.mkfifo('../{name}')\nos._exit(0)")
+    assert isinstance(done.answers[0], str)
+
+
+def test_a_link_in_place_of_an_answer_leads_nowhere():
+    """A file that a function forges is data; a link would show another file in the feedback."""
+    done = run("import os\nos.symlink('../cases.npz', '../0.txt')\nos._exit(0)")
+    assert "PK" not in done.answers[0]
+
+
+def test_a_compressed_answer_is_not_opened():
+    """The worker compresses nothing, and a megabyte may become a gigabyte."""
+    text = "import os\nz = np.zeros(10**6)\nnp.savez_compressed('../0.npz', hidden=z, scores=z)\nos._exit(0)"
+    assert run(text).answers[0] == "returns what is neither numbers nor arrays of numbers"
+
+
+def test_folders_within_folders_are_removed(tmp_path, monkeypatch):
+    """Also where there are more than Python can follow."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    done = run("import os\nfor _ in range(1100):\n    os.mkdir('d'), os.chdir('d')\nos._exit(0)")
+    assert done.state == "ended" and os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("value", ["np.random.rand()", "__import__('random').random()", "hash('a') % 997.0"])
+def test_chance_is_the_same_twice(value):
+    """Streams that a function takes from elsewhere begin anew in each case, and sets have one order."""
+    first, second = (run(f"raise ValueError({value})").answers for _ in range(2))
+    assert first == second and first[0] == first[1]
+
+
 def test_code_that_runs_when_the_function_is_defined():
     """A default argument is behind the guard, too."""
     head = "def forward(params, X, keep=__import__('os').listdir('/')):\n"

@@ -5,7 +5,7 @@ import pytest
 
 from exercise.apart import ROOT
 from exercise.cases import call, load_cases, load_function, make_cases, save_cases
-from exercise.judge import judge
+from exercise.judge import judge, points
 from exercise.parts import PARTS
 from exercise.source import function_source
 
@@ -115,7 +115,7 @@ WRONG = [
     (
         "draw_minibatch",
         [("rng.choice(len(X), batch_size)", "np.arange(batch_size) % len(X)")],
-        {"random stream", "out"},
+        {"rows", "random stream", "out"},
     ),
     (
         "draw_minibatch",
@@ -156,6 +156,51 @@ def test_a_mistake_costs_its_aspects(name, replacements, aspects):
     """What a mistake spoils fails, and nothing else; among the visible cases already."""
     visible, hidden = lost(name, *replacements)
     assert hidden == aspects and visible == aspects
+
+
+KNOW_NOTHING = {
+    "forward": lambda params, X, keep=None: (
+        np.zeros((len(X), len(params["b1"]))),
+        np.zeros((len(X), len(params["b2"]))),
+    ),
+    "softmax_loss": lambda scores, y: (0.0, np.zeros_like(scores)),
+    "penalty": lambda params, reg, grads=None: 0.0,
+    "backward": lambda params, X, hidden, dscores, keep=None, dW1=None: {k: 0 * v for k, v in params.items()},
+    "draw_minibatch": lambda X, y, batch_size, rng, out=None: (X[[0] * batch_size], y[[0] * batch_size]),
+    "update": lambda *args, **kwargs: None,
+    "predict": lambda self, X: np.zeros(len(X), int),
+}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_a_function_that_knows_nothing_gets_next_to_nothing(part, seed):
+    """No case has zeros, the first class or unchanged arguments as the right answer, but for one by chance."""
+    verdicts = []
+    for case in make_cases(part.name, 0, False) + make_cases(part.name, seed, True):
+        expected = call(part.name, load_function(part), case.arrays)
+        verdicts.append((case, judge(case, call(part.name, KNOW_NOTHING[part.name], case.arrays), expected)))
+    assert sum(points(part, verdicts).values()) <= 0.05 * sum(part.points.values())
+
+
+def in_place(scores, y):
+    """A right loss that spoils the scores, which the lab needs no more."""
+    rows = np.arange(len(y))
+    scores -= scores.max(axis=1, keepdims=True)
+    loss = np.mean(np.log(np.exp(scores).sum(axis=1)) - scores[rows, y])
+    np.exp(scores, out=scores)
+    scores /= scores.sum(axis=1, keepdims=True)
+    scores[rows, y] -= 1
+    scores /= len(y)
+    return loss, scores
+
+
+def test_what_the_lab_needs_no_more_may_change():
+    """It costs the points for types alone: training works, and check_net finds nothing."""
+    function = load_function(PART["softmax_loss"])
+    for case in make_cases("softmax_loss", 0, False) + make_cases("softmax_loss", 1, True):
+        told = judge(case, call(case.part, in_place, case.arrays), call(case.part, function, case.arrays))
+        assert told == ("scores must not be changed in place" if case.aspect == "types" else "")
 
 
 def test_changes_in_place():
