@@ -6,6 +6,8 @@ import functools
 import io
 import json
 import os
+import queue
+import select
 import shutil
 import signal
 import stat
@@ -14,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +37,8 @@ ANSWER = 16 << 20  # bytes of a file that is read back; the worker cannot write 
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux' prctl
 
 _starting = threading.Lock()
-_running, _left_behind = set(), set()
+_running, _left_behind = set(), set()  # servers, and what a worker did not end
+_idle = queue.SimpleQueue()
 
 
 class Limits(NamedTuple):
@@ -130,38 +134,70 @@ def _make_lab(lab, part, text, files):
 
 
 def _run_worker(folder, limits, **task):
-    """Run the worker to its end or to the limit; return its exit status, or None if it was stopped."""
+    """Do a task in a process of its own, to its end or to the limit; return the exit status, or None if stopped."""
     task |= {"seconds": limits.seconds, "megabytes": limits.megabytes, "processes": _count_processes() + PROCESSES}
     (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
-    shutil.copy(ROOT / "exercise" / "worker.py", folder)
     (folder / "empty").mkdir()
-    silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    _adopt_orphans()
-    with _starting:
-        process = subprocess.Popen(
-            [sys.executable, "-s", "-B", str(folder / "worker.py")],
-            cwd=folder / "empty",
-            env=threads | MARK | {"PYTHONHASHSEED": "0"},  # sets then have one order; -I would ignore this
-            start_new_session=True,
-            **silent,
-        )
-        _running.add(process.pid)
     try:
-        return process.wait(limits.seconds)
-    except subprocess.TimeoutExpired:
-        return None
+        server = _idle.get_nowait()
+    except queue.Empty:
+        server = Server()
+    try:
+        return server.run(folder, limits.seconds)
     finally:
-        _kill(process)
+        if server.process.poll() is None:
+            _idle.put(server)
+        _bury_orphans()
 
 
-def _kill(process):
-    """End a worker and all that it started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+class Server:
+    """A process that has imported NumPy, and forks for each task. It knows nothing of the lab."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="part-server-", ignore_cleanup_errors=True)
+        shutil.copy(ROOT / "exercise" / "worker.py", self.folder.name)
+        threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        _adopt_orphans()
+        with _starting:
+            self.process = subprocess.Popen(
+                [sys.executable, "-s", "-B", os.path.join(self.folder.name, "worker.py")],
+                cwd=self.folder.name,
+                env=threads | MARK | {"PYTHONHASHSEED": "0"},  # sets then have one order
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                start_new_session=True,
+            )
+            _running.add(self.process.pid)
+        weakref.finalize(self, _end, self.process)
+
+    def run(self, folder, seconds):
+        """Fork for the task in a folder; return the exit status, or None if it was stopped after some seconds."""
+        self.process.stdin.write(f"{folder}\n".encode())
+        child = int(self.process.stdout.readline() or 0)
+        if not child:
+            raise ChildProcessError("the process that grades has ended")
+        try:
+            ended, _, _ = select.select([self.process.stdout], [], [], seconds)
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child, signal.SIGKILL)
+        status = int(self.process.stdout.readline() or -signal.SIGKILL)
+        return status if ended else None
+
+
+def _end(process):
+    """End a server."""
+    process.kill()
     process.wait()
     with _starting:
         _running.discard(process.pid)
+
+
+def _bury_orphans():
+    """End what workers left running."""
+    with _starting:
         for _ in range(100):  # a process that is killed may have started another one
             orphans = [
                 child for child in psutil.Process().children() if child.pid not in _running and _is_marked(child)
@@ -250,10 +286,3 @@ def _describe_end(status, limits):
     if status < 0:
         return f"ended the process by signal {-status}: too much memory, time or data, or a crash"
     return f"ended the process with the exit status {status}"
-
-
-def stop_all():
-    """End all workers that run, and what they started."""
-    for pid in list(_running):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)

@@ -7,7 +7,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(p for p in ROOT.glob("*.py")) + sorted(
-    p for folder in ("classifiers", "diagnosis", "datasets", "exercise", "benchmarks") for p in (ROOT / folder).glob("*.py")
+    p
+    for folder in ("classifiers", "diagnosis", "datasets", "exercise", "benchmarks")
+    for p in (ROOT / folder).glob("*.py")
 )
 
 # What each room or module of the project may import from the project, besides its own room.

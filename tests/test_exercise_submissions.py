@@ -1,0 +1,257 @@
+"""What is found in what students hand in, and what is said of the rest."""
+
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from exercise import submissions
+from exercise.parts import PARTS
+from exercise.submissions import find_submissions, read_parts
+
+ROOT = Path(__file__).resolve().parents[1]
+LAYERS, SGD, NET = "classifiers/layers.py", "classifiers/sgd.py", "classifiers/neural_net.py"
+LAB = {name: (ROOT / name).read_text(encoding="utf-8") for name in (LAYERS, SGD, NET)}
+FORWARD = "def forward(params, X, keep=None):\n    return {}, {}\n"
+
+
+def forward(number):
+    """A function that can be told from others."""
+    return FORWARD.format(number, number)
+
+
+def write(folder, files):
+    """Write files, texts as UTF-8."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+def pack(path, files, method=zipfile.ZIP_DEFLATED):
+    """Write a zip."""
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def states(found):
+    return [found[part.name].state for part in PARTS]
+
+
+def say(path, part="forward"):
+    """The state of a part, and the sentence or text."""
+    return tuple(read_parts(path)[part])
+
+
+def test_what_counts_as_a_submission(tmp_path):
+    """Folders, zips and files; neither hidden files nor what systems leave behind, nor links that lead out."""
+    folder = write(tmp_path / "in", {"b/x.py": "", "a.py": "", "A.zip": "", "c.ipynb": "", ".d.py": "", "x.y.py": ""})
+    write(folder, {"__MACOSX/a.py": "", ".DS_Store": "", "Thumbs.db": "", "=SUM(1)\n.py": ""})
+    outside = write(tmp_path / "out", {"secret.py": ""})
+    (folder / "link").symlink_to(outside)
+    (folder / "link.py").symlink_to(outside / "secret.py")
+    (folder / "loop").symlink_to(folder / "loop")
+    (folder / "again").symlink_to(folder / "b")
+    found = {name: path.name for name, path in find_submissions(folder)}
+    expected = {"=SUM(1)\ufffd": "=SUM(1)\n.py", "A": "A.zip", "a (2)": "a.py", "b": "b", "again": "again"}
+    assert {name: path for name, path in found.items() if name != "loop"} == expected | {
+        "c.ipynb": "c.ipynb",
+        "x.y": "x.y.py",
+    }
+    assert list(found) == sorted(found)
+
+
+def test_names_that_are_not_text(tmp_path):
+    """Bytes that are not UTF-8 become a sign that can be written."""
+    try:
+        (tmp_path / os.fsdecode(b"j\xfcrgen.py")).write_text("")
+    except OSError:
+        pytest.skip("this file system refuses such names")
+    assert [name for name, _ in find_submissions(tmp_path)] == ["j\ufffdrgen"]
+
+
+@pytest.mark.parametrize("name", [LAYERS, "sgd.py"])
+def test_a_folder_that_is_itself_a_submission(tmp_path, name):
+    """Gradescope gives one submission at a time."""
+    folder = write(tmp_path / "submission", {name: "", "data_utils.py": ""})
+    assert find_submissions(folder) == [("submission", folder)]
+    assert find_submissions(folder / name) == [(Path(name).stem, folder / name)]
+
+
+def test_a_whole_lab_in_every_form(tmp_path):
+    """Folder, zip, a zip in a folder, a zip of Windows, and one file give the same functions."""
+    folder = read_parts(write(tmp_path / "a", LAB))
+    assert states(folder) == ["found"] * 7
+    assert folder["predict"].text.startswith("def _predict(self, X):\n    ")
+    assert read_parts(write(tmp_path / "b", {f"two/exercise/{name}": text for name, text in LAB.items()})) == folder
+    assert read_parts(pack(tmp_path / "c.ZIP", {f"exercise/{name}": text for name, text in LAB.items()})) == folder
+    assert read_parts(pack(tmp_path / "d.zip", {name.replace("/", "\\"): text for name, text in LAB.items()})) == folder
+    assert read_parts(write(tmp_path / "e", {"mine.zip": (tmp_path / "d.zip").read_bytes()})) == folder
+    assert read_parts(write(tmp_path / "f", {Path(name).name: text for name, text in LAB.items()})) == folder
+    (tmp_path / "g.py").write_text("\n".join(LAB.values()), encoding="utf-8")
+    assert read_parts(tmp_path / "g.py") == folder
+    assert read_parts(write(tmp_path / "h", {"main.py": "\n".join(LAB.values())})) == folder
+
+
+def test_a_method_as_a_function(tmp_path):
+    """In a single file, `_predict` may stand without its class."""
+    write(tmp_path, {"a.py": "def _predict(self, X):\n    return 1\n"})
+    assert say(tmp_path / "a.py", "predict") == ("found", "def _predict(self, X):\n    return 1\n")
+
+
+def test_which_file_counts(tmp_path):
+    """The least deep classifiers/layers.py; else the least deep layers.py. Hidden folders and libraries never."""
+    files = {"layers.py": forward(1), "x/classifiers/layers.py": forward(2), "a/x/classifiers/layers.py": forward(3)}
+    files |= {f"{name}/classifiers/layers.py": forward(4) for name in (".git", "__MACOSX", "venv", "site-packages")}
+    files |= {"x/old_layers.py": forward(5), "x/layers.py.py": forward(6)}
+    assert say(write(tmp_path / "a", files)) == ("found", forward(2))
+    assert say(pack(tmp_path / "a.zip", files)) == ("found", forward(2))
+    files = {"deep/er/layers.py": forward(1), "deep/layers.py": forward(2), "sgd.py": ""}
+    assert say(write(tmp_path / "b", files)) == ("found", forward(2))
+    assert say(write(tmp_path / "c", {"Classifiers/Layers.py": forward(7), "x.py": ""})) == ("found", forward(7))
+
+
+@pytest.mark.parametrize(
+    "files, part, state, words",
+    [
+        ({}, "forward", "unreadable", "The submission holds neither classifiers/layers.py nor"),
+        ({"a.txt": "x"}, "update", "unreadable", "Hand in the folder classifiers/"),
+        ({"a.py": "", "b.py": ""}, "forward", "unreadable", "holds neither"),
+        ({LAYERS: ""}, "forward", "missing", "classifiers/layers.py has no function forward"),
+        ({LAYERS: ""}, "update", "missing", "The submission has no classifiers/sgd.py"),
+        ({LAYERS: "", NET: ""}, "update", "missing", "The submission has no classifiers/sgd.py"),
+        ({"mine.py": ""}, "update", "missing", "mine.py has no function update"),
+        ({NET: "class Other: pass"}, "predict", "missing", f"{NET} has no function TwoLayerNet._predict"),
+        ({LAYERS: "forward = 3"}, "forward", "missing", "has no function forward"),
+        ({LAYERS: FORWARD.replace("return {}, {}", "'''Doc.'''")}, "forward", "not written", "forward is not written"),
+        ({LAYERS: "def forward(): raise NotImplementedError('x')"}, "forward", "not written", "forward is not written"),
+        ({LAYERS: "def forward(:\n"}, "forward", "syntax error", "classifiers/layers.py has a syntax error: line 1"),
+        ({LAYERS: "import x\n\ndef forward(X):\n    print X\n"}, "forward", "syntax error", "is Python 2: line 4"),
+        ({LAYERS: "def forward(X):\n    if X:\n\treturn 1\n"}, "forward", "syntax error", "tabs"),
+        ({LAYERS: "def forward(X):\n    break\n"}, "forward", "syntax error", "'break' outside loop"),
+        ({LAYERS: "def forward(X):\n    return " + "(" * 3000}, "forward", "syntax error", LAYERS),
+        ({LAYERS: "def forward(X):\n    return " + "-" * 200_000 + "1"}, "forward", "syntax error", LAYERS),
+        ({LAYERS: forward(1).encode("utf-16")}, "forward", "unreadable", "layers.py is saved as UTF-16. Save it as"),
+        ({LAYERS: forward("'\xfc'").encode("latin-1")}, "forward", "unreadable", "is not saved as UTF-8: line 2"),
+        ({LAYERS: b"\x7fELF\0\0" + bytes(100)}, "forward", "unreadable", "is a binary file"),
+        ({LAYERS: "# coding: klingon\n"}, "forward", "unreadable", "names an encoding that Python cannot use"),
+        ({LAYERS: '{"cells": []}'}, "forward", "unreadable", "is a notebook"),
+        ({LAYERS: "<!DOCTYPE html>"}, "forward", "unreadable", "is a web page"),
+        ({LAYERS: "#" * (5 << 20) + "\n#"}, "forward", "unreadable", "is larger than 5 MB"),
+        ({LAYERS: forward("a" * 10).replace("a", "\0")}, "forward", "unreadable", "is a binary file"),
+    ],
+)
+def test_what_cannot_be_graded(tmp_path, files, part, state, words):
+    """A sentence says why, the same from a folder and from a zip."""
+    found = say(write(tmp_path / "a", files), part) if files else say(tmp_path, part)
+    assert found[0] == state and words in found[1], found
+    assert not found[1].endswith(".")
+    packed = say(pack(tmp_path / "a.zip", files), part)
+    assert packed[0] == state and words in packed[1]
+
+
+def test_one_broken_file_or_function_costs_no_other(tmp_path):
+    """The rest is found."""
+    broken = LAB[LAYERS].replace("hidden = X @", "hidden = = X @")
+    found = read_parts(write(tmp_path / "a", {**LAB, LAYERS: broken, SGD: b"\xff\xfe"}))
+    assert states(found) == ["syntax error", "found", "found", "found", "unreadable", "unreadable", "found"]
+
+
+@pytest.mark.parametrize("name", ["a.ipynb", "a.tar.gz", "a.rar", "a"])
+def test_other_kinds_of_files(tmp_path, name):
+    """They are listed, since silence would cost a student the points."""
+    (tmp_path / name).write_bytes(b"x")
+    assert [n for n, _ in find_submissions(tmp_path)] == [name]
+    assert "is not a folder, a zip or a Python file" in say(tmp_path / name)[1]
+
+
+def test_what_is_not_a_regular_file(tmp_path):
+    """A pipe would be read without end."""
+    folder = write(tmp_path / "a", {LAYERS: forward(1)})
+    os.mkfifo(folder / "sgd.py")
+    os.mkfifo(tmp_path / "b.zip")
+    assert states(read_parts(folder))[0] == "found"
+    assert "is not a file" in say(tmp_path / "b.zip")[1]
+
+
+def test_links_within_and_out_of_a_submission(tmp_path):
+    """A link to the file of another student is not followed."""
+    write(tmp_path, {f"ada/{LAYERS}": forward(1), "ben/classifiers/x.py": "", f"eve/mine/{LAYERS}": forward(2)})
+    (tmp_path / "ben" / "classifiers" / "layers.py").symlink_to(tmp_path / "ada" / LAYERS)
+    (tmp_path / "ben" / "all").symlink_to(tmp_path / "ada")
+    (tmp_path / "eve" / "layers.py").symlink_to(tmp_path / "eve" / "mine" / LAYERS)
+    assert say(tmp_path / "ben")[0] == "missing"
+    assert say(tmp_path / "eve") == ("found", forward(2))
+
+
+def test_deep_and_large_folders(tmp_path, monkeypatch):
+    """They are looked at up to a limit."""
+    write(tmp_path, {"x/" * 25 + LAYERS: forward(1), "y/sgd.py": "def update(): return 1"})
+    assert say(tmp_path)[0] == "missing" and say(tmp_path, "update")[0] == "found"
+    monkeypatch.setattr(submissions, "ENTRIES", 10)
+    write(tmp_path, {f"a/{i}.txt": "" for i in range(11)})
+    assert say(tmp_path, "update")[0] == "unreadable"
+
+
+def damage(path, old, new):
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new))
+    return path
+
+
+def test_hostile_zips(tmp_path):
+    """Damaged, encrypted, with paths that lead out, links, and unusual compression."""
+    (tmp_path / "none.zip").write_bytes(b"Rar!")
+    assert say(tmp_path / "none.zip") == (
+        "unreadable",
+        "The submission is a damaged zip, or not a zip at all. Pack it again",
+    )
+    (tmp_path / "half.zip").write_bytes(pack(tmp_path / "a.zip", LAB).read_bytes()[:-30])
+    assert "is a damaged zip" in say(tmp_path / "half.zip")[1]
+    stored = pack(tmp_path / "b.zip", {LAYERS: forward(1)}, zipfile.ZIP_STORED)
+    assert say(stored) == ("found", forward(1))
+    assert "is damaged in the zip" in say(damage(stored, b"return 1", b"return 2"))[1]
+    locked = pack(tmp_path / "c.zip", {LAYERS: forward(1)})
+    data = bytearray(locked.read_bytes())
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    locked.write_bytes(data)
+    assert say(locked) == ("unreadable", f"{LAYERS} is encrypted. Pack it without a password")
+    assert "compressed in an unusual way" in say(pack(tmp_path / "d.zip", {LAYERS: forward(1)}, zipfile.ZIP_BZIP2))[1]
+    out = {"../classifiers/layers.py": forward(1), "/classifiers/layers.py": forward(2), "C:/layers.py": forward(3)}
+    out |= {"x\\..\\..\\layers.py": forward(4), "sgd.py": ""}
+    assert say(pack(tmp_path / "e.zip", out))[0] == "missing"
+    link = zipfile.ZipInfo(LAYERS)
+    link.external_attr = 0o120777 << 16
+    assert say(pack(tmp_path / "f.zip", {link: "/etc/passwd", "sgd.py": ""}))[0] == "missing"
+
+
+def test_bombs(tmp_path):
+    """A file of many zeros is not unpacked whole, and a list of members without end is not read."""
+    bomb = pack(tmp_path / "a.zip", {LAYERS: bytes(64 << 20), SGD: "def update(): return 1", "x.bin": bytes(64 << 20)})
+    assert bomb.stat().st_size < 1 << 20
+    assert "is larger than 5 MB" in say(bomb)[1] and say(bomb, "update")[0] == "found"
+    end = b"PK\x05\x06" + bytes(4) + b"\xff\xff\xff\xff" + (40 << 20).to_bytes(4, "little") + bytes(6)
+    (tmp_path / "b.zip").write_bytes(b"PK\x01\x02" + bytes(40 << 20) + end)
+    assert "is a zip with too many members" in say(tmp_path / "b.zip")[1]
+    many = io.BytesIO()
+    with zipfile.ZipFile(many, "w") as archive:
+        for number in range(45_000):
+            archive.writestr(f"{number:060}", "")
+    (tmp_path / "c.zip").write_bytes(many.getvalue())
+    assert "is a zip with too many members" in say(tmp_path / "c.zip")[1]
+
+
+def test_nothing_is_written_or_run(tmp_path, monkeypatch):
+    """Reading a submission leaves the folder as it was; code at the top of a file does not run."""
+    text = f"open({str(tmp_path / 'ran')!r}, 'w')\n" + forward("'\\d'")
+    files = {LAYERS: text, "../../evil.py": "x"}
+    pack(tmp_path / "a.zip", files)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert say(tmp_path / "a.zip") == ("found", forward("'\\d'"))
+    assert os.listdir(tmp_path) == ["a.zip"]
