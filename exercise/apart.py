@@ -32,7 +32,7 @@ LAB = ["checks.py", "exercise/__init__.py", "exercise/parts.py", "exercise/cases
 LAB += [f"classifiers/{name}.py" for name in ("__init__", "layers", "safety", "sgd", "neural_net")]
 EXPLAINS = ["gradient_check.py", *(f"diagnosis/{path.name}" for path in sorted((ROOT / "diagnosis").glob("*.py")))]
 PROCESSES = 64  # of a submission at a time; counts only for users other than root
-MARK = {"EXERCISE_PART": "1"}  # in the environment of a worker and of what it starts
+MARK = {"EXERCISE_PART": str(os.getpid())}  # in the environment of a worker and of what it starts
 ANSWER = 16 << 20  # bytes of a file that is read back; the worker cannot write a larger one
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux' prctl
 

@@ -254,10 +254,9 @@ def _update_cases(rng, N, D, H, C):
 
 
 def _predict_cases(rng, N, D, H, C):
-    from classifiers.neural_net import CHUNK
-
-    arrays = _draw_params(rng, D, H := H + 9, C) | {"b2": -9.0 * (np.arange(C) == 0)}  # class 0 is right for few rows
-    some, many = 2 * rng.standard_normal((N + 5, D)), 2 * rng.standard_normal((2 * CHUNK + N, D))
+    arrays = _draw_params(rng, D := D + C, H := H + C, C)  # input c speaks for class c, and each class has some rows
+    arrays |= {"W1": arrays["W1"] + 9 * np.eye(D, H), "W2": arrays["W2"] + 9 * np.eye(H, C)}
+    some, many = (rng.random((n, D)) + 9 * np.eye(C, D)[np.arange(n) % C] for n in (N + 5, N + 2000))  # two chunks
     twice = {**arrays, "W2": np.repeat(arrays["W2"], 2, axis=1), "b2": np.repeat(arrays["b2"], 2)}
     yield "classes", _shape(N + 5, D, H, C), {**arrays, "X": some}, ("classes",), True
     yield "classes", f"each score twice, {_shape(N + 5, D, H, 2 * C)}", {**twice, "X": some}, ("classes",)
