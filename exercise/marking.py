@@ -150,10 +150,10 @@ def _stop(executor, futures):
     executor.shutdown(wait=False, cancel_futures=True)
     while not all(future.done() for future in futures):
         with _no_interrupt():
-            for child in psutil.Process().children():
+            for server in psutil.Process().children():
                 with contextlib.suppress(psutil.Error):
-                    if child.environ().items() >= MARK.items():
-                        child.kill()
+                    for worker in server.children() if server.environ().items() >= MARK.items() else ():
+                        worker.kill()  # its server, which forked it, can be used again
             wait(futures, timeout=0.05)
     executor.shutdown()
 

@@ -200,7 +200,7 @@ def _list_zip(path):
     for member in members[:ENTRIES]:
         name = PurePosixPath(member.filename.replace("\\", "/"))
         link = stat.S_ISLNK(member.external_attr >> 16)
-        leads_out = name.is_absolute() or ".." in name.parts or ":" in name.parts[:1]
+        leads_out = name.is_absolute() or ".." in name.parts or ":" in member.filename[:2]
         if name.suffix.lower() != ".py" or link or leads_out or any(map(_is_ignored, name.parts)):
             continue
         files[name.as_posix()] = lambda member=member: _read_member(path, member)
@@ -269,7 +269,7 @@ def _find(source, part):
 
 
 def _explain(error, name):
-    if not error.lineno:
-        return f": {error.msg}"
+    if not error.lineno or error.text is None:
+        return f": {error.msg.strip(': ')}"
     error.filename = name
     return explain_failure(error, Path(name), "")
