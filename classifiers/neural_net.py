@@ -191,7 +191,7 @@ class TwoLayerNet:
         return self._predict(check_array("X", X, 2, sizes["D"]))
 
     def _predict(self, X):
-        """Return the classes (N,) with the highest of ``self._scores(X)``, (N, C), taken for CHUNK rows of X at a time."""
+        """Return the classes (N,) with the highest of ``self._scores(X)`` (N, C), for CHUNK rows at a time."""
         classes = np.empty(len(X), np.intp)
         for i in range(0, len(X), CHUNK):
             classes[i : i + CHUNK] = self._scores(X[i : i + CHUNK]).argmax(axis=1)

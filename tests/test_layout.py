@@ -26,7 +26,7 @@ ALLOWED = {
     "benchmarks": {"classifiers", "data_utils", "datasets", "checks", "vis_utils"},
 }
 # Within classifiers/, from the bottom to the top.
-FLOORS = ["layers", "safety", "sgd", "preprocessing", "neural_net", "grid", "source", "journal", "trials"]
+FLOORS = ["layers", "safety", "sgd", "preprocessing", "neural_net", "wider", "grid", "source", "journal", "trials"]
 FLOORS += ["limits", "cluster", "sweep"]
 
 

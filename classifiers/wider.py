@@ -1,0 +1,123 @@
+"""Exact averages of nets, as one wider net: of several nets, over an image and its mirror image, over shifts.
+
+The mean of the scores of n nets is the score of one net with all their hidden units:
+
+    W1 = [W1_1 ... W1_n]    b1 = [b1_1 ... b1_n]    W2 = [W2_1; ...; W2_n] / n    b2 = mean of b2_1 ... b2_n
+
+A net that sees its input through a linear map A is a net, too: ``(X A) W1 = X (A W1)``. Mirroring and shifting an image
+are linear. So the mean over mirror images and shifts of the input is again one net with one hidden layer, whose
+`predict` costs as many times more as it is wider.
+"""
+
+import operator
+
+import numpy as np
+
+from checks import check_shapes
+from classifiers.layers import SHAPES
+from classifiers.neural_net import TwoLayerNet
+
+IMAGE = (32, 32, 3)  # rows, columns and channels
+CROSS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # no shift, and one pixel up, down, left and right
+
+
+def average(nets):
+    """Return one net whose scores are the mean of those of several nets.
+
+    Parameters
+    ----------
+    nets : sequence of TwoLayerNet
+        Of the same D and C. Their H may differ.
+
+    Returns
+    -------
+    TwoLayerNet
+        With the hidden units of all of them. Its parameters are new arrays.
+
+    Raises
+    ------
+    ValueError
+        If there is no net, or if the nets differ in D or C.
+    """
+    nets = list(nets)
+    if not nets:
+        raise ValueError("nets must hold at least one net, got none")
+    every = [check_shapes("params", net.params, SHAPES) for net in nets]
+    sizes = {(each["D"], each["C"]) for each in every}
+    if len(sizes) > 1:
+        raise ValueError(f"nets must have the same numbers of inputs and classes, got {sorted(sizes)}")
+    W1, b1, W2, b2 = ([net.params[name] for net in nets] for name in ("W1", "b1", "W2", "b2"))
+    wide = TwoLayerNet(1, 1, 1, rng=0)  # of any size: its parameters are replaced
+    wide.params = {
+        "W1": np.concatenate(W1, axis=1),
+        "b1": np.concatenate(b1),
+        "W2": np.concatenate(W2) / len(nets),
+        "b2": np.mean(b2, axis=0),
+    }
+    return wide
+
+
+def mirrored(net, shape=IMAGE):
+    """Return one net whose scores are the mean of those for an image and for its mirror image.
+
+    Parameters
+    ----------
+    net : TwoLayerNet
+        D is the product of `shape`.
+    shape : tuple of int
+        Rows, columns and channels of an image.
+
+    Returns
+    -------
+    TwoLayerNet
+        With twice as many hidden units. ``W1 = [W1, P W1]``: P reverses the columns of an image.
+    """
+    return average([net, _through(net, shape, lambda images: images[:, ::-1])])
+
+
+def shifted(net, shifts=CROSS, shape=IMAGE):
+    """Return one net whose scores are the mean of those for shifted images.
+
+    Pixels that move in are 0. In images with the mean subtracted, 0 is the mean.
+
+    Parameters
+    ----------
+    net : TwoLayerNet
+        D is the product of `shape`.
+    shifts : sequence of (int, int)
+        How many pixels the image moves down and right. (0, 0) is the image as it is.
+    shape : tuple of int
+        Rows, columns and channels of an image.
+
+    Returns
+    -------
+    TwoLayerNet
+        With as many times more hidden units as there are shifts.
+    """
+    try:
+        moves = [(operator.index(down), operator.index(right)) for down, right in shifts]
+    except (TypeError, ValueError):
+        raise TypeError(f"shifts must be pairs of whole numbers, got {shifts!r}") from None
+    return average([_through(net, shape, lambda images, move=move: _shift(images, *move)) for move in moves])
+
+
+def _shift(weights, down, right):
+    """Move what each pixel of a moved image counts back to where the pixel came from: (rows, columns, ...)."""
+    rows, columns = weights.shape[:2]
+    out = np.zeros_like(weights)
+    kept_rows, kept_columns = max(rows - abs(down), 0), max(columns - abs(right), 0)
+    top, left = max(-down, 0), max(-right, 0)
+    out[top : top + kept_rows, left : left + kept_columns] = weights[
+        max(down, 0) : max(down, 0) + kept_rows, max(right, 0) : max(right, 0) + kept_columns
+    ]
+    return out
+
+
+def _through(net, shape, move):
+    """Return a net that sees its images through a linear map, given by what it does to W1 (rows, columns, ..., H)."""
+    W1 = net.params["W1"]
+    if len(W1) != np.prod(shape):
+        raise ValueError(f"shape must be that of an image of the net's {len(W1)} inputs, got {shape}")
+    other = TwoLayerNet(1, 1, 1, rng=0)
+    other.params = {**net.params, "W1": move(W1.reshape(*shape, -1)).reshape(W1.shape)}
+    return other

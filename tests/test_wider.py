@@ -1,0 +1,128 @@
+"""Averages of nets as one wider net: the scores are the mean of the scores, to rounding."""
+
+import numpy as np
+import pytest
+
+from classifiers.neural_net import TwoLayerNet
+from classifiers.preprocessing import Standardizer, Whitener
+from classifiers.wider import CROSS, average, mirrored, shifted
+from vis_utils import show_net_weights
+
+SHAPE = (5, 7, 3)
+D = 5 * 7 * 3
+
+
+def make_net(seed=0, H=4, C=3, inputs=D, dtype=np.float64):
+    """A net with random parameters, biases included."""
+    rng = np.random.default_rng(seed)
+    net = TwoLayerNet(inputs, H, C, std=0.3, dtype=dtype, rng=rng)
+    for name in ("b1", "b2"):
+        net.params[name][:] = rng.standard_normal(net.params[name].shape)
+    return net
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(9).standard_normal((6, *SHAPE))
+
+
+def rows(images):
+    return images.reshape(len(images), -1)
+
+
+def move(images, down, right):
+    """Shift images; pixels that move in are 0."""
+    N, height, width, channels = images.shape
+    padded = np.zeros((N, height + 40, width + 40, channels))
+    padded[:, 20 : 20 + height, 20 : 20 + width] = images
+    return padded[:, 20 - down : 20 - down + height, 20 - right : 20 - right + width]
+
+
+@pytest.mark.parametrize("sizes", [[4], [4, 4], [1, 5, 2]])
+def test_average(images, sizes):
+    """Of any number of nets, of other H each."""
+    nets = [make_net(seed, H) for seed, H in enumerate(sizes)]
+    wide, X = average(nets), rows(images)
+    assert wide.params["W1"].shape == (D, sum(sizes))
+    np.testing.assert_allclose(wide.loss(X), np.mean([net.loss(X) for net in nets], axis=0), atol=1e-13)
+
+
+def test_parameters_are_new():
+    """Training the wider net changes none of those that it is made of."""
+    nets = [make_net(seed) for seed in range(2)]
+    before = [{name: param.copy() for name, param in net.params.items()} for net in nets]
+    for wide in (average(nets), average(nets[:1]), mirrored(nets[0], SHAPE), shifted(nets[0], [(0, 0)], SHAPE)):
+        for param in wide.params.values():
+            param += 1
+    for net, params in zip(nets, before, strict=True):
+        assert all(np.array_equal(net.params[name], params[name]) for name in params)
+
+
+def test_mirrored(images):
+    """Left and right change places, up and down do not."""
+    net = make_net()
+    expected = (net.loss(rows(images)) + net.loss(rows(images[:, :, ::-1]))) / 2
+    np.testing.assert_allclose(mirrored(net, SHAPE).loss(rows(images)), expected, atol=1e-13)
+    assert np.abs(expected - net.loss(rows(images))).max() > 0.01
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (2, -3), (-4, 6), (5, 0), (0, -9), (6, 7)])
+def test_one_shift(images, shift):
+    """In each direction, also out of the picture altogether."""
+    net = make_net()
+    expected = net.loss(rows(move(images, *shift)))
+    np.testing.assert_allclose(shifted(net, [shift], SHAPE).loss(rows(images)), expected, atol=1e-13)
+
+
+def test_several_shifts_and_mirrors(images):
+    """Both together, in either order; the default is a cross of five."""
+    net = make_net()
+    turned = [images, images[:, :, ::-1]]
+    expected = np.mean([net.loss(rows(move(some, *shift))) for some in turned for shift in CROSS], axis=0)
+    for wide in (mirrored(shifted(net, shape=SHAPE), SHAPE), shifted(mirrored(net, SHAPE), shape=SHAPE)):
+        np.testing.assert_allclose(wide.loss(rows(images)), expected, atol=1e-13)
+        assert len(wide.params["b1"]) == 10 * len(net.params["b1"])
+
+
+@pytest.mark.parametrize("kind", [Standardizer, Whitener])
+def test_preprocessing_is_absorbed_afterwards(images, kind):
+    """The wider net of prepared images takes plain ones after `absorb`, as any other net."""
+    X = rows(np.random.default_rng(1).standard_normal((300, *SHAPE)) * 3 + 1)
+    scale, wide = kind(X), mirrored(make_net(), SHAPE)
+    expected = wide.loss(scale(X[:6], np.float64))
+    scale.absorb(wide)
+    np.testing.assert_allclose(wide.loss(X[:6]), expected, atol=1e-5 if kind is Whitener else 1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_wider_net_is_a_net(images, dtype, tmp_path):
+    """It keeps its dtype, predicts, is saved and loaded, and shows its weights."""
+    net = make_net(inputs=3072, dtype=dtype)
+    wide = shifted(mirrored(net))
+    assert {param.dtype for param in wide.params.values()} == {np.dtype(dtype)}
+    X = np.random.default_rng(2).standard_normal((2500, 3072))
+    assert np.array_equal(wide.predict(X), wide.loss(X).argmax(axis=1))
+    wide.save(tmp_path / "wide.npz")
+    loaded = TwoLayerNet.load(tmp_path / "wide.npz")
+    assert all(np.array_equal(loaded.params[name], wide.params[name]) for name in wide.params)
+    assert show_net_weights(wide) is not None
+
+
+@pytest.mark.parametrize(
+    "make, error, words",
+    [
+        (lambda: average([]), ValueError, "nets must hold at least one net, got none"),
+        (lambda: average([make_net(), make_net(C=2)]), ValueError, r"same numbers of .*\[\(105, 2\), \(105, 3\)\]"),
+        (lambda: average([make_net(), make_net(inputs=9)]), ValueError, "nets must have the same numbers of inputs"),
+        (lambda: mirrored(make_net(), (5, 7, 4)), ValueError, r"shape must be .* net's 105 inputs, got \(5, 7, 4\)"),
+        (lambda: shifted(make_net()), ValueError, r"shape must be .* got \(32, 32, 3\)"),
+        (lambda: shifted(make_net(), [], SHAPE), ValueError, "at least one"),
+        (lambda: shifted(make_net(), [(0.5, 0)], SHAPE), TypeError, "shifts must be pairs of whole numbers.*0.5"),
+        (lambda: shifted(make_net(), [1], SHAPE), TypeError, "shifts must be pairs of whole numbers"),
+        (lambda: shifted(make_net(), [(1, 2, 3)], SHAPE), TypeError, "shifts must be pairs of whole numbers"),
+    ],
+)
+def test_bad_arguments(make, error, words):
+    """The argument, what it must be, what it was."""
+    with pytest.raises(error, match=words):
+        make()
