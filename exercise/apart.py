@@ -138,10 +138,12 @@ def _run_worker(folder, limits, **task):
     task |= {"seconds": limits.seconds, "megabytes": limits.megabytes, "processes": _count_processes() + PROCESSES}
     (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
     (folder / "empty").mkdir()
-    try:
-        server = _idle.get_nowait()
-    except queue.Empty:
-        server = Server()
+    server = None
+    while server is None or server.process.poll() is not None:
+        try:
+            server = _idle.get_nowait()
+        except queue.Empty:
+            server = Server()
     try:
         return server.run(folder, limits.seconds)
     finally:
@@ -154,14 +156,14 @@ class Server:
     """A process that has imported NumPy, and forks for each task. It knows nothing of the lab."""
 
     def __init__(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="part-server-", ignore_cleanup_errors=True)
-        shutil.copy(ROOT / "exercise" / "worker.py", self.folder.name)
+        folder = tempfile.mkdtemp(prefix="part-server-")
+        shutil.copy(ROOT / "exercise" / "worker.py", folder)
         threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         _adopt_orphans()
         with _starting:
             self.process = subprocess.Popen(
-                [sys.executable, "-s", "-B", os.path.join(self.folder.name, "worker.py")],
-                cwd=self.folder.name,
+                [sys.executable, "-s", "-B", os.path.join(folder, "worker.py")],
+                cwd=folder,
                 env=threads | MARK | {"PYTHONHASHSEED": "0"},  # sets then have one order
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -170,7 +172,7 @@ class Server:
                 start_new_session=True,
             )
             _running.add(self.process.pid)
-        weakref.finalize(self, _end, self.process)
+        weakref.finalize(self, _end, self.process, folder)
 
     def run(self, folder, seconds):
         """Fork for the task in a folder; return the exit status, or None if it was stopped after some seconds."""
@@ -187,10 +189,11 @@ class Server:
         return status if ended else None
 
 
-def _end(process):
-    """End a server."""
+def _end(process, folder):
+    """End a server, and remove its folder."""
     process.kill()
-    process.wait()
+    process.communicate()  # closes its pipes
+    shutil.rmtree(folder, ignore_errors=True)
     with _starting:
         _running.discard(process.pid)
 

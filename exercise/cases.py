@@ -281,7 +281,7 @@ def save_cases(path, cases, expected=()):
         arrays |= {f"{number}/{key}": array for key, array in case.arrays.items()}
     for number, answers in enumerate(expected):
         arrays |= {f"{number}>{key}": array for key, array in answers.items()}
-    np.savez_compressed(path, **arrays)
+    np.savez(path, **arrays)
 
 
 def load_cases(path):

@@ -252,3 +252,12 @@ def test_predict_uses_the_right_scores():
     function = load_function(PART["predict"])
     for case, answer in zip(make_cases("predict", 0, False), done.answers, strict=True):
         assert np.array_equal(answer["classes"], call("predict", function, case.arrays)["classes"])
+
+
+def test_a_server_that_has_died_is_replaced():
+    """The next part runs nevertheless."""
+    assert run(SOLVE).state == "finished"
+    for pid in list(apart._running):
+        psutil.Process(pid).kill()
+        psutil.wait_procs([psutil.Process(pid)], timeout=0)
+    assert run(SOLVE).state == "finished"
