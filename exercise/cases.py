@@ -108,7 +108,7 @@ def _draw_minibatch(draw_minibatch, a):
     answer = {"X_batch": X_batch.copy(), "y_batch": y_batch, "next": rng.random() if "generator" in a else rng.rand()}
     if X_batch.ndim == 2 and X_batch.shape[1] == X.shape[1] and y_batch.shape == (len(X_batch),):
         same = (X_batch[:, None, :] == X[None, :, :]).all(axis=2) & (y_batch[:, None] == a["y"][None, :])
-        answer["rows of the data"] = same.any(axis=1)  # each with its own label
+        answer["every row is a row of X with its own label"] = same.any(axis=1)  # each with its own label
     if "out" in a:
         answer["in out"] = a["out"]
     else:
@@ -233,7 +233,7 @@ def _minibatch_cases(rng, N, D, H, C):
     strided = {**arrays, "X": np.repeat(X, 2, axis=0), "every other": np.array(1)}
     out = np.zeros((int(batch), D + 3), np.float32)
     for what, those in (("a batch", arrays), ("a batch larger than the data", larger), ("every other row", strided)):
-        yield "rows", f"{what}, {N} rows", those, ("rows of the data", "other rows each time")
+        yield "rows", f"{what}, {N} rows", those, ("every row is a row of X with its own label", "other rows each time")
         yield "random stream", f"{what}, {N} rows", those, ("X_batch", "y_batch", "next")
     generator = {**arrays, "generator": np.array(1)}
     yield "random stream", f"with a Generator, {N} rows", generator, ("X_batch", "y_batch", "next")
