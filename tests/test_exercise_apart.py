@@ -160,21 +160,29 @@ def test_noise_does_not_cost_a_right_answer(before):
     assert left_behind() == []
 
 
+HIDE = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(1000)
+    os._exit(0)
+os.wait()
+"""
+
+
 def test_children_that_hide_are_found():
     """A process of a session of its own, whose parent has ended, is killed with the rest."""
-    done = run(
-        """
-        import os, time
-        if os.fork() == 0:
-            os.setsid()
-            if os.fork() == 0:
-                time.sleep(1000)
-            os._exit(0)
-        os.wait()
-        """
-        + SOLVE
-    )
-    assert done.state == "finished" and left_behind() == []
+    done = run(HIDE + SOLVE)
+    assert [type(answer) for answer in done.answers] == [dict] * 4  # all of it ran
+    assert left_behind() == []
+
+
+def test_a_child_writes_no_answer():
+    """What the function forks goes on in the worker's code, and must not answer for it, nor take the next case."""
+    done = run("import os\nif os.fork() == 0:\n    return X, X\nos.wait()\nraise ValueError(len(os.listdir('..')))")
+    counts = [int(answer.split()[2]) for answer in done.answers]
+    assert counts == [counts[0] + number for number in range(4)]  # each case finds one more answer, its predecessor's
 
 
 def test_cases_before_the_end_count():

@@ -6,7 +6,8 @@ import pytest
 
 from exercise import marking
 from exercise.apart import Limits
-from exercise.marking import Journal, Plan, grade_parts, make_key, no_points
+from exercise.cases import make_cases
+from exercise.marking import Journal, Plan, grade_part, grade_parts, make_key, no_points
 from exercise.parts import PARTS
 from exercise.submissions import Found
 
@@ -27,6 +28,42 @@ def test_a_journal_brings_back_what_was_added(tmp_path):
         journal.add("c", {"points": 2})
     with Journal(path) as journal:
         assert journal.graded == {"a": {"points": 1}, "c": {"points": 2}}
+
+
+def test_a_part_is_in_the_file_at_once(tmp_path):
+    """Not when the journal is closed: grading may be killed."""
+    path = tmp_path / "j.jsonl"
+    with Journal(path) as journal:
+        journal.add("a", {"points": 1})
+        assert path.read_text() == '["a", {"points": 1}]\n'
+
+
+def penalty_that_is_wrong(where):
+    """The right penalty, but 1 more for some nets."""
+    return f"""def penalty(params, reg, grads=None):
+    loss = 0.5 * reg * sum(float(np.sum(params[name] ** 2)) for name in ("W1", "W2"))
+    for name in ("W1", "W2") if grads is not None else ():
+        grads[name] += reg * params[name]
+    return loss + ({where})
+"""
+
+
+def test_hidden_cases_decide_too():
+    """A function that knows the cases that students see is wrong in those that they do not."""
+    seen = [float(case.arrays["W1"].flat[0]) for case in make_cases("penalty", 0, False)]
+    text = penalty_that_is_wrong(f"float(params['W1'].flat[0]) not in {seen}")
+    graded = grade_part(PENALTY, text, Plan())
+    assert graded["state"] == "partly" and graded["points"]["value"] < PENALTY.points["value"]
+    assert len(graded["wrong"]) == sum(case.aspect == "value" for case in make_cases("penalty", 0, True))
+
+
+@pytest.mark.parametrize("explains, wrong, asked", [(True, True, 1), (False, True, 0), (True, False, 0)])
+def test_when_the_check_is_asked(monkeypatch, explains, wrong, asked):
+    """Only about a function that is wrong, and only if the plan wants its sentences."""
+    calls = []
+    monkeypatch.setattr(marking, "explain", lambda *args: calls.append(args) or ["why"])
+    graded = grade_part(PENALTY, penalty_that_is_wrong(int(wrong)), Plan(explains=explains))
+    assert (len(calls), graded["check"]) == (asked, ["why"] * asked)
 
 
 def test_what_makes_a_part_be_graded_anew(monkeypatch):
