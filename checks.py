@@ -281,6 +281,13 @@ def check_call(name, value):
     return value
 
 
+def check_batch(batch, shape):
+    """Check that what `augment` returns is an array of some shape."""
+    if getattr(batch, "shape", None) != shape:
+        raise ValueError(f"augment must return an array of shape {shape}, got {_got(batch)}")
+    return batch
+
+
 def check_dtype(dtype):
     """Check that an argument names a floating-point type that NumPy computes products in."""
     try:

@@ -92,7 +92,7 @@ class TwoLayerNet:
         Parameters
         ----------
         X, y, X_val, y_val : array, shapes (N, D), (N,), (M, D) and (M,)
-            Training and validation data; labels are ints.
+            Training and validation data; labels are ints. With `augment`, X may have any number of columns.
         learning_rate, learning_rate_decay : float
             A step is `learning_rate` times the gradient. After each epoch the rate is multiplied by the decay.
         reg : float
@@ -105,7 +105,7 @@ class TwoLayerNet:
             Fraction of the previous step that is added to the new one, and of the hidden units that are set to 0. Both
             from 0 to below 1.
         augment : callable, optional
-            ``augment(X_batch, rng)`` returns another version of the batch. It may work in place, on this copy.
+            ``augment(X_batch, rng)`` returns another version of the batch, (batch_size, D). It may change this copy.
         schedule : callable, optional
             ``schedule(it, num_iters)`` multiplies the learning rate, as `classifiers.sgd.warm_cosine` does.
         rng : None, int, RandomState or Generator
@@ -128,7 +128,7 @@ class TwoLayerNet:
         stops training after the present iteration.
         """
         D, _, C = checks.check_shapes("params", self.params, SHAPES).values()
-        X, X_val = check_array("X", X, 2, D), check_array("X_val", X_val, 2, D)
+        X, X_val = check_array("X", X, 2, None if augment else D), check_array("X_val", X_val, 2, D)
         y, y_val = check_labels("y", y, len(X), C), check_labels("y_val", y_val, len(X_val), C)
         num_iters, batch_size = check_count("num_iters", num_iters, 0), check_count("batch_size", batch_size)
         learning_rate, reg = check_number("learning_rate", learning_rate), check_number("reg", reg)
@@ -137,13 +137,13 @@ class TwoLayerNet:
         optimizer, batch_loss = self._optimizer_and_loss(reg, momentum, dropout, rng)
 
         snapshot, history = Snapshot(self.params), History()
-        buffer = np.empty((batch_size, D), self.params["W1"].dtype.newbyteorder("="))
+        buffer = np.empty((batch_size, X.shape[1]), self.params["W1"].dtype.newbyteorder("="))
         self.history, iterations_per_epoch = history, max(len(X) // batch_size, 1)
         with np.errstate(all="ignore"), DelayedInterrupt() as ctrl_c:
             for it in tqdm(range(num_iters), disable=not progress, file=sys.stdout):
                 X_batch, y_batch = draw_minibatch(X, y, batch_size, rng, out=buffer)
                 if augment is not None:
-                    X_batch = augment(X_batch, rng).astype(buffer.dtype, copy=False)
+                    X_batch = checks.check_batch(augment(X_batch, rng), (batch_size, D)).astype(buffer.dtype, copy=False)
                 rate = learning_rate if schedule is None else learning_rate * float(schedule(it, num_iters))
                 loss, grads = batch_loss(X_batch, y_batch)
                 history["loss_history"].append(loss)

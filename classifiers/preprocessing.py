@@ -91,6 +91,12 @@ class Whitener:
     scale : Standardizer
     matrix : ndarray of float32, shape (D, D)
         Symmetric.
+    directions : ndarray of float32, shape (D, D)
+        The principal directions U, one a column, that of the largest variance first. The first k columns ``U_k`` map
+        whitened examples Z to k inputs, ``Z @ U_k``. Training on these is cheaper, and loses little. Afterwards
+        ``W1 = U_k @ W1`` gives the net that takes Z.
+    variances : ndarray of float64, shape (D,)
+        Of the whitened examples in these directions.
 
     Notes
     -----
@@ -125,6 +131,8 @@ class Whitener:
         mean_variance = np.mean(shrink**2 * variances)
         shrink /= np.sqrt(mean_variance) if mean_variance > 0 else 1
         self.matrix = ((directions * shrink) @ directions.T).astype(np.float32)
+        self.directions = np.ascontiguousarray(directions[:, ::-1], np.float32)  # the largest first
+        self.variances = (shrink**2 * variances)[::-1]
 
     def __call__(self, X, dtype=np.float32):
         """Whiten examples, in chunks. Parameters and result are those of `Standardizer`."""

@@ -142,6 +142,25 @@ def test_augment_changes_each_batch(toy_data):
     np.testing.assert_array_equal(X, before)
 
 
+def test_augment_may_change_the_number_of_inputs(toy_data):
+    """The net's inputs are then what augment returns: a net of two inputs trains on rows of four."""
+    X, y = toy_data
+    nets = [TwoLayerNet(2, 10, 3, std=0.1, rng=0) for _ in range(2)]
+    stats = nets[0].train(X, y, X[:, :2], y, num_iters=3, augment=lambda X, rng: X[:, :2], rng=1)
+    assert stats == nets[1].train(X[:, :2], y, X[:, :2], y, num_iters=3, rng=1)
+    np.testing.assert_equal(nets[0].params, nets[1].params)
+
+
+@pytest.mark.parametrize("wrong", [lambda X: X[:, :3], lambda X: X[:-1], lambda X: X.tolist(), lambda X: None])
+def test_augment_must_return_a_batch(toy_data, wrong):
+    """Another shape would be a broadcast, or an error from the depth of a product."""
+    net = make_toy_net()
+    before = {name: param.copy() for name, param in net.params.items()}
+    with pytest.raises(ValueError, match=r"augment must return an array of shape \(200, 4\), got "):
+        net.train(*toy_data, *toy_data, augment=lambda X, rng: wrong(X), rng=0)
+    np.testing.assert_equal(net.params, before)
+
+
 def test_dropout_in_training(toy_data):
     """Draws from rng after the batch; prediction uses all units."""
     X, y = toy_data

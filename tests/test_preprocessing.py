@@ -105,6 +105,28 @@ def test_whitener_moves_into_the_net():
     np.testing.assert_allclose(net.loss(X), scores, rtol=1e-6, atol=1e-6)
 
 
+def test_principal_directions_of_whitened_inputs():
+    """Orthonormal, the largest variance first; in them the whitened inputs are uncorrelated."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2000, 6)) @ rng.standard_normal((6, 6)) + 100
+    whiten = Whitener(X, softness=0.3)
+    U, Z = whiten.directions, whiten(X, dtype=np.float64)
+    np.testing.assert_allclose(U.T @ U, np.eye(6), atol=1e-6)
+    np.testing.assert_allclose(np.cov((Z @ U).T, bias=True), np.diag(whiten.variances), atol=1e-5)
+    assert (np.diff(whiten.variances) <= 0).all() and U.dtype == np.float32
+
+
+def test_a_net_of_leading_directions_moves_into_one_of_plain_inputs():
+    """``U_k @ W1`` takes whitened inputs, and absorb goes on from there."""
+    X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
+    whiten, net = Whitener(X, softness=0.5), TwoLayerNet(3, 5, 3, std=0.5, rng=0)
+    U = whiten.directions[:, :3]
+    scores = net.loss(whiten(X, dtype=np.float64) @ U)
+    net.params["W1"] = U @ net.params["W1"]
+    whiten.absorb(net)
+    np.testing.assert_allclose(net.loss(X), scores, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize(("softness", "told"), [(0, "must be > 0, got 0"), (-1, "softness must be"), ("1", "softness")])
 def test_whitener_says_what_softness_must_be(softness, told):
     """Without any, a direction in which nothing varies would be divided by 0."""

@@ -1,0 +1,77 @@
+"""Initial weights that see one place of an image."""
+
+import numpy as np
+import pytest
+
+from classifiers.initial import local_weights
+from classifiers.preprocessing import Whitener
+
+SHAPE = (8, 12, 3)
+D = 8 * 12 * 3
+ONES, EVERY = np.ones(D), np.eye(D)
+
+
+def test_units_look_at_places_all_over_the_image():
+    """The squared weights of a unit lie around one place, with the variance of a squared Gaussian: width**2 / 2."""
+    W1 = local_weights(4000, ONES, EVERY, 1.5, shape=SHAPE, rng=0).astype(np.float64)
+    assert W1.shape == (D, 4000)
+    power = (W1**2).reshape(8, 12, 3, 4000).sum(axis=2)
+    power /= power.sum(axis=(0, 1))
+    for axis, n in enumerate(SHAPE[:2]):
+        along = power.sum(axis=1 - axis)  # (n, 4000)
+        center = np.arange(n) @ along
+        spread = np.arange(n) ** 2 @ along - center**2
+        inner = (center > 3) & (center < n - 4)  # those that the border does not cut
+        assert inner.sum() > 300
+        assert abs(spread[inner].mean() - 1.5**2 / 2) < 0.1
+        counts, _ = np.histogram(center, [-1, n / 4, n / 2, 3 * n / 4, n])
+        assert counts.min() > 4000 / 4 * 0.8  # no part of the image is left out
+
+
+def test_weights_are_random_in_every_pixel_and_channel():
+    """With mean 0; channels are independent."""
+    W1 = local_weights(4000, ONES, EVERY, 2.0, shape=SHAPE, rng=0).reshape(8, 12, 3, 4000)
+    middle = W1[4, 6]  # (3, 4000)
+    assert np.abs(middle.mean(axis=1) / middle.std(axis=1)).max() < 5 / np.sqrt(4000)
+    assert np.abs(np.corrcoef(middle) - np.eye(3)).max() < 5 / np.sqrt(4000)
+
+
+def test_each_unit_starts_with_the_same_spread():
+    """On whitened data, of all directions or of the leading ones: x W1 has the standard deviation sqrt(2)."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3000, D)) @ rng.standard_normal((D, D)) + 7
+    whiten = Whitener(X, softness=1.0)
+    for k in (D, 40):
+        U, variances = whiten.directions[:, :k], whiten.variances[:k]
+        W1 = local_weights(50, variances, U, shape=SHAPE, rng=0)
+        assert W1.shape == (k, 50) and W1.dtype == np.float32
+        np.testing.assert_allclose((whiten(X) @ U @ W1).std(axis=0), np.sqrt(2), rtol=1e-3)
+
+
+def test_one_seed_gives_one_net():
+    """None is NumPy's global stream."""
+    one, same, other = (local_weights(5, ONES, EVERY, shape=SHAPE, rng=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+    np.random.seed(1)
+    np.testing.assert_array_equal(local_weights(5, ONES, EVERY, shape=SHAPE), one)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"hidden_size": 0}, ValueError, "hidden_size must be a whole number, at least 1, got 0"),
+        ({"width": 0}, ValueError, "width must be > 0, got 0"),
+        ({"width": -1}, ValueError, "width must be"),
+        ({"width": "wide"}, TypeError, "width must be"),
+        ({"variances": np.ones(4)}, ValueError, f"variances must have {D} columns"),
+        ({"directions": np.ones(D)}, ValueError, "directions must have 2 dimension"),
+        ({"shape": (8, 12, 1)}, ValueError, rf"shape must be that of an image of {D} numbers, got \(8, 12, 1\)"),
+        ({"shape": (D,)}, ValueError, "shape must be that of an image"),
+    ],
+)
+def test_what_local_weights_must_be_given(change, error, message):
+    """Named, with what it was."""
+    given = {"hidden_size": 2, "variances": ONES, "directions": EVERY, "shape": SHAPE} | change
+    with pytest.raises(error, match=message):
+        local_weights(**given)
