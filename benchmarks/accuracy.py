@@ -1,72 +1,100 @@
 """Test accuracy against training time: ``python -m benchmarks.accuracy``
 
 Each recipe trains on the first 49,000 training images and is validated on the last 1,000. Its hyperparameters were
-chosen on training images alone, by nets that had not seen them: rate and whitening on the last 5,000, the others on the
-last 1,000. Each net reads the 10,000 test images once, after training; they decided nothing. No ensemble, no averaging
-at test time: `predict` of the one net.
+chosen on training images alone, by nets that had not seen them: on the last 1,000 or 5,000. Each net reads the 10,000
+test images once, after training; they decided nothing. What is tested is one `TwoLayerNet`, by its `predict`.
 """
 
 import argparse
+import hashlib
 import json
 import statistics
 import time
+from pathlib import Path
 
 import numpy as np
 
+from benchmarks.recipes import RECIPES, train_net, whiten_images, widen
 from classifiers.neural_net import TwoLayerNet
-from classifiers.preprocessing import Whitener, random_flip_shift
-from classifiers.sgd import warm_cosine
+from classifiers.safety import atomic_write
+from classifiers.source import hash_code
 from data_utils import get_CIFAR10_data
 from datasets.choose import choose_data
 
-MODERN = dict(whiten=True, std=0.0255, learning_rate=0.02, learning_rate_decay=1.0, momentum=0.9, schedule=warm_cosine)
-# Whether to whiten, epochs and hidden units, then what TwoLayerNet and train are called with. The std is sqrt(2 / 3072)
-# (He et al., "Delving Deep into Rectifiers", 2015).
-RECIPES = {
-    "plain": dict(epochs=8, hidden_size=500, learning_rate=1e-3, reg=0.5, whiten=False),
-    "short": dict(epochs=12, hidden_size=1000, reg=0.0, augment=random_flip_shift(2), **MODERN),
-    "long": dict(epochs=45, hidden_size=1500, reg=2e-4, dropout=0.1, augment=random_flip_shift(2), **MODERN),
-}
+
+def make_key(recipe, seed, images):
+    """Hash all that decides on a net: recipe, seed, images and code."""
+    called = {name: getattr(value, "__name__", value) for name, value in recipe.items()}  # a function's repr varies
+    facts = [sorted(called.items()), seed, images.plain[0][:50].tobytes(), hash_code([train_net])]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
 
 
-def whiten(data):
-    """Return the six arrays with the images whitened, and the seconds that it took."""
+def train_or_load(recipe, images, seed, folder):
+    """Train one net, or load it from the folder with the seconds that its training took.
+
+    Returns
+    -------
+    TwoLayerNet, float
+    """
+    one = {name: value for name, value in recipe.items() if name != "nets"}
+    path = Path(folder) / f"{make_key(one, seed, images)}.npz" if folder else None
+    if path and path.exists() and path.with_suffix(".json").exists():
+        return TwoLayerNet.load(path), json.loads(path.with_suffix(".json").read_text())["seconds"]
     start = time.perf_counter()
-    whitener = Whitener(data[0])
-    return tuple(whitener(a) if a.ndim == 2 else a for a in data), time.perf_counter() - start
+    net = train_net(one, images, seed)
+    seconds = time.perf_counter() - start
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        net.save(path)
+        with atomic_write(path.with_suffix(".json")) as file:
+            file.write(json.dumps({"seconds": seconds}).encode())
+    return net, seconds
 
 
-def train(recipe, variants, seed):
-    """Train one net.
+def run_recipe(name, images, seed, folder=None, save=None):
+    """Train the net of a recipe, and test it.
 
     Parameters
     ----------
-    recipe : dict
+    name : str
         One of `RECIPES`.
-    variants : dict
-        Maps whether the images are whitened to the six arrays and the seconds that preparing them took.
+    images : recipes.Images
     seed : int
-        Of weights, batches, dropout and augmentation.
+        A recipe of n nets uses the seeds n * seed to n * seed + n - 1.
+    folder : path, optional
+        Where each net is kept as soon as it is trained, and looked for.
+    save : path, optional
+        Where the net that is tested is saved.
 
     Returns
     -------
     dict
-        Seed, validation and test accuracy, seconds of preparation and training, H and epochs.
+        Recipe, seed, validation and test accuracy, seconds of whitening and training, H of one net, epochs and the
+        hidden units of the net that was tested.
     """
-    recipe = dict(recipe)
-    epochs, hidden_size = recipe.pop("epochs"), recipe.pop("hidden_size")
-    (X_train, y_train, X_val, y_val, X_test, y_test), seconds_before = variants[recipe.pop("whiten")]
-    rng = np.random.default_rng(seed)
-    net = TwoLayerNet(3072, hidden_size, 10, recipe.pop("std", 1e-4), dtype=np.float32, rng=rng)
-    start = time.perf_counter()
-    num_iters = epochs * (len(X_train) // 200)
-    net.train(X_train, y_train, X_val, y_val, num_iters=num_iters, rng=rng, **recipe)
-    seconds = seconds_before + time.perf_counter() - start
-    accuracies = {
+    recipe = RECIPES[name]
+    seeds = range(recipe.get("nets", 1) * seed, recipe.get("nets", 1) * (seed + 1))
+    nets, seconds = zip(*(train_or_load(recipe, images, each, folder) for each in seeds), strict=True)
+    start, net = time.perf_counter(), nets[0]
+    if recipe.get("local"):
+        net = widen(nets, images)
+    took = sum(seconds) + time.perf_counter() - start + (images.seconds if recipe.get("whiten") else 0)
+    _, _, X_val, y_val, X_test, y_test = (
+        images.whitened if recipe.get("whiten") and not recipe.get("local") else images.plain
+    )
+    row = {
+        "recipe": name,
+        "seed": seed,
         "val_accuracy": float(np.mean(net.predict(X_val) == y_val)),
         "test_accuracy": float(np.mean(net.predict(X_test) == y_test)),
+        "seconds": took,
+        "H": recipe["hidden_size"],
+        "epochs": recipe["epochs"],
+        "units": len(net.params["b1"]),
     }
-    return {"seed": seed, **accuracies, "seconds": seconds, "H": hidden_size, "epochs": epochs}
+    if save:
+        net.save(save)
+    return row
 
 
 def plot(results, path):
@@ -74,42 +102,44 @@ def plot(results, path):
     import matplotlib.pyplot as plt
 
     _, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-    for (name, rows), marker in zip(results.items(), "osD^v", strict=False):
-        label = f"{name}: H={rows[0]['H']}, {rows[0]['epochs']} epochs"
+    for (name, rows), marker in zip(results.items(), "osD^vP*", strict=False):
         seconds, accuracies = [r["seconds"] for r in rows], [r["test_accuracy"] for r in rows]
-        ax.plot(seconds, accuracies, marker, markerfacecolor="none", label=label)  # hollow: seeds may coincide
+        ax.plot(seconds, accuracies, marker, markerfacecolor="none", label=name)  # hollow: seeds may coincide
     ax.set(xscale="log", xlabel="seconds of whitening and training", ylabel="test accuracy")
     ax.set_title("One hidden layer on CIFAR-10")
-    ax.set_xticks([20, 50, 100, 200, 500], ["20", "50", "100", "200", "500"])
+    ticks = [20, 50, 100, 200, 500, 1000, 2000, 5000]
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
     ax.minorticks_off()
+    ax.grid(alpha=0.3)
     ax.legend()
     ax.figure.savefig(path, dpi=90)
 
 
-def main():
+def main(arguments=None):
     """Train as the command line says, and print accuracy with its standard error against time."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--recipe", choices=RECIPES, nargs="+", default=list(RECIPES))
+    parser.add_argument("--recipe", choices=RECIPES, nargs="+", default=[name for name in RECIPES if name != "record"])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--keep", metavar="FOLDER", help="keep each net here, and go on from those that are here")
+    parser.add_argument("--save", metavar="FILE.npz", help="write the last net that was tested to this file")
+    parser.add_argument("--test", metavar="FILE.npz", help="train nothing; test the net of this file")
     parser.add_argument("--json", help="write a row for each recipe and seed to this file")
     parser.add_argument("--plot", help="write a plot to this file")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
 
     source = choose_data()
     print(source.name)
     plain = get_CIFAR10_data(49_000, 1_000, 10_000, root=source.folder)
-    variants = {False: (plain, 0.0)}
-    if any(RECIPES[name]["whiten"] for name in args.recipe):
-        variants[True] = whiten(plain)
+    if args.test:
+        print(f"test {np.mean(TwoLayerNet.load(args.test).predict(plain[4]) == plain[5]):.4f}")
+        return
+    images = whiten_images(plain)
     results = {}
     for name in args.recipe:
         rows = results[name] = []
         for seed in range(args.seeds):
-            rows.append({"recipe": name, **train(RECIPES[name], variants, seed)})
-            print(
-                " ".join(f"{key}={value:.4g}" if key != "recipe" else value for key, value in rows[-1].items()),
-                flush=True,
-            )
+            rows.append(run_recipe(name, images, seed, args.keep, args.save))
+            print(" ".join(f"{key}={value:.4g}" for key, value in rows[-1].items() if key != "recipe"), flush=True)
         tests = [row["test_accuracy"] for row in rows]
         error = statistics.stdev(tests) / len(tests) ** 0.5 if len(tests) > 1 else float("nan")
         seconds = statistics.mean(row["seconds"] for row in rows)

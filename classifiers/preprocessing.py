@@ -1,4 +1,4 @@
-"""Preprocessing of inputs: standardisation, whitening, and random mirror images and shifts."""
+"""Preprocessing of inputs: standardisation, whitening, and random changes of images."""
 
 from dataclasses import dataclass
 
@@ -191,3 +191,41 @@ class RandomFlipShift:
         windows = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), axis=(1, 2))
         windows = windows.transpose(0, 1, 2, 4, 5, 3)  # (N, 2m + 1, 2m + 1, rows, columns, channels)
         return windows[np.arange(N), down, right].reshape(X.shape)
+
+
+def random_cutout(size, shape=(32, 32, 3)):
+    """Make an ``augment`` that hides a square at a random place of each image (DeVries and Taylor, "Cutout", 2017).
+
+    Parameters
+    ----------
+    size : int
+        Rows and columns of the square. Its middle is any pixel of the image. What lies outside the image is cut off.
+        The pixels are set to 0.
+    shape : tuple of int
+        Rows, columns and channels of an image.
+
+    Returns
+    -------
+    callable
+        As that of `random_flip_shift`.
+    """
+    return RandomCutout(check_count("size", size, 0), tuple(shape))
+
+
+@dataclass(frozen=True)
+class RandomCutout:
+    """What `random_cutout` returns."""
+
+    size: int
+    shape: tuple
+
+    def __call__(self, X, rng):
+        N, (rows, columns, _) = len(X), self.shape
+        hidden = []
+        for n, place in zip((rows, columns), rng.random((2, N)), strict=True):
+            first = np.floor(place * n) - self.size // 2  # (N,)
+            after = np.arange(n) - first[:, None]  # (N, n)
+            hidden.append((after >= 0) & (after < self.size))
+        out = X.reshape(N, *self.shape).copy()
+        out[hidden[0][:, :, None] & hidden[1][:, None, :]] = 0
+        return out.reshape(X.shape)

@@ -7,7 +7,7 @@ import pytest
 
 from classifiers import preprocessing
 from classifiers.neural_net import TwoLayerNet
-from classifiers.preprocessing import Standardizer, Whitener, random_flip_shift
+from classifiers.preprocessing import Standardizer, Whitener, random_cutout, random_flip_shift
 
 
 def test_standardizer_is_that_of_the_training_part():
@@ -196,6 +196,33 @@ def test_augmentation_prints_alike_everywhere():
     """So that a journal can name it and another process can take it."""
     assert repr(random_flip_shift(2)) == "RandomFlipShift(max_shift=2, shape=(32, 32, 3))"
     assert pickle.loads(pickle.dumps(random_flip_shift(2))) == random_flip_shift(2)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 20])
+def test_cutout_of_each_random_number(size):
+    """Per image one number places the square down, one right; pixel by pixel, the square is 0 and the rest as it was."""
+    images = 1 + np.random.rand(40, 6, 7, 3).astype(np.float32)
+    before = images.copy()
+    down, right = np.random.RandomState(3).random_sample((2, 40))
+    out = random_cutout(size, (6, 7, 3))(images, np.random.RandomState(3))
+    np.testing.assert_array_equal(images, before)
+    for k, image in enumerate(images):
+        top, left = int(6 * down[k]) - size // 2, int(7 * right[k]) - size // 2
+        for i in range(6):
+            for j in range(7):
+                covered = top <= i < top + size and left <= j < left + size
+                np.testing.assert_array_equal(out[k, i, j], 0 if covered else image[i, j])
+    assert out.dtype == np.float32 and out.shape == images.shape
+
+
+def test_cutout_of_rows():
+    """Rows in, rows out; its text names it, and it goes to other processes."""
+    cut = random_cutout(5)
+    X = np.ones((6, 3072))
+    assert cut(X, np.random.default_rng(0)).shape == (6, 3072) and X.all()
+    assert repr(cut) == "RandomCutout(size=5, shape=(32, 32, 3))" and pickle.loads(pickle.dumps(cut)) == cut
+    with pytest.raises(ValueError, match="size must be a whole number, at least 0, got -1"):
+        random_cutout(-1)
 
 
 @pytest.mark.parametrize(

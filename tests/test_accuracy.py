@@ -1,0 +1,94 @@
+"""The recipes of the benchmark of accuracy, on small images that are easy to tell apart."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import accuracy, recipes
+from classifiers.neural_net import TwoLayerNet
+
+ROOT = Path(__file__).resolve().parents[1]
+SHAPE = (6, 6, 3)
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Ten classes of noisy images, of which each has a colour of its own."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 10, 2300)
+    X = np.tile(rng.standard_normal((10, 3)), 36)[y] + rng.standard_normal((2300, 108))
+    return recipes.whiten_images((X[:2000], y[:2000], X[2000:2100], y[2000:2100], X[2100:], y[2100:]))
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Small images, nets and trainings."""
+    monkeypatch.setattr(recipes, "IMAGE", SHAPE)
+    monkeypatch.setattr(recipes, "DIRECTIONS", 60)
+    changed = {name: recipe | {"epochs": 20, "hidden_size": 30} for name, recipe in recipes.RECIPES.items()}
+    for name in ("long", "record"):
+        changed[name]["cutout"] = 3
+    changed["plain"]["learning_rate"], changed["plain"]["reg"] = 1.0, 0.0
+    monkeypatch.setattr(accuracy, "RECIPES", changed)
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_recipes_learn(name, images, tmp_path):
+    """Each gives one net, and the saved net has the accuracy that is told."""
+    row = accuracy.run_recipe(name, images, 0, save=tmp_path / "net.npz")
+    recipe = recipes.RECIPES[name]
+    assert row["units"] == 30 * (18 * recipe.get("nets", 1) if "local" in recipe else 1)
+    assert row["test_accuracy"] > 0.3 and row["seconds"] > (images.seconds if "whiten" in recipe else 0)
+    net = TwoLayerNet.load(tmp_path / "net.npz")
+    plain = "whiten" not in recipe or "local" in recipe
+    X_test, y_test = (images.plain if plain else images.whitened)[4:]
+    assert np.mean(net.predict(X_test) == y_test) == row["test_accuracy"]
+
+
+def test_the_record_is_the_mean_of_its_nets(images, tmp_path):
+    """Over nets, mirror images and shifts. Seed 1 of a recipe of three nets has the seeds 3, 4 and 5."""
+    accuracy.run_recipe("record", images, 1, save=tmp_path / "net.npz")
+    X, expected = images.whitened[4].reshape(-1, *SHAPE), 0
+    for seed in (3, 4, 5):
+        net = recipes.train_net(accuracy.RECIPES["record"], images, seed)
+        for view in (X, X[:, :, ::-1]):
+            padded = np.pad(view, ((0, 0), (1, 1), (1, 1), (0, 0)))
+            for i in range(3):
+                for j in range(3):
+                    expected = expected + net.loss(padded[:, i : i + 6, j : j + 6].reshape(len(X), -1)) / 54
+    scores = TwoLayerNet.load(tmp_path / "net.npz").loss(images.plain[4])
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
+
+
+def test_kept_nets_are_not_trained_again(images, tmp_path, monkeypatch):
+    """The long nets are those of the record, with the seconds that they took. Another recipe, seed or image is not."""
+    trained = []
+    monkeypatch.setattr(accuracy, "train_net", lambda *args: trained.append(args[2]) or recipes.train_net(*args))
+    monkeypatch.setattr(accuracy, "make_key", lambda recipe, seed, images: f"{len(recipe)}-{seed}")
+    first = accuracy.run_recipe("long", images, 1, folder=tmp_path)
+    again = accuracy.run_recipe("long", images, 1, folder=tmp_path)
+    assert trained == [1] and first["test_accuracy"] == again["test_accuracy"]
+    (note,) = tmp_path.glob("*.json")  # beside the net
+    note.write_text(json.dumps({"seconds": 1000.0}))
+    row = accuracy.run_recipe("record", images, 0, folder=tmp_path)
+    assert trained == [1, 0, 2] and row["seconds"] > 1000
+
+
+def test_what_decides_on_a_net_is_in_its_key(images):
+    """In every process."""
+    code = "from benchmarks.accuracy import *; from benchmarks.recipes import Images\n"
+    code += "print(make_key(RECIPES['long'], 0, Images((np.zeros((60, 4)),))))"
+    first, second = (
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    )
+    assert first == second != ""
+    recipe, other = accuracy.RECIPES["long"], images._replace(plain=(images.plain[0] + 1,))
+    keys = {accuracy.make_key(*facts) for facts in [
+        (recipe, 0, images), (recipe, 1, images), (recipe | {"cutout": 4}, 0, images), (recipe, 0, other)
+    ]}  # fmt: skip
+    assert len(keys) == 4
