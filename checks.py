@@ -281,11 +281,11 @@ def check_call(name, value):
     return value
 
 
-def check_batch(batch, shape):
-    """Check that what `augment` returns is an array of some shape."""
+def check_batch(batch, shape, dtype):
+    """Check that what `augment` returns is an array of some shape, and return it in a dtype."""
     if getattr(batch, "shape", None) != shape:
         raise ValueError(f"augment must return an array of shape {shape}, got {_got(batch)}")
-    return batch
+    return batch.astype(dtype, copy=False)
 
 
 def check_dtype(dtype):

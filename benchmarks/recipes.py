@@ -17,7 +17,7 @@ DIRECTIONS = 800  # of 3072: they hold 0.99 of the whitened images' variance
 SHIFTS = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1))
 
 MODERN = dict(learning_rate=0.02, learning_rate_decay=1.0, momentum=0.9, schedule=warm_cosine)
-# The std is sqrt(2 / 3072) (He et al., "Delving Deep into Rectifiers", 2015); that of W2 in the local nets, sqrt(2 / H).
+# The std is sqrt(2 / 3072) (He et al., "Delving Deep into Rectifiers", 2015).
 GLOBAL = dict(whiten=True, std=0.0255, max_shift=2, **MODERN)
 LOCAL = dict(whiten=True, local=True, max_shift=2, reg=0.0, **MODERN)
 

@@ -45,7 +45,9 @@ def local_weights(hidden_size, variances, directions, width=2.0, *, shape=(32, 3
         raise ValueError(f"shape must be that of an image of {len(directions)} numbers, got {shape}")
     rows, columns, channels = shape
     places = rng.uniform(0, 1, (2, H, 1))
-    fall = [np.exp(-(((np.arange(n) - n * at) / width) ** 2) / 2) for n, at in zip((rows, columns), places, strict=True)]
+    fall = [
+        np.exp(-(((np.arange(n) - n * at) / width) ** 2) / 2) for n, at in zip((rows, columns), places, strict=True)
+    ]
     window = fall[0][:, :, None, None] * fall[1][:, None, :, None]  # (H, rows, columns, 1)
     weights = rng.standard_normal((H, rows, columns, channels)).astype(np.float32) * window.astype(np.float32)
     W1 = directions.T @ weights.reshape(H, -1).T  # (k, H)

@@ -143,7 +143,7 @@ class TwoLayerNet:
             for it in tqdm(range(num_iters), disable=not progress, file=sys.stdout):
                 X_batch, y_batch = draw_minibatch(X, y, batch_size, rng, out=buffer)
                 if augment is not None:
-                    X_batch = checks.check_batch(augment(X_batch, rng), (batch_size, D)).astype(buffer.dtype, copy=False)
+                    X_batch = checks.check_batch(augment(X_batch, rng), (batch_size, D), buffer.dtype)
                 rate = learning_rate if schedule is None else learning_rate * float(schedule(it, num_iters))
                 loss, grads = batch_loss(X_batch, y_batch)
                 history["loss_history"].append(loss)

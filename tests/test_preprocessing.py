@@ -200,7 +200,7 @@ def test_augmentation_prints_alike_everywhere():
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 20])
 def test_cutout_of_each_random_number(size):
-    """Per image one number places the square down, one right; pixel by pixel, the square is 0 and the rest as it was."""
+    """Per image one number places the square down, one right. It is 0, and the rest as it was."""
     images = 1 + np.random.rand(40, 6, 7, 3).astype(np.float32)
     before = images.copy()
     down, right = np.random.RandomState(3).random_sample((2, 40))
