@@ -14,7 +14,6 @@ from classifiers.wider import average, mirrored, shifted
 IMAGE = (32, 32, 3)
 BATCH = 200
 DIRECTIONS = 800  # of 3072: they hold 0.99 of the whitened images' variance
-SHIFTS = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1))
 
 MODERN = dict(learning_rate=0.02, learning_rate_decay=1.0, momentum=0.9, schedule=warm_cosine)
 # The std is sqrt(2 / 3072) (He et al., "Delving Deep into Rectifiers", 2015).
@@ -82,6 +81,7 @@ def train_net(recipe, images, seed):
     net = TwoLayerNet(X.shape[1] if U is None else U.shape[1], hidden_size, 10, std, dtype=np.float32, rng=rng)
     if local:
         net.params["W1"] = local_weights(hidden_size, images.whiten.variances[: U.shape[1]], U, shape=IMAGE, rng=rng)
+        net.params["b1"] -= np.float32(0.5)  # a unit then answers to the images that fit it best
         X_val = X_val @ U
 
     def augment(X_batch, rng):
@@ -100,6 +100,6 @@ def train_net(recipe, images, seed):
 
 def widen(nets, images):
     """Make one net of nets for whitened images: the mean over nets, mirror images and shifts, for plain images."""
-    net = shifted(mirrored(average(nets), IMAGE), SHIFTS, IMAGE)
+    net = shifted(mirrored(average(nets), IMAGE), shape=IMAGE)
     images.whiten.absorb(net)
     return net

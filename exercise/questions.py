@@ -278,8 +278,8 @@ right at which classes are taken for which.
 """)
 CONFIDENCE = (
     text("""
-Last, the ten test images that the net gets most confidently wrong: what it says, how sure it is, and
-what they are. **Write the line for `p`**, and mind large scores.
+The next picture shows the ten test images that the net gets most confidently wrong: what it says, how
+sure it is, and what they are. **Write the line for `p`**, and mind large scores.
 """),
     code("""
 scores = net.loss(X_test).astype(np.float64)  # (N, C)

@@ -41,7 +41,7 @@ def test_recipes_learn(name, images, tmp_path):
     """Each gives one net, and the saved net has the accuracy that is told."""
     row = accuracy.run_recipe(name, images, 0, save=tmp_path / "net.npz")
     recipe = recipes.RECIPES[name]
-    assert row["units"] == 30 * (18 * recipe.get("nets", 1) if "local" in recipe else 1)
+    assert row["units"] == 30 * (10 * recipe.get("nets", 1) if "local" in recipe else 1)
     assert row["test_accuracy"] > 0.3 and row["seconds"] > (images.seconds if "whiten" in recipe else 0)
     net = TwoLayerNet.load(tmp_path / "net.npz")
     plain = "whiten" not in recipe or "local" in recipe
@@ -59,7 +59,8 @@ def test_the_record_is_the_mean_of_its_nets(images, tmp_path):
             padded = np.pad(view, ((0, 0), (1, 1), (1, 1), (0, 0)))
             for i in range(3):
                 for j in range(3):
-                    expected = expected + net.loss(padded[:, i : i + 6, j : j + 6].reshape(len(X), -1)) / 54
+                    if 1 in (i, j):  # no shift, or one pixel along one axis
+                        expected = expected + net.loss(padded[:, i : i + 6, j : j + 6].reshape(len(X), -1)) / 30
     scores = TwoLayerNet.load(tmp_path / "net.npz").loss(images.plain[4])
     np.testing.assert_allclose(scores, expected, atol=1e-4)
 
