@@ -151,6 +151,15 @@ def test_augment_may_change_the_number_of_inputs(toy_data):
     np.testing.assert_equal(nets[0].params, nets[1].params)
 
 
+def test_augment_may_return_another_dtype(toy_data):
+    """The step is taken in the dtype of the net."""
+    X, y = toy_data
+    nets = [TwoLayerNet(4, 10, 3, std=0.1, dtype=np.float32, rng=0) for _ in range(2)]
+    stats = nets[0].train(X, y, X, y, num_iters=3, augment=lambda X, rng: X.astype(np.float64), rng=1)
+    assert stats == nets[1].train(X, y, X, y, num_iters=3, rng=1)
+    np.testing.assert_equal(nets[0].params, nets[1].params)
+
+
 @pytest.mark.parametrize("wrong", [lambda X: X[:, :3], lambda X: X[:-1], lambda X: X.tolist(), lambda X: None])
 def test_augment_must_return_a_batch(toy_data, wrong):
     """Another shape would be a broadcast, or an error from the depth of a product."""
