@@ -29,7 +29,7 @@ def small(monkeypatch):
     """Small images, nets and trainings."""
     monkeypatch.setattr(recipes, "IMAGE", SHAPE)
     monkeypatch.setattr(recipes, "DIRECTIONS", 60)
-    changed = {name: recipe | {"epochs": 20, "hidden_size": 30} for name, recipe in recipes.RECIPES.items()}
+    changed = {name: recipe | {"epochs": 8, "hidden_size": 30} for name, recipe in recipes.RECIPES.items()}
     for name in ("long", "record"):
         changed[name]["cutout"] = 3
     changed["plain"]["learning_rate"], changed["plain"]["reg"] = 1.0, 0.0

@@ -235,7 +235,7 @@ def regions(content):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize(("region", "count"), [("opcodes", 250), ("arguments", 400), ("labels", 30), ("pixels", 30)])
+@pytest.mark.parametrize(("region", "count"), [("opcodes", 120), ("arguments", 150), ("labels", 30), ("pixels", 30)])
 def test_damaged_files(tmp_path, traced, protocol, region, count):
     """A bit is flipped, or a byte set to 0 or 255: a sample of the places and changes of each region."""
     content = make_content(protocol)
