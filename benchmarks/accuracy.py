@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.recipes import RECIPES, train_net, whiten_images, widen
+from benchmarks.recipes import RECIPES, Images, train_net, whiten_images, widen
 from classifiers.neural_net import TwoLayerNet
 from classifiers.safety import atomic_write
 from classifiers.source import hash_code
@@ -75,13 +75,11 @@ def run_recipe(name, images, seed, folder=None, save=None):
     recipe = RECIPES[name]
     seeds = range(recipe.get("nets", 1) * seed, recipe.get("nets", 1) * (seed + 1))
     nets, seconds = zip(*(train_or_load(recipe, images, each, folder) for each in seeds), strict=True)
-    start, net = time.perf_counter(), nets[0]
+    start, net, data = time.perf_counter(), nets[0], images.whitened if recipe.get("whiten") else images.plain
     if recipe.get("local"):
-        net = widen(nets, images)
+        net, data = widen(nets, images), images.plain
     took = sum(seconds) + time.perf_counter() - start + (images.seconds if recipe.get("whiten") else 0)
-    _, _, X_val, y_val, X_test, y_test = (
-        images.whitened if recipe.get("whiten") and not recipe.get("local") else images.plain
-    )
+    _, _, X_val, y_val, X_test, y_test = data
     row = {
         "recipe": name,
         "seed": seed,
@@ -133,7 +131,7 @@ def main(arguments=None):
     if args.test:
         print(f"test {np.mean(TwoLayerNet.load(args.test).predict(plain[4]) == plain[5]):.4f}")
         return
-    images = whiten_images(plain)
+    images = whiten_images(plain) if any("whiten" in RECIPES[name] for name in args.recipe) else Images(plain)
     results = {}
     for name in args.recipe:
         rows = results[name] = []

@@ -100,3 +100,13 @@ def test_what_decides_on_a_net_is_in_its_key(images):
         (recipe, 0, images), (recipe, 1, images), (recipe | {"cutout": 4}, 0, images), (recipe, 0, other)
     ]}  # fmt: skip
     assert len(keys) == 4
+
+
+@pytest.mark.parametrize(("name", "times"), [("plain", 0), ("quick", 1)])
+def test_images_are_whitened_only_if_a_recipe_asks(name, times, images, monkeypatch):
+    """Whitening takes as long as the plain recipe."""
+    calls = []
+    monkeypatch.setattr(accuracy, "get_CIFAR10_data", lambda *args, **kwargs: images.plain)
+    monkeypatch.setattr(accuracy, "whiten_images", lambda plain: calls.append(1) or images)
+    accuracy.main(["--recipe", name, "--seeds", "1"])
+    assert len(calls) == times
