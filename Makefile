@@ -9,11 +9,14 @@ run: .venv/ready  # execute the notebook, write build/two_layer_net.html
 lab: .venv/ready  # open the notebook
 	$(VENV)/jupyter lab two_layer_net.ipynb
 
-test: .venv/ready  # all tests
-	$(VENV)/python -m pytest --cov
+test: .venv/ready  # all tests, on all cores
+	$(VENV)/python -m pytest -n auto
 
 test-oldest: .venv-oldest/ready  # the same with the oldest NumPy, matplotlib, … that requirements.txt admits
-	.venv-oldest/bin/python -m pytest
+	.venv-oldest/bin/python -m pytest -n auto
+
+coverage: .venv/ready  # all tests, then the branches that none takes
+	$(VENV)/python -m pytest -n auto --cov
 
 exercise: .venv/ready  # make the exercise from the solution, in build/exercise
 	$(VENV)/python -m exercise.make build/exercise
@@ -38,4 +41,4 @@ lint: .venv/ready  # what a change must pass before it is committed
 	.venv-oldest/bin/pip install -r requirements-oldest.txt
 	touch .venv-oldest/ready
 
-.PHONY: run lab test test-oldest exercise bench lint
+.PHONY: run lab test test-oldest coverage exercise bench lint
