@@ -274,11 +274,11 @@ def takes_one_argument(function):
     return True
 
 
-def check_call(name, value):
-    """Check that an argument is None or can be called."""
-    if value is not None and not callable(value):
-        raise TypeError(f"{name} must be None or a function, got {_got(value)}")
-    return value
+def check_calls(**arguments):
+    """Check that each argument is None or can be called."""
+    for name, value in arguments.items():
+        if value is not None and not callable(value):
+            raise TypeError(f"{name} must be None or a function, got {_got(value)}")
 
 
 def check_batch(batch, shape, dtype):

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.recipes import RECIPES, Images, train_net, whiten_images, widen
+from classifiers.files import atomic_write
 from classifiers.neural_net import TwoLayerNet
-from classifiers.safety import atomic_write
 from classifiers.source import hash_code
 from data_utils import get_CIFAR10_data
 from datasets.choose import choose_data

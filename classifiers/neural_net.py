@@ -3,7 +3,6 @@
 N examples, D inputs, H hidden units, C classes. The maths is in layers.py, the steps of gradient descent in sgd.py.
 """
 
-import math
 import sys
 
 import numpy as np
@@ -11,11 +10,11 @@ from tqdm import tqdm
 
 import checks
 from checks import check_array, check_count, check_labels, check_number
+from classifiers.evaluation import CHUNK, accuracy, chunks, evaluate
+from classifiers.files import atomic_write, read_params
 from classifiers.layers import SHAPES, dropout_mask, forward, loss_and_gradients
-from classifiers.safety import DelayedInterrupt, History, Snapshot, atomic_write, end_training
+from classifiers.safety import DelayedInterrupt, History, Snapshot, end_training
 from classifiers.sgd import SGD, draw_minibatch
-
-CHUNK = 1000  # rows that predict takes at once: a large X then costs no array of N x H
 
 
 class TwoLayerNet:
@@ -85,7 +84,7 @@ class TwoLayerNet:
     def train(
         self, X, y, X_val, y_val, learning_rate=1e-3, learning_rate_decay=0.95, reg=1e-5, num_iters=100,
         batch_size=200, verbose=False, *, momentum=0.0, dropout=0.0, augment=None, schedule=None, rng=None,
-        progress=False,
+        progress=False, callback=None,
     ):  # fmt: skip
         """Train by stochastic gradient descent, starting from the present parameters.
 
@@ -110,18 +109,22 @@ class TwoLayerNet:
             ``schedule(it, num_iters)`` multiplies the learning rate, as `classifiers.sgd.warm_cosine` does.
         rng : None, int, RandomState or Generator
             Source of batches, dropout and augmentation. ``None`` is NumPy's global stream.
+        callback : callable, optional
+            ``callback(net, it, stats)`` is called once an epoch, with this net and what it recorded so far. If it
+            returns True, training ends. Its method ``finish(net, stats)``, if any, is called at the end.
 
         Returns
         -------
         History
-            A dict of lists: ``loss_history``, one value an iteration; ``train_acc_history`` (on the current batch) and
-            ``val_acc_history``, one value an epoch. Its attribute ``ended`` says how training ended.
+            A dict of lists: ``loss_history``, one value an iteration; ``train_acc_history`` (on the current batch),
+            ``val_acc_history`` and ``val_loss_history`` (penalty included), one value an epoch. Its attribute ``ended``
+            says how training ended.
 
         Notes
         -----
         An epoch is ``max(N // batch_size, 1)`` iterations. At each iteration that is a multiple of it, the first (0)
-        included, after the step: accuracies are taken, then the learning rate decays. A subclass that overrides `loss`
-        or `predict` is trained and judged by its own.
+        included, after the step: accuracies are taken, the learning rate decays, and the callback is called. A subclass
+        that overrides `loss` or `predict` is trained and judged by its own.
 
         If the loss becomes infinite or NaN, training stops with a `RuntimeWarning`. That loss is the last of
         ``loss_history``. The parameters are restored from the start of the epoch, where the loss was finite. Ctrl-C
@@ -133,12 +136,12 @@ class TwoLayerNet:
         num_iters, batch_size = check_count("num_iters", num_iters, 0), check_count("batch_size", batch_size)
         learning_rate, reg = check_number("learning_rate", learning_rate), check_number("reg", reg)
         decay, rng = check_number("learning_rate_decay", learning_rate_decay), checks.check_rng(rng)
-        augment, schedule = checks.check_call("augment", augment), checks.check_call("schedule", schedule)
+        checks.check_calls(augment=augment, schedule=schedule, callback=callback)
         optimizer, batch_loss = self._optimizer_and_loss(reg, momentum, dropout, rng)
 
-        snapshot, history = Snapshot(self.params), History()
+        iterations_per_epoch, snapshot = max(len(X) // batch_size, 1), Snapshot(self.params)
         buffer = np.empty((batch_size, X.shape[1]), self.params["W1"].dtype.newbyteorder("="))
-        self.history, iterations_per_epoch = history, max(len(X) // batch_size, 1)
+        self.history = history = History(iterations_per_epoch=iterations_per_epoch)
         with np.errstate(all="ignore"), DelayedInterrupt() as ctrl_c:
             for it in tqdm(range(num_iters), disable=not progress, file=sys.stdout):
                 X_batch, y_batch = draw_minibatch(X, y, batch_size, rng, out=buffer)
@@ -146,21 +149,21 @@ class TwoLayerNet:
                     X_batch = checks.check_batch(augment(X_batch, rng), (batch_size, D), buffer.dtype)
                 rate = learning_rate if schedule is None else learning_rate * float(schedule(it, num_iters))
                 loss, grads = batch_loss(X_batch, y_batch)
-                history["loss_history"].append(loss)
-                if not math.isfinite(loss):
+                if not history.add_loss(loss):
                     break
-                epoch_starts = it % iterations_per_epoch == 0
-                if epoch_starts:
+                if it % iterations_per_epoch == 0:
                     snapshot.take(self.params)  # to go back to, if a step leads to infinity
                 optimizer.step(self.params, grads, rate)
                 if verbose and it % 100 == 0:
                     print(f"iteration {it} / {num_iters}: loss {loss:f}")
-                if epoch_starts:
-                    history.add_epoch(self._accuracy(X_batch, y_batch), self._accuracy(X_val, y_val))
+                if it % iterations_per_epoch == 0:
+                    history.add_epoch(accuracy(self, X_batch, y_batch), *evaluate(self, X_val, y_val, reg))
                     learning_rate *= decay
-                if ctrl_c.pressed:
+                    if callback is not None and callback(self, it, history):
+                        history.ended = "stopped"
+                if ctrl_c.pressed or history.ended == "stopped":
                     break
-        end_training(self, snapshot, ctrl_c, optimizer.whole, num_iters, learning_rate)
+        end_training(self, snapshot, ctrl_c, optimizer.whole, num_iters, learning_rate, callback)
         return history
 
     def _optimizer_and_loss(self, reg, momentum, dropout, rng):
@@ -190,6 +193,18 @@ class TwoLayerNet:
         sizes = checks.check_shapes("params", self.params, SHAPES)
         return self._predict(check_array("X", X, 2, sizes["D"]))
 
+    def predict_proba(self, X):
+        """Compute the probability of each class, the softmax of the scores, for X of shape (N, D).
+
+        Returns
+        -------
+        ndarray, shape (N, C)
+            Of the dtype of ``params``. Each row sums to 1.
+        """
+        X = check_array("X", X, 2, checks.check_shapes("params", self.params, SHAPES)["D"])
+        scores = np.concatenate([self._scores(X_part) for (X_part,) in chunks(X)])  # (N, C)
+        return np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))  # exp(log p) cannot overflow
+
     def _predict(self, X):
         """Return the classes (N,) with the highest of ``self._scores(X)`` (N, C), for CHUNK rows at a time."""
         classes = np.empty(len(X), np.intp)
@@ -201,11 +216,6 @@ class TwoLayerNet:
         X = X.astype(self.params["W1"].dtype, copy=False)
         own = not self._inherits("loss") and checks.takes_one_argument(self.loss)
         return self.loss(X) if own else forward(self.params, X)[1]  # (N, C)
-
-    def _accuracy(self, X, y):
-        """Share of right predictions."""
-        predict = self._predict if self._inherits("predict") else self.predict
-        return float(np.mean(predict(X) == y))
 
     _OWN = {"loss": loss, "predict": predict}
 
@@ -222,15 +232,5 @@ class TwoLayerNet:
     def load(cls, path):
         """Read a net that `save` wrote, bit-identical. Any other file raises ValueError, pickles too."""
         net = cls(1, 1, 1, rng=0)  # of any size: its parameters are replaced
-        with open(path, "rb") as file:
-            try:
-                with np.load(file, allow_pickle=False) as arrays:
-                    net.params = {name: arrays[name] for name in net.params if name in arrays}
-                checks.check_shapes("params", net.params, SHAPES)
-                for name, param in net.params.items():
-                    check_array(name, param, param.ndim)
-            except MemoryError:  # the machine's error, not the file's
-                raise
-            except Exception as error:  # damaged archives fail in many ways
-                raise ValueError(f"{path} is not a saved TwoLayerNet: {error}") from error
+        net.params = read_params(path, SHAPES)
         return net

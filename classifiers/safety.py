@@ -1,13 +1,13 @@
-"""Protects a net during training and saving: delayed Ctrl-C, a snapshot to go back to, an atomic write."""
+"""Protects a net during training: delayed Ctrl-C, a snapshot to go back to, what training recorded and how it ended."""
 
-import os
+import math
 import signal
 import threading
 import warnings
-from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
+
+EPOCH = ("train_acc_history", "val_acc_history", "val_loss_history")  # one value an epoch
 
 
 class DelayedInterrupt:
@@ -90,22 +90,31 @@ class History(dict):
 
     Attributes
     ----------
-    ended : {"running", "finished", "diverged", "interrupted"}
-        How training ended. A training that was both interrupted and diverged counts as interrupted.
+    ended : {"running", "finished", "stopped", "diverged", "interrupted"}
+        How training ended: "stopped" by its callback, "interrupted" by Ctrl-C. If several happened, the last of these
+        names counts.
+    iterations_per_epoch : int or None
+        The values of epoch i were taken after iteration ``i * iterations_per_epoch``, both counted from 0.
     """
 
     ended = "running"
 
-    def __init__(self, lists=()):
-        super().__init__(lists or {"loss_history": [], "train_acc_history": [], "val_acc_history": []})
+    def __init__(self, lists=(), iterations_per_epoch=None):
+        super().__init__(lists or {name: [] for name in ("loss_history", *EPOCH)})
+        self.iterations_per_epoch = iterations_per_epoch
 
-    def add_epoch(self, train_accuracy, val_accuracy):
-        """Record the accuracies of an epoch, both or none."""
-        self["train_acc_history"].append(train_accuracy)
-        self["val_acc_history"].append(val_accuracy)
+    def add_loss(self, loss):
+        """Record the loss of an iteration. Return whether it is finite."""
+        self["loss_history"].append(loss)
+        return math.isfinite(loss)
+
+    def add_epoch(self, train_accuracy, val_accuracy, val_loss):
+        """Record the accuracies and the validation loss of an epoch, all or none."""
+        for name, value in zip(EPOCH, (train_accuracy, val_accuracy, val_loss), strict=True):
+            self[name].append(value)
 
 
-def end_training(net, snapshot, ctrl_c, whole, num_iters, learning_rate):
+def end_training(net, snapshot, ctrl_c, whole, num_iters, learning_rate, callback=None):
     """Leave a net with good parameters, record how its training ended, and say so.
 
     Parameters
@@ -122,6 +131,8 @@ def end_training(net, snapshot, ctrl_c, whole, num_iters, learning_rate):
         Planned number of iterations.
     learning_rate : float
         At the end.
+    callback : callable, optional
+        Its method ``finish(net, history)`` is called, if it has one.
 
     Warns
     -----
@@ -135,8 +146,12 @@ def end_training(net, snapshot, ctrl_c, whole, num_iters, learning_rate):
         diverged = bool(losses) and not np.isfinite([losses[-1], *norms]).all()
         if diverged or not whole:
             snapshot.restore(params)
-    net.history.ended = "interrupted" if ctrl_c.pressed else "diverged" if diverged else "finished"
+        if diverged or net.history.ended == "running":
+            net.history.ended = "diverged" if diverged else "finished"
+        if hasattr(callback, "finish"):
+            callback.finish(net, net.history)
     if ctrl_c.pressed:
+        net.history.ended = "interrupted"
         print(
             f"\ninterrupted after {len(losses)} of {num_iters} iterations: calling train again continues from these "
             "parameters and restarts rate, schedule and momentum"
@@ -150,24 +165,3 @@ def end_training(net, snapshot, ctrl_c, whole, num_iters, learning_rate):
             RuntimeWarning,
             stacklevel=3,
         )
-
-
-@contextmanager
-def atomic_write(path):
-    """Open a binary file that replaces `path` when the block ends, whole or not at all.
-
-    Parameters
-    ----------
-    path : str or Path
-        Written as named. If the block raises, an existing file stays as it is.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

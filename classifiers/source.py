@@ -12,9 +12,9 @@ from pathlib import Path
 
 import joblib
 
-from classifiers import layers, neural_net, preprocessing, safety, sgd
+from classifiers import evaluation, layers, neural_net, preprocessing, safety, sgd
 
-TRAINING = (layers, safety, sgd, neural_net)  # the code of every net
+TRAINING = (layers, evaluation, safety, sgd, neural_net)  # the code of every net
 LIBRARIES = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 
 

@@ -1,5 +1,6 @@
 """Hyperparameter search: trains one net for each combination, in parallel, and can continue after an interruption."""
 
+import copy
 import importlib
 import sys
 import time
@@ -93,7 +94,8 @@ def sweep(
     progress : bool
         Show a progress bar.
     **fixed
-        Arguments of `TwoLayerNet` or its ``train`` that all trials share. Not ``rng``: see `seed`.
+        Arguments of `TwoLayerNet` or its ``train`` that all trials share. Not ``rng``: see `seed`. Each trial gets
+        its own copy of a ``callback``.
 
     Returns
     -------
@@ -237,7 +239,8 @@ def run_trial(index, params, seed, fixed, *arrays):
         with limits_of_trial():
             net_arguments = {name: arguments.pop(name) for name in NET_ARGUMENTS & arguments.keys()}
             net = TwoLayerNet(X_train.shape[1], **net_arguments, rng=rng)
-            history = net.train(X_train, y_train, X_val, y_val, **arguments, rng=rng)
+            callback = copy.deepcopy(arguments.pop("callback", None))  # trials in threads would share its state
+            history = net.train(X_train, y_train, X_val, y_val, **arguments, rng=rng, callback=callback)
             accuracy = float(np.mean(net.predict(X_val) == y_val))
     except Exception as error:
         trial.state, trial.error = "failed", f"{type(error).__name__}: {error}"
@@ -245,6 +248,7 @@ def run_trial(index, params, seed, fixed, *arrays):
     if history.ended == "interrupted":  # train returned after Ctrl-C, but the sweep must end
         raise KeyboardInterrupt
     trial.seconds, trial.stats = time.perf_counter() - start, dict(history)
+    trial.stopped = history.ended == "stopped"
     if history.ended == "diverged":
         trial.state = "diverged"
         return trial, None

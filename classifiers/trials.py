@@ -29,6 +29,8 @@ class Trial:
         The histories that `TwoLayerNet.train` returned.
     error : str
         The error of a failed trial.
+    stopped : bool
+        Whether the callback ended the training before all iterations were done.
     """
 
     index: int
@@ -40,6 +42,7 @@ class Trial:
     seconds: float = 0.0
     stats: dict = field(default_factory=dict)
     error: str = ""
+    stopped: bool = False
 
 
 def ranking_key(trial):

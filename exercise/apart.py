@@ -29,7 +29,8 @@ from .source import replace_function
 
 ROOT = Path(__file__).resolve().parents[1]
 LAB = ["checks.py", "exercise/__init__.py", "exercise/parts.py", "exercise/cases.py"]
-LAB += [f"classifiers/{name}.py" for name in ("__init__", "layers", "safety", "sgd", "neural_net")]
+LAB += [f"classifiers/{name}.py" for name in ("__init__", "layers", "evaluation", "files")]
+LAB += [f"classifiers/{name}.py" for name in ("safety", "sgd", "neural_net")]
 EXPLAINS = ["gradient_check.py", *(f"diagnosis/{path.name}" for path in sorted((ROOT / "diagnosis").glob("*.py")))]
 PROCESSES = 64  # of a submission at a time; counts only for users other than root
 MARK = {"EXERCISE_PART": str(os.getpid())}  # in the environment of a worker and of what it starts

@@ -7,7 +7,7 @@ import pytest
 
 from checks import (
     check_array,
-    check_call,
+    check_calls,
     check_count,
     check_dtype,
     check_labels,
@@ -36,8 +36,7 @@ BIG[2041, 1] = np.inf
         (lambda: check_count("a", 0, 0), 0),
         (lambda: check_count("a", 3.0), 3),
         (lambda: check_count("a", np.int64(3)), 3),
-        (lambda: check_call("a", None), None),
-        (lambda: check_call("a", len), len),
+        (lambda: check_calls(a=None, b=len), None),
         (lambda: check_dtype("float32"), np.float32),
         (lambda: check_shapes("p", {**GOOD, "more": None}, SHAPES), {"D": 2, "H": 3}),
         (lambda: check_loss((np.float32(0.5), GOOD), GOOD, SHAPES), (0.5, GOOD)),
@@ -97,7 +96,7 @@ def test_what_is_taken(call, value):
         (lambda: check_rng(-1), TypeError, "rng must be None, an int in .* got -1"),
         (lambda: check_rng(2**32), TypeError, "rng must be None, an int in .* got 4294967296"),
         (lambda: check_rng(True), TypeError, "rng must be None, an int in .* got True"),
-        (lambda: check_call("a", 3), TypeError, "a must be None or a function, got 3"),
+        (lambda: check_calls(b=len, a=3), TypeError, "a must be None or a function, got 3"),
         (lambda: check_dtype(int), TypeError, "dtype must be a floating-point type such as float32, got <class 'int'>"),
         (lambda: check_dtype("real"), TypeError, "dtype must be a floating-point type such as float32, got 'real'"),
         (lambda: check_shapes("p", {"W": 0}, SHAPES), ValueError, "p must have W and b, b is missing"),

@@ -26,8 +26,8 @@ ALLOWED = {
     "benchmarks": {"classifiers", "data_utils", "datasets", "checks", "vis_utils"},
 }
 # Within classifiers/, from the bottom to the top.
-FLOORS = ["layers", "safety", "sgd", "preprocessing", "initial", "neural_net", "wider", "grid", "source", "journal"]
-FLOORS += ["trials", "limits", "cluster", "sweep"]
+FLOORS = ["layers", "evaluation", "files", "safety", "sgd", "preprocessing", "initial", "neural_net", "callbacks"]
+FLOORS += ["wider", "grid", "source", "journal", "trials", "limits", "cluster", "sweep"]
 
 
 def parse(path):

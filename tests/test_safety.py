@@ -1,19 +1,17 @@
-"""Ctrl-C, snapshots, histories and files: whole, whatever happens."""
+"""Ctrl-C, snapshots, histories and the end of training: the net is whole, whatever happens."""
 
 import json
 import pickle
 import signal
-import subprocess
 import threading
 from dataclasses import asdict, dataclass, field
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import run_python
 
 from classifiers.neural_net import TwoLayerNet
-from classifiers.safety import DelayedInterrupt, History, Snapshot, atomic_write, end_training
+from classifiers.safety import DelayedInterrupt, History, Snapshot, end_training
 
 
 def handler():
@@ -115,17 +113,21 @@ def test_snapshot_of_a_read_only_array():
 def test_history_is_a_dict_of_lists():
     """It equals a plain dict, goes through JSON and pickle, and pickle keeps how training ended."""
     history = History()
-    assert history == {"loss_history": [], "train_acc_history": [], "val_acc_history": []}
-    history["loss_history"].append(1.5)
-    history.add_epoch(0.25, 0.5)
-    history.ended = "finished"
+    names = ["loss_history", "train_acc_history", "val_acc_history", "val_loss_history"]
+    assert history == {name: [] for name in names}
+    assert history.add_loss(1.5) and not History().add_loss(np.nan) and not History().add_loss(-np.inf)
+    history.add_epoch(0.25, 0.5, 2.0)
+    with pytest.raises(TypeError):
+        history.add_epoch(0.25, 0.5)
+    history.ended, history.iterations_per_epoch = "finished", 7
     assert json.loads(json.dumps(history)) == {
         "loss_history": [1.5],
         "train_acc_history": [0.25],
         "val_acc_history": [0.5],
+        "val_loss_history": [2.0],
     }
     copy = pickle.loads(pickle.dumps(history))
-    assert copy == history and copy.ended == "finished"
+    assert copy == history and copy.ended == "finished" and copy.iterations_per_epoch == 7
     assert History().ended == "running" and History()["loss_history"] == []
 
 
@@ -198,52 +200,3 @@ def test_interrupt_wins_over_divergence():
     with pytest.warns(RuntimeWarning):
         history, W = end([np.nan], interrupted=True)
     assert history.ended == "interrupted" and W == 0
-
-
-def test_atomic_write_replaces_the_file(tmp_path):
-    """Under the very name that was given, and nothing else stays."""
-    (tmp_path / "file").write_bytes(b"old")
-    with atomic_write(str(tmp_path / "file")) as file:
-        file.write(b"new")
-        assert (tmp_path / "file").read_bytes() == b"old"
-    assert (tmp_path / "file").read_bytes() == b"new"
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_atomic_write_that_fails_leaves_the_old_file(tmp_path):
-    """A full disk in the middle: the old file is still there, and nothing else."""
-    (tmp_path / "file").write_bytes(b"old")
-    with pytest.raises(OSError, match="no space"), atomic_write(tmp_path / "file") as file:
-        file.write(b"half")
-        raise OSError("no space left")
-    assert (tmp_path / "file").read_bytes() == b"old"
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-SAVE_AND_WAIT = """
-import os, sys
-from classifiers.neural_net import TwoLayerNet
-net, replace = TwoLayerNet(300, 20, 10, rng=1), os.replace
-def stop_here(*args):
-    print("written", flush=True)
-    sys.stdin.read()
-moment = sys.argv[2]
-if moment == "before it replaces":
-    os.replace = stop_here
-else:
-    os.fsync = stop_here
-net.save(sys.argv[1])
-"""
-
-
-@pytest.mark.parametrize("moment", ["before it is synced", "before it replaces"])
-def test_save_that_is_killed_leaves_the_old_net(tmp_path, moment):
-    """SIGKILL while the new file is written, or when it is complete: the old net can still be loaded."""
-    old = TwoLayerNet(300, 20, 10, rng=0)
-    old.save(tmp_path / "net.npz")
-    process = run_python(SAVE_AND_WAIT, tmp_path / "net.npz", moment, stdin=subprocess.PIPE)
-    assert process.stdout.readline() == "written\n"
-    process.kill()
-    process.communicate()
-    loaded = TwoLayerNet.load(tmp_path / "net.npz")
-    np.testing.assert_array_equal(loaded.params["W1"], old.params["W1"])

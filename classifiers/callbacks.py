@@ -1,0 +1,97 @@
+"""Callbacks for `TwoLayerNet.train`: end training early, and call several callbacks.
+
+A callback is a function ``callback(net, it, stats)``. `train` calls it once an epoch. Training ends if it returns True.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from checks import check_calls, check_count
+from classifiers.safety import Snapshot
+
+HIGHER_IS_BETTER = {"val_acc_history": True, "val_loss_history": False}
+
+
+@dataclass
+class EarlyStopping:
+    """Ends training if validation has not improved for some epochs.
+
+    Parameters
+    ----------
+    patience : int
+        Number of epochs without a new best value, after which training ends.
+    restore_best : bool
+        Whether the net gets the parameters of its best epoch when training ends, for whatever reason.
+    monitor : {"val_acc_history", "val_loss_history"}
+        What is compared: the validation accuracy or the validation loss. The first of equal values counts as the best.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what it must be and what it was.
+
+    Examples
+    --------
+    >>> from classifiers.neural_net import TwoLayerNet
+    >>> X, y = np.eye(3), np.array([0, 1, 2])
+    >>> net = TwoLayerNet(3, 10, 3, std=0.1, rng=0)
+    >>> stats = net.train(X, y, X, y, learning_rate=1.0, rng=0, callback=EarlyStopping(patience=2))
+    >>> stats.ended, max(stats["val_acc_history"])
+    ('stopped', 1.0)
+    """
+
+    patience: int
+    restore_best: bool = True
+    monitor: str = "val_acc_history"
+    _best: Snapshot | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        self.patience = check_count("patience", self.patience)
+        if not isinstance(self.restore_best, (bool, np.bool_)):
+            raise TypeError(f"restore_best must be True or False, got {self.restore_best!r}")
+        if self.monitor not in HIGHER_IS_BETTER:
+            raise ValueError(f"monitor must be one of {', '.join(HIGHER_IS_BETTER)}, got {self.monitor!r}")
+
+    def best_epoch(self, stats):
+        """Return the number of the best epoch, from 0, in what `train` recorded."""
+        values = np.array(stats[self.monitor])
+        values = values if HIGHER_IS_BETTER[self.monitor] else -values
+        return int(np.where(np.isnan(values), -np.inf, values).argmax())
+
+    def __call__(self, net, it, stats):
+        waited = len(stats[self.monitor]) - 1 - self.best_epoch(stats)
+        if self.restore_best and waited == 0:
+            self._best = Snapshot(net.params)
+        return waited >= self.patience
+
+    def finish(self, net, stats):
+        """Give the net the parameters of its best epoch."""
+        if self._best is not None:
+            self._best.restore(net.params)
+            self._best = None
+
+
+class Callbacks:
+    """Calls several callbacks, in their order. Training ends if one of them returns True.
+
+    Parameters
+    ----------
+    *callbacks : callable
+    """
+
+    def __init__(self, *callbacks):
+        check_calls(**{f"callbacks[{i}]": callback for i, callback in enumerate(callbacks)})
+        self.callbacks = callbacks
+
+    def __repr__(self):
+        return f"Callbacks({', '.join(map(repr, self.callbacks))})"
+
+    def __call__(self, net, it, stats):
+        return any([callback(net, it, stats) for callback in self.callbacks])
+
+    def finish(self, net, stats):
+        """Call the method `finish` of those that have one."""
+        for callback in self.callbacks:
+            if hasattr(callback, "finish"):
+                callback.finish(net, stats)
