@@ -3,7 +3,7 @@
 A callback is a function ``callback(net, it, stats)``. `train` calls it once an epoch. Training ends if it returns True.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,9 +44,9 @@ class EarlyStopping:
     patience: int
     restore_best: bool = True
     monitor: str = "val_acc_history"
-    _best: Snapshot | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self):
+        self._best = None  # Snapshot of the best parameters, while training runs
         self.patience = check_count("patience", self.patience)
         if not isinstance(self.restore_best, (bool, np.bool_)):
             raise TypeError(f"restore_best must be True or False, got {self.restore_best!r}")

@@ -19,15 +19,17 @@ ALLOWED = {
     "diagnosis": {"gradient_check", "checks"},
     "datasets": {"checks"},
     "data_utils": {"datasets", "checks"},
-    "vis_utils": {"datasets", "checks"},
+    "curves": {"checks"},
+    "vis_utils": {"curves", "datasets", "checks"},
     "classifiers": {"checks"},
     "run_notebook": set(),
+    "tasks": set(),
     "exercise": {"classifiers", "diagnosis", "gradient_check", "checks"},
     "benchmarks": {"classifiers", "data_utils", "datasets", "checks", "vis_utils"},
 }
 # Within classifiers/, from the bottom to the top.
 FLOORS = ["layers", "evaluation", "files", "safety", "sgd", "preprocessing", "initial", "neural_net", "callbacks"]
-FLOORS += ["wider", "grid", "source", "journal", "trials", "limits", "cluster", "sweep"]
+FLOORS += ["wider", "estimator", "grid", "source", "journal", "trials", "limits", "cluster", "sweep"]
 
 
 def parse(path):

@@ -5,10 +5,12 @@ import builtins
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 
 import matplotlib
@@ -72,6 +74,33 @@ def test_pictures_are_described_in_the_report(notebook):
     positions = [body.index(f'alt="{cell.metadata["alt"]}"') for cell in cells]
     assert positions == sorted(positions) and len(positions) == 8
     assert NO_ALT not in body
+
+
+class Addresses(HTMLParser):
+    """Collects what a page loads: each address in its tags, but for those that a reader may click on."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        names = ("src", "srcset", "poster", "data", "href") if tag != "a" else ()
+        self.found += [value for name, value in attrs if name in names]
+
+
+def test_report_loads_nothing_from_elsewhere(notebook):
+    """It has no scripts, which would load more, and its pictures and styles are in it."""
+    body = render(notebook)
+    page = Addresses()
+    page.feed(body)
+    assert len(page.found) >= 8 and all(address.startswith("data:") for address in page.found)
+    assert "<script" not in body and not re.search(r"@import|url\(['\"]?(?!data:|#)", body)
+
+
+def test_formulas_are_plain_text(notebook):
+    """Formulas in TeX would need MathJax, which the report does not load."""
+    prose = "".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert not re.search(r"\$|\\\(|\\\[|\\begin", prose)
 
 
 def test_cells_are_short(notebook):

@@ -9,12 +9,11 @@ from conftest import make_toy_net
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from test_curves import make_result
 
 from classifiers.neural_net import TwoLayerNet
-from classifiers.sweep import SweepResult, Trial
 from datasets.standin import CLASS_NAMES, MARK, draw_batch
 from vis_utils import (
-    Table,
     plot_history,
     plot_sweep,
     show_confusion,
@@ -22,7 +21,6 @@ from vis_utils import (
     show_images,
     show_net_weights,
     show_stand_in,
-    sweep_table,
     visualize_grid,
 )
 
@@ -117,17 +115,6 @@ def test_weights_of_a_net_that_sees_no_images():
         show_net_weights(make_toy_net())
 
 
-def test_history_is_drawn_whole(toy_data):
-    """Loss above, two labelled accuracies below."""
-    stats = make_toy_net().train(*toy_data, *toy_data, num_iters=9)
-    loss_axes, accuracy_axes = plot_history(stats)
-    np.testing.assert_array_equal(loss_axes.lines[0].get_ydata(), stats["loss_history"])
-    np.testing.assert_array_equal(accuracy_axes.lines[1].get_ydata(), stats["val_acc_history"])
-    labels = [(ax.get_xlabel(), ax.get_ylabel()) for ax in (loss_axes, accuracy_axes)]
-    assert labels == [("iteration", "loss"), ("epoch", "accuracy")]
-    assert [text.get_text() for text in accuracy_axes.get_legend().get_texts()][1] == "validation"
-
-
 def test_pictures_are_drawn_where_asked(toy_data):
     """Axes that are given are used and returned."""
     figure, axes = plt.subplots(2, 2)
@@ -220,73 +207,6 @@ def test_gray_images():
     np.testing.assert_array_equal(shown(ax), np.full((2, 2, 3), 77))
 
 
-def make_result():
-    """A sweep of three trials, of which one diverged."""
-    trials = [
-        Trial(0, {"reg": 0.1, "dtype": "float32"}, [0, 0], val_accuracy=0.5, standard_error=0.1),
-        Trial(1, {"reg": 1.0, "dtype": "float64"}, [0, 1], val_accuracy=0.75, standard_error=0.05),
-        Trial(2, {"reg": 10.0, "dtype": "float64"}, [0, 2], state="diverged"),
-    ]
-    return SweepResult(trials, None)
-
-
-def test_sweep_is_drawn_by_hyperparameter():
-    """A panel each, done trials only, the best marked, rates on a logarithmic axis."""
-    reg_axes, dtype_axes = plot_sweep(make_result())
-    points, ring = reg_axes.lines[0], reg_axes.lines[-1]
-    np.testing.assert_array_equal(points.get_xydata(), [[0.1, 0.5], [1.0, 0.75]])
-    np.testing.assert_array_equal(ring.get_xydata(), [[1.0, 0.75]])
-    bars = reg_axes.collections[0].get_segments()
-    np.testing.assert_allclose(bars, [[[0.1, 0.4], [0.1, 0.6]], [[1.0, 0.7], [1.0, 0.8]]])
-    assert reg_axes.get_xscale() == "log" and dtype_axes.get_xscale() == "linear"
-    assert [label.get_text() for label in dtype_axes.get_xticklabels()] == ["float32", "float64"]
-    assert reg_axes.get_ylabel() == "validation accuracy" and dtype_axes.get_xlabel() == "dtype (best: float64)"
-    assert reg_axes.figure.texts[0].get_text() == "Validation accuracy of 2 nets against each hyperparameter"
-
-
-def test_values_of_a_grid_are_drawn_side_by_side():
-    """Ticks at the values tried, at equal distances, and no point of a value over another."""
-    grid = [(rate, H) for rate in (0.001, 0.0005) for H in (1000, 20, 300)]
-    trials = [
-        Trial(i, {"learning_rate": rate, "hidden_size": H}, [0, i], val_accuracy=i / 10, standard_error=0.1)
-        for i, (rate, H) in enumerate(grid)
-    ]
-    rate_axes, hidden_axes = plot_sweep(SweepResult(trials, None))
-    np.testing.assert_array_equal(rate_axes.get_xticks(), [0, 1])
-    assert [label.get_text() for label in rate_axes.get_xticklabels()] == ["0.0005", "0.001"]
-    assert [label.get_text() for label in hidden_axes.get_xticklabels()] == ["20", "300", "1000"]
-    xs = rate_axes.lines[0].get_xdata()
-    np.testing.assert_allclose(xs, [5 / 6, 1, 7 / 6, -1 / 6, 0, 1 / 6])
-    np.testing.assert_allclose(rate_axes.lines[-1].get_xydata(), [[1 / 6, 0.5]])
-    assert rate_axes.get_xlabel() == "learning_rate (best: 0.0005)"
-
-
-def test_many_values_are_drawn_on_a_scale():
-    """As a random search draws them."""
-    trials = [Trial(i, {"learning_rate": 10.0**-i}, [0, i], val_accuracy=0.5, standard_error=0.1) for i in range(9)]
-    (ax,) = plot_sweep(SweepResult(trials, None))
-    np.testing.assert_array_equal(ax.lines[0].get_xdata(), [10.0**-i for i in range(9)])
-    assert ax.get_xscale() == "log"
-
-
-@pytest.mark.parametrize("number, on_a_scale", [(8, False), (9, True)])
-def test_more_than_eight_repeated_values_are_drawn_on_a_scale(number, on_a_scale):
-    """Each value has two trials."""
-    params = [{"reg": 10.0**-i, "std": std} for i in range(number) for std in (1, 2)]
-    trials = [Trial(i, p, [0, i], val_accuracy=0.5, standard_error=0.1) for i, p in enumerate(params)]
-    ax, _ = plot_sweep(SweepResult(trials, None))
-    assert (ax.get_xscale() == "log") == on_a_scale
-    assert (ax.lines[0].get_xdata()[0] == 1) == on_a_scale
-
-
-@pytest.mark.parametrize("values, scale", [((0.1, 0.4), "log"), ((0.1, 0.3), "linear"), ((0.0, 0.4), "linear")])
-def test_scale_is_logarithmic_for_a_wide_range_above_zero(values, scale):
-    """From a factor of four on. Zero has no logarithm."""
-    trials = [Trial(i, {"reg": x}, [0, i], val_accuracy=0.5, standard_error=0.1) for i, x in enumerate(values)]
-    (ax,) = plot_sweep(SweepResult(trials, None))
-    assert ax.get_xscale() == scale
-
-
 def test_confusion_counts_by_true_class():
     """Two of three cats right, the third taken for a dog; no dog at all."""
     ax = show_confusion([0, 0, 0], np.array([0, 1, 0]), ["cat", "dog"])
@@ -294,53 +214,3 @@ def test_confusion_counts_by_true_class():
     assert [text.get_text() for text in ax.texts] == ["67", "33", "0", "0"]
     assert [text.get_color() for text in ax.texts] == ["black", "white", "white", "white"]  # on yellow and on blue
     assert ax.get_xlabel() == "predicted" and ax.get_yticklabels()[1].get_text() == "dog"
-
-
-def make_done(index, accuracy, error):
-    return Trial(index, {"reg": index / 10}, [0, index], "done", accuracy, error, seconds=index + 0.25)
-
-
-def test_sweep_table_is_ranked():
-    """The best first, equal ones in the order of the grid, the others last with their state."""
-    trials = [
-        Trial(0, {"reg": 0.0}, [0, 0], state="diverged", seconds=1),
-        make_done(1, 0.5, 0.01),
-        make_done(2, 0.9, 0.02),
-        Trial(3, {"reg": 0.3}, [0, 3], state="failed", error="MemoryError: "),
-        make_done(4, 0.5, 0.01),
-    ]
-    assert str(sweep_table(SweepResult(trials, None))).splitlines() == [
-        "reg  validation accuracy  seconds",
-        "0.2      0.900 ± 0.020 *      2.2",
-        "0.1      0.500 ± 0.010        1.2",
-        "0.4      0.500 ± 0.010        4.2",
-        "0.0             diverged      1.0",
-        "0.3               failed      0.0",
-        "* within one standard error of the best",
-    ]
-
-
-def test_star_comes_from_the_error_of_the_best():
-    """Not from the trial's own: a large one earns no star, and a small one costs none."""
-    trials = [make_done(0, 0.5, 0.25), make_done(1, 0.625, 0.001), make_done(2, 0.75, 0.125)]
-    table = sweep_table(SweepResult(trials, None))
-    assert [(row[0], row[1].endswith("*")) for row in table.rows] == [("0.2", True), ("0.1", True), ("0.0", False)]
-
-
-def test_sweep_table_without_a_good_trial():
-    """There is no best to compare with. A type is shown by its name."""
-    trials = [Trial(0, {"reg": 0.1, "dtype": np.float32}, [0, 0], state="failed")]
-    assert sweep_table(SweepResult(trials, None)).rows == [["0.1", "float32", "failed", "0.0"]]
-
-
-def test_columns_are_aligned():
-    """Each as wide as its widest cell, to the right; the note below."""
-    table = Table(["a", "long"], [[1, 2.5], ["wide cell", "x"]], "note")
-    assert str(table) == repr(table) == "        a  long\n        1   2.5\nwide cell     x\nnote"
-
-
-def test_html_is_escaped():
-    """What looks like markup is shown as text, in header, cells and note."""
-    html = Table(["<b>"], [["a & b"], [1]], "1 < 2")._repr_html_()
-    assert "<thead><tr><th>&lt;b&gt;</th></tr></thead>" in html
-    assert "<tr><td>a &amp; b</td></tr>\n<tr><td>1</td></tr>" in html and "<p>1 &lt; 2</p>" in html

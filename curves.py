@@ -1,0 +1,209 @@
+"""Pictures of training histories and sweeps, and the table of a sweep. `vis_utils` offers them, too."""
+
+import sys
+import time
+from html import escape
+from numbers import Real
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from checks import check_number
+
+
+def plot_history(stats, axes=None):
+    """Plot the losses and the accuracies that `TwoLayerNet.train` returned.
+
+    Parameters
+    ----------
+    stats : dict
+        With ``loss_history``, ``train_acc_history`` and ``val_acc_history``. If it has ``val_loss_history``, that is
+        drawn beside the training loss. A plain dict does not know the length of an epoch: the epochs are then spread
+        evenly over the iterations.
+    axes : sequence of two Axes, optional
+        For loss and accuracies; by default those of a new figure.
+
+    Returns
+    -------
+    sequence of two Axes
+    """
+    axes = plt.subplots(2, 1, figsize=(8, 6), layout="constrained")[1] if axes is None else axes
+    losses, val_losses = stats["loss_history"], stats.get("val_loss_history", ())
+    axes[0].plot(losses, linewidth=0.8, label="training (each minibatch)")
+    if len(val_losses):
+        epoch = getattr(stats, "iterations_per_epoch", None) or len(losses) / len(val_losses)
+        axes[0].plot(epoch * np.arange(len(val_losses)), val_losses, label="validation (each epoch)")
+        axes[0].legend()
+    axes[0].set(title="Loss", xlabel="iteration", ylabel="loss")
+    axes[1].plot(stats["train_acc_history"], label="training (one minibatch)")
+    axes[1].plot(stats["val_acc_history"], label="validation")
+    axes[1].set(title="Accuracy at each epoch", xlabel="epoch", ylabel="accuracy")
+    axes[1].legend()
+    return axes
+
+
+class LivePlot:
+    """Callback for `TwoLayerNet.train` that redraws the losses and accuracies while training runs.
+
+    In a notebook the picture under the cell is replaced. Elsewhere it is redrawn in the window of the figure, if there
+    is one.
+
+    Parameters
+    ----------
+    seconds : float
+        Shortest time between two pictures. The last one is drawn at the end of training in any case.
+
+    Attributes
+    ----------
+    axes : sequence of two Axes, or None
+        See `plot_history`.
+    """
+
+    axes = None
+
+    def __init__(self, seconds=1.0):
+        self.seconds, self._due = check_number("seconds", seconds), 0.0
+
+    def __call__(self, net, it, stats):
+        if self.axes is None:
+            self.axes, self._picture = plot_history(stats), None
+            self._show()
+        elif time.monotonic() >= self._due:
+            self._draw(stats)
+
+    def finish(self, net, stats):
+        """Draw the last picture, and leave the figure to whoever wants to save it."""
+        if self.axes is not None:
+            self._draw(stats)
+            if self._picture is not None:
+                plt.close(self.axes[0].figure)  # or the notebook shows it a second time at the end of the cell
+            self.axes = None
+
+    def _draw(self, stats):
+        for ax in self.axes:
+            ax.clear()
+        plot_history(stats, self.axes)
+        self._show()
+
+    def _show(self):
+        figure, shell = self.axes[0].figure, getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+        if hasattr(shell, "kernel") and self._picture is None:
+            self._picture = sys.modules["IPython"].display.display(figure, display_id=True)
+        elif self._picture is not None:
+            self._picture.update(figure)
+        else:
+            figure.show(warn=False)
+            figure.canvas.draw_idle()
+            figure.canvas.flush_events()
+        self._due = time.monotonic() + self.seconds
+
+
+def _side_by_side(places):
+    """Spread points with the same x evenly over half the distance to the next x."""
+    places = np.array(places, dtype=np.float64)
+    for place in np.unique(places):
+        there = places == place
+        places[there] += 0.5 * ((np.arange(there.sum()) + 0.5) / there.sum() - 0.5)
+    return places
+
+
+def _plot_hyperparameter(name, trials, best, ax):
+    """Plot the accuracy of finished trials against one hyperparameter."""
+    values = [trial.params[name] for trial in trials]
+    numbers = all(isinstance(value, Real) for value in values)
+    values = values if numbers else [getattr(value, "__name__", str(value)) for value in values]
+    tried = sorted(set(values))
+    labels = [f"{value:.6g}" if numbers else value for value in tried]
+    if numbers and (len(tried) > 8 or len(tried) == len(values)):
+        xs = values
+        if values and min(values) > 0 and max(values) >= 4 * min(values):
+            ax.set_xscale("log")
+    else:  # those of a grid
+        xs = _side_by_side([tried.index(value) for value in values])
+        ax.set_xticks(range(len(tried)), labels)
+    accuracies, errors = [t.val_accuracy for t in trials], [t.standard_error for t in trials]
+    ax.errorbar(xs, accuracies, errors, fmt="o", markersize=4, elinewidth=0.6, alpha=0.6)
+    if best is not None:
+        i = trials.index(best)
+        ax.plot(xs[i], accuracies[i], "o", markersize=11, markerfacecolor="none", markeredgewidth=2)
+        name += f" (best: {labels[tried.index(values[i])]})"
+    ax.set_xlabel(name)
+
+
+def plot_sweep(result, axes=None):
+    """Plot the validation accuracy of a sweep's trials against each hyperparameter, with a ring around the best.
+
+    Trials with the same value stand side by side, in grid order. Bars are one standard error up and down.
+
+    Parameters
+    ----------
+    result : SweepResult
+        From `classifiers.sweep.sweep`.
+    axes : sequence of Axes, optional
+        One for each hyperparameter; by default those of a new figure.
+
+    Returns
+    -------
+    sequence of Axes
+    """
+    names = list(result.trials[0].params)
+    done = [trial for trial in result.trials if trial.state == "done"]
+    if axes is None:
+        size = (3.2 * len(names), 3.5)
+        figure, (axes,) = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False, layout="constrained")
+        figure.suptitle(f"Validation accuracy of {len(done)} nets against each hyperparameter")
+    for ax, name in zip(axes, names, strict=True):
+        _plot_hyperparameter(name, done, result.best, ax)
+    axes[0].set_ylabel("validation accuracy")
+    return axes
+
+
+def sweep_table(result):
+    """Tabulate a sweep's trials, the best first, with a star at each within one standard error of the best.
+
+    If a callback stopped a trial, the table also has the number of iterations of each.
+
+    Parameters
+    ----------
+    result : SweepResult
+        From `classifiers.sweep.sweep`.
+
+    Returns
+    -------
+    Table
+    """
+    names, best, rows = list(result.trials[0].params), result.best, []
+    stopped = any(trial.stopped for trial in result.trials)
+    for trial in result.ranked:
+        if (accuracy := trial.state) == "done":
+            star = "*" if trial.val_accuracy >= best.val_accuracy - best.standard_error else " "
+            accuracy = f"{trial.val_accuracy:.3f} ± {trial.standard_error:.3f} {star}"
+        params = (getattr(trial.params[name], "__name__", trial.params[name]) for name in names)
+        iterations = f"{len(trial.stats.get('loss_history', ()))}{', stopped' * trial.stopped}"
+        rows.append([*params, accuracy, *[iterations] * stopped, f"{trial.seconds:.1f}"])
+    columns = [*names, "validation accuracy", *["iterations"] * stopped, "seconds"]
+    return Table(columns, rows, "* within one standard error of the best")
+
+
+class Table:
+    """Columns' names, rows of cells and a note below: aligned text for ``print``, HTML in a notebook."""
+
+    def __init__(self, columns, rows, note):
+        self.columns, self.note = list(columns), note
+        self.rows = [[str(cell) for cell in row] for row in rows]
+
+    def __str__(self):
+        lines = [self.columns, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        texts = ("  ".join(map(str.rjust, line, widths)).rstrip() for line in lines)
+        return "\n".join([*texts, self.note])
+
+    def _repr_html_(self):
+        def row(cells, tag):
+            return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+        body = "\n".join(row(cells, "td") for cells in self.rows)
+        table = f"<table>\n<thead>{row(self.columns, 'th')}</thead>\n<tbody>\n{body}\n</tbody></table>"
+        return f"{table}<p>{escape(self.note)}</p>"
+
+    __repr__ = __str__

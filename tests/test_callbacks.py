@@ -1,0 +1,315 @@
+"""Callbacks: when they are called, how they end training, and what a sweep makes of them."""
+
+import signal
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+from conftest import make_toy_net
+from test_sweep import make_data
+
+from classifiers.callbacks import Callbacks, EarlyStopping
+from classifiers.neural_net import TwoLayerNet
+from classifiers.sweep import sweep
+
+
+def train(callback=None, num_iters=12, **arguments):
+    """Train a net on 30 examples in batches of 10, so that an epoch has three iterations; return net and history."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 4)), rng.integers(0, 3, 30)
+    net = TwoLayerNet(4, 10, 3, std=0.1, rng=0)
+    arguments = {"learning_rate": 0.5, "rng": 1, **arguments}
+    stats = net.train(X, y, X[:8], y[:8], num_iters=num_iters, batch_size=10, callback=callback, **arguments)
+    return net, stats
+
+
+class Recorder:
+    """Callback that keeps what it gets, and stops at some iteration."""
+
+    def __init__(self, stop=None):
+        self.calls, self.ends, self.stop = [], [], stop
+
+    def __call__(self, net, it, stats):
+        self.calls.append((it, {name: len(values) for name, values in stats.items()}, net.params["W1"].copy()))
+        return it == self.stop
+
+    def finish(self, net, stats):
+        self.ends.append((stats.ended, net.params["W1"].copy()))
+
+
+def test_called_once_an_epoch():
+    """After the step and its values, with the net as it is then; it changes nothing."""
+    recorder = Recorder()
+    net, stats = train(recorder)
+    assert [(it, lengths) for it, lengths, _ in recorder.calls] == [
+        (it, {"loss_history": it + 1} | dict.fromkeys(list(stats)[1:], it // 3 + 1)) for it in (0, 3, 6, 9)
+    ]
+    plain, expected = train()
+    assert stats == expected and stats.ended == "finished"
+    np.testing.assert_array_equal(net.params["W1"], plain.params["W1"])
+    np.testing.assert_array_equal(recorder.calls[1][2], train(num_iters=4)[0].params["W1"])
+    assert [end for end, _ in recorder.ends] == ["finished"]
+
+
+@pytest.mark.parametrize("stop", [0, 6])
+def test_true_ends_training(stop):
+    """At once, with the parameters as they are."""
+    recorder = Recorder(stop)
+    net, stats = train(recorder)
+    assert stats.ended == net.history.ended == "stopped" and len(stats["loss_history"]) == stop + 1
+    np.testing.assert_array_equal(net.params["W1"], recorder.calls[-1][2])
+    assert [end for end, _ in recorder.ends] == ["stopped"]
+
+
+def test_stop_at_an_iteration_that_is_not_of_an_epoch():
+    """It is not asked there."""
+    assert train(Recorder(stop=4))[1].ended == "finished"
+
+
+@pytest.mark.parametrize(
+    "answer, ends", [(None, False), (False, False), (np.False_, False), (True, True), (np.True_, True)]
+)
+def test_answers(answer, ends):
+    """What NumPy compares counts, too."""
+    assert (train(lambda net, it, stats: answer)[1].ended == "stopped") is ends
+
+
+def test_callback_is_checked_before_training():
+    """As augment and schedule."""
+    net = make_toy_net()
+    with pytest.raises(TypeError, match="callback must be None or a function, got 3"):
+        net.train(np.ones((2, 4)), [0, 1], np.ones((2, 4)), [0, 1], callback=3)
+    assert net.history is None
+
+
+def test_callback_that_raises():
+    """Its error ends training. The last step is whole, and the history is kept."""
+
+    def fail(net, it, stats):
+        if it == 3:
+            raise KeyError("mine")
+
+    nets = []
+    with pytest.raises(KeyError, match="mine"):
+        train(Callbacks(lambda net, it, stats: nets.append(net), fail))
+    assert len(nets[0].history["loss_history"]) == 4 and nets[0].history.ended == "running"
+    np.testing.assert_array_equal(nets[0].params["W1"], train(num_iters=4)[0].params["W1"])
+
+
+def test_divergence_comes_before_the_end():
+    """The callback's end sees the parameters that are restored."""
+    recorder = Recorder()
+    with pytest.warns(RuntimeWarning, match="diverged"):
+        net, stats = train(recorder, learning_rate=1e300)
+    ((ended, W1),) = recorder.ends
+    assert ended == stats.ended == "diverged"
+    np.testing.assert_array_equal(W1, net.params["W1"])
+
+
+def test_interrupt_in_a_callback():
+    """Ctrl-C waits for its end, training ends as interrupted, and `finish` is called."""
+    recorder = Recorder()
+    net, stats = train(Callbacks(lambda *arguments: signal.raise_signal(signal.SIGINT), recorder))
+    assert stats.ended == "interrupted" and len(recorder.calls) == 1 == len(stats["loss_history"])
+    assert len(recorder.ends) == 1
+
+
+def test_interrupt_while_finishing():
+    """The best parameters are still put back, and the history says that training was interrupted."""
+    stopper = EarlyStopping(100)
+
+    class Late:
+        def __call__(self, net, it, stats):
+            net.params["b1"] += 1  # so that the last epoch is not the best
+
+        def finish(self, net, stats):
+            signal.raise_signal(signal.SIGINT)
+
+    net, stats = train(Callbacks(stopper, Late(), stopper))
+    assert stats.ended == "interrupted"
+
+
+def history(**values):
+    """A history with these values, shorter by one each time it is asked for the next."""
+    return [{name: list(numbers[: i + 1]) for name, numbers in values.items()} for i in range(len(*values.values()))]
+
+
+@pytest.mark.parametrize(
+    "patience, monitor, values, stopped",
+    [
+        (1, "val_acc_history", [0.1, 0.2, 0.2], 2),  # equal is not better
+        (1, "val_acc_history", [0.1, 0.2, 0.3], None),
+        (2, "val_acc_history", [0.3, 0.2, 0.2, 0.9], 2),
+        (2, "val_acc_history", [0.3, 0.2, 0.4, 0.3, 0.3], 4),
+        (2, "val_loss_history", [0.3, 0.2, 0.4, 0.3, 0.1], 3),
+        (3, "val_loss_history", [0.3, 0.2, 0.4, 0.3, 0.1], None),
+        (1, "val_loss_history", [np.nan, np.inf, 2.0, np.nan], 1),
+        (2, "val_loss_history", [np.nan, np.inf, 2.0, np.nan], None),
+    ],
+)
+def test_patience(patience, monitor, values, stopped):
+    """Epochs after the best one; NaN is worse than anything."""
+    net, stopper = make_toy_net(), EarlyStopping(patience, monitor=monitor)
+    said = [bool(stopper(net, i, stats)) for i, stats in enumerate(history(**{monitor: values}))]
+    assert (said.index(True) if any(said) else None) == stopped
+
+
+@pytest.mark.parametrize("stop_early", [True, False])
+def test_best_parameters_are_restored(stop_early):
+    """Those of the best epoch, whether patience ran out or training came to its end."""
+    recorder, stopper = Recorder(), EarlyStopping(2 if stop_early else 1000, monitor="val_loss_history")
+    net, stats = train(Callbacks(recorder, stopper), num_iters=600, learning_rate=2.0, learning_rate_decay=1.0)
+    best = int(np.argmin(stats["val_loss_history"]))
+    assert stopper.best_epoch(stats) == best < len(stats["val_loss_history"]) - 1
+    assert stats.ended == ("stopped" if stop_early else "finished")
+    np.testing.assert_array_equal(net.params["W1"], recorder.calls[best][2])
+    assert net.loss(*validation(), 1e-5)[0] == pytest.approx(min(stats["val_loss_history"]), rel=1e-12)
+
+
+def validation():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 4)), rng.integers(0, 3, 30)
+    return X[:8], y[:8]
+
+
+def test_last_parameters_stay_if_asked():
+    """With restore_best=False."""
+    recorder = Recorder()
+    net, stats = train(Callbacks(EarlyStopping(2, restore_best=False), recorder), num_iters=600, learning_rate=2.0)
+    assert stats.ended == "stopped"
+    np.testing.assert_array_equal(net.params["W1"], recorder.calls[-1][2])
+
+
+def test_stopper_can_be_used_again():
+    """It keeps nothing from one training to the next, so equal stoppers stay equal."""
+    stopper = EarlyStopping(2, monitor="val_loss_history")
+    first, second = (train(stopper, num_iters=300, learning_rate=2.0) for _ in range(2))
+    assert first[1] == second[1] and vars(stopper) == vars(EarlyStopping(2, monitor="val_loss_history"))
+    np.testing.assert_array_equal(first[0].params["W1"], second[0].params["W1"])
+
+
+def test_after_divergence_the_best_epoch_is_back():
+    """Rather than that before the divergence."""
+    recorder = Recorder()
+
+    def explode(net, it, stats):
+        if it == 9:
+            net.params["W2"] *= 1e200
+
+    with pytest.warns(RuntimeWarning, match="diverged"):
+        net, stats = train(Callbacks(recorder, EarlyStopping(9), explode))
+    assert stats.ended == "diverged" and np.isfinite(net.params["W2"]).all()
+    best = int(np.argmax(stats["val_acc_history"]))
+    np.testing.assert_array_equal(net.params["W1"], recorder.calls[best][2])
+
+
+@pytest.mark.parametrize(
+    "make, error, message",
+    [
+        (lambda: EarlyStopping(0), ValueError, "patience must be a whole number, at least 1, got 0"),
+        (lambda: EarlyStopping("5"), TypeError, "patience must be a whole number, at least 1, got '5'"),
+        (lambda: EarlyStopping(5, "no"), TypeError, "restore_best must be True or False, got 'no'"),
+        (
+            lambda: EarlyStopping(5, monitor="loss"),
+            ValueError,
+            "monitor must be one of val_acc_history, val_loss_history, got 'loss'",
+        ),
+        (lambda: Callbacks(len, 3), TypeError, r"callbacks\[1\] must be None or a function, got 3"),
+    ],
+)
+def test_bad_arguments(make, error, message):
+    """Named, with what they must be and what they were."""
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_all_callbacks_are_called():
+    """Also those behind one that stops."""
+    recorder = Recorder()
+    _, stats = train(Callbacks(lambda *arguments: True, recorder))
+    assert stats.ended == "stopped" and len(recorder.calls) == len(recorder.ends) == 1
+
+
+# In a sweep
+
+
+def stopping_sweep(tmp_path=None, **arguments):
+    """Three rates with early stopping: the middle one learns nothing and is stopped."""
+    X, y = make_data()[:2]
+    settings = {"hidden_size": 5, "num_iters": 40, "batch_size": len(X) // 2, "callback": EarlyStopping(3)}
+    grid = {"learning_rate": [0.05, 0.0, 0.1]}
+    journal = tmp_path and tmp_path / "sweep.jsonl"
+    settings = {"n_jobs": 1, "journal": journal, "progress": False, "std": 0.1, **settings, **arguments}
+    return sweep(grid, X, y, X, y, **settings)
+
+
+def summary(result):
+    return [(t.state, t.stopped, t.val_accuracy, t.stats) for t in result.trials]
+
+
+def test_stopped_trial_is_recorded():
+    """It is done, it says that it was stopped, and its accuracy is that of the best epoch."""
+    result = stopping_sweep()
+    _, lazy, _ = result.trials
+    assert lazy.state == "done" and lazy.stopped and len(lazy.stats["loss_history"]) == 3 * 2 + 1
+    assert all(t.val_accuracy == max(t.stats["val_acc_history"]) for t in result.trials)
+    without = stopping_sweep(callback=None)
+    assert not any(trial.stopped for trial in without.trials)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_stopped_trials_do_not_depend_on_the_backend(backend):
+    """Each trial has its own copy of the callback, in threads, too."""
+    expected = summary(stopping_sweep())
+    with joblib.parallel_config(backend=backend):
+        assert summary(stopping_sweep(n_jobs=2)) == expected
+
+
+def test_sweep_leaves_the_callback_alone():
+    """A callback that counts is copied for each trial."""
+    recorder = Recorder(stop=2)
+    result = stopping_sweep(callback=recorder)
+    assert recorder.calls == [] and [trial.stopped for trial in result.trials] == 3 * [True]
+
+
+def test_stopped_trials_come_back_from_the_journal(tmp_path, monkeypatch):
+    """With the same values; another patience is another sweep."""
+    first = stopping_sweep(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(TwoLayerNet, "train", lambda *arguments, **more: pytest.fail("nothing is trained again"))
+        again = stopping_sweep(tmp_path)
+    assert summary(again) == summary(first)
+    with pytest.raises(ValueError, match="belongs to another sweep: its fixed is"):
+        stopping_sweep(tmp_path, callback=EarlyStopping(4))
+
+
+def test_resumed_sweep_is_as_if_never_interrupted(tmp_path):
+    """The journal's lines behind the first trial are lost: the two others are trained again, with the same values."""
+    first = stopping_sweep(tmp_path)
+    path = tmp_path / "sweep.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    assert summary(stopping_sweep(tmp_path)) == summary(first)
+
+
+def test_swept_callbacks():
+    """They can be values of the grid."""
+    X, y = make_data()[:2]
+    grid = {"callback": [None, EarlyStopping(1), EarlyStopping(3)]}
+    settings = {"hidden_size": 5, "num_iters": 40, "batch_size": len(X) // 2, "learning_rate": 0.0, "progress": False}
+    result = sweep(grid, X, y, X, y, n_jobs=1, **settings)
+    assert [len(trial.stats["loss_history"]) for trial in result.trials] == [40, 3, 7]
+
+
+def test_callback_that_raises_fails_its_trial():
+    """The sweep goes on, and says so."""
+
+    def fail(net, it, stats):
+        if stats["val_loss_history"][-1] < stats["val_loss_history"][0]:
+            raise ValueError("enough")
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = stopping_sweep(callback=fail)
+    assert [trial.state for trial in result.trials] == ["failed", "done", "failed"]
+    assert "enough" in str(caught[0].message)

@@ -1,0 +1,298 @@
+"""The net inside scikit-learn: its own suite of checks, pipelines, searches, tables, and MLPClassifier beside it."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from conftest import ROOT, run_python
+
+from classifiers.neural_net import TwoLayerNet
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed (requirements-optional.txt)")
+
+from sklearn.base import clone
+from sklearn.datasets import load_digits, make_classification
+from sklearn.exceptions import NotFittedError
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401, makes the next import possible
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, cross_val_score
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from classifiers.estimator import TwoLayerClassifier
+
+SMALL = {"hidden_size": 20, "num_iters": 100, "random_state": 0}
+# The suite uses what warns by design: tables without names, labels in a column, one class.
+suite = pytest.mark.filterwarnings("default")
+
+
+@suite
+@parametrize_with_checks([TwoLayerClassifier(hidden_size=20, num_iters=100)])
+def test_suite_of_scikit_learn(estimator, check):
+    """Every check of check_estimator passes."""
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Small images of digits: the first 1,000 to train on, the others to test."""
+    X, y = load_digits(return_X_y=True)
+    return X[:1000] / 16, y[:1000], X[1000:] / 16, y[1000:]
+
+
+@pytest.fixture
+def blobs():
+    """Four classes in 8 dimensions, with names as labels."""
+    X, y = make_classification(
+        240, 8, n_informative=4, n_redundant=0, n_classes=4, n_clusters_per_class=1, class_sep=2, random_state=0
+    )
+    return X, np.array(["ant", "bee", "cat", "dog"])[y]
+
+
+def test_it_is_the_net(blobs):
+    """Thin: the same numbers as TwoLayerNet, called by hand with the same random stream."""
+    X, y = blobs
+    settings = {"learning_rate": 0.05, "reg": 0.01, "batch_size": 50, "dropout": 0.1}
+    classifier = TwoLayerClassifier(std=0.2, **settings, **SMALL).fit(X, y)
+    labels, rng = np.searchsorted(["ant", "bee", "cat", "dog"], y), np.random.RandomState(0)
+    net = TwoLayerNet(8, 20, 4, 0.2, rng=rng)
+    stats = net.train(X, labels, X, labels, learning_rate_decay=1.0, num_iters=100, momentum=0.9, rng=rng, **settings)
+    assert classifier.loss_curve_ == stats["loss_history"]
+    np.testing.assert_array_equal(classifier.net_.params["W1"], net.params["W1"])
+    np.testing.assert_array_equal(classifier.predict(X), classifier.classes_[net.predict(X)])
+    np.testing.assert_array_equal(classifier.predict_proba(X), net.predict_proba(X))
+    np.testing.assert_array_equal(classifier.decision_function(X), net.loss(X))
+    assert classifier.score(X, y) == np.mean(classifier.predict(X) == y) > 0.7
+    assert classifier.n_features_in_ == 8 and classifier.validation_scores_ is None
+
+
+def test_default_std_is_for_inputs_of_variance_one(blobs):
+    """sqrt(2 / 8), as a small sample of weights shows; a std of 0 is taken as it is."""
+    first = TwoLayerClassifier(400, num_iters=0, random_state=0).fit(*blobs).net_.params["W1"]
+    assert abs(first.std() - 0.5) < 0.02
+    assert not TwoLayerClassifier(std=0, num_iters=0).fit(*blobs).net_.params["W1"].any()
+
+
+def test_probabilities(blobs):
+    """They sum to 1, their logarithms fit, and stay finite when a probability rounds to 0."""
+    X, y = blobs
+    classifier = TwoLayerClassifier(**SMALL).fit(X, y)
+    p = classifier.predict_proba(X)
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
+    np.testing.assert_allclose(np.exp(classifier.predict_log_proba(X)), p, rtol=1e-12)
+    classifier.net_.params["W2"] *= 1e4
+    assert classifier.predict_proba(X).min() == 0 and np.isfinite(classifier.predict_log_proba(X)).all()
+
+
+def test_two_classes_have_one_score(blobs):
+    """How much the second class is ahead; predict follows its sign."""
+    X, y = blobs[0], blobs[1] >= "cat"
+    classifier = TwoLayerClassifier(**SMALL).fit(X, y)
+    scores = classifier.decision_function(X)
+    assert scores.shape == (240,)
+    np.testing.assert_array_equal(classifier.predict(X), scores > 0)
+    np.testing.assert_allclose(classifier.predict_proba(X)[:, 1], 1 / (1 + np.exp(-scores)), rtol=1e-10)
+
+
+def test_many_rows_are_taken_in_chunks(blobs):
+    """The same scores as all at once."""
+    classifier = TwoLayerClassifier(**SMALL).fit(*blobs)
+    X = np.tile(blobs[0], (10, 1))
+    np.testing.assert_allclose(classifier.decision_function(X), classifier.net_.loss(X), rtol=1e-12)
+
+
+def test_pipeline_and_searches(blobs):
+    """StandardScaler before it, a grid, a search that halves, scores by cross-validation, importances."""
+    X, y = blobs
+    pipeline = make_pipeline(StandardScaler(), TwoLayerClassifier(**SMALL))
+    assert cross_val_score(pipeline, 100 * X, y, cv=3).mean() > 0.7
+    grid = {"twolayerclassifier__hidden_size": [2, 30], "twolayerclassifier__learning_rate": [1e-5, 0.02]}
+    search = GridSearchCV(pipeline, grid, cv=3).fit(X, y)
+    assert search.best_params_["twolayerclassifier__learning_rate"] == 0.02 and search.best_score_ > 0.7
+    importances = permutation_importance(search, X, y, n_repeats=2, random_state=0).importances_mean
+    assert importances.shape == (8,) and importances.max() > 0.1
+
+
+def test_halving_search_gives_more_iterations_to_fewer(blobs):
+    """`num_iters` is the resource: 20, then 60 for the better third, then 180 for the best."""
+    search = HalvingRandomSearchCV(
+        TwoLayerClassifier(**SMALL), {"learning_rate": [1e-4, 1e-3, 1e-2, 0.03], "reg": [0, 0.1]}, cv=2, random_state=0,
+        resource="num_iters", min_resources=20, max_resources=180, n_candidates=8,
+    )  # fmt: skip
+    search.fit(*blobs)
+    assert search.n_resources_ == [20, 60] and search.n_candidates_ == [8, 3]
+    assert search.best_estimator_.num_iters == 60 == len(search.best_estimator_.loss_curve_)
+
+
+def test_clone_and_pickle(blobs):
+    """A clone has the arguments and no net; a pickle predicts the same."""
+    classifier = TwoLayerClassifier(dtype=np.float32, **SMALL).fit(*blobs)
+    fresh = clone(classifier)
+    assert fresh.get_params() == classifier.get_params()
+    with pytest.raises(NotFittedError):
+        fresh.predict(blobs[0])
+    loaded = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(loaded.predict_proba(blobs[0]), classifier.predict_proba(blobs[0]))
+    assert loaded.predict_proba(blobs[0]).dtype == np.float32
+    np.testing.assert_array_equal(fresh.fit(*blobs).predict(blobs[0]), classifier.predict(blobs[0]))
+
+
+def test_tables(blobs):
+    """Named columns are kept in mind; names as labels come back; a table with other columns is an error."""
+    pd = pytest.importorskip("pandas", reason="pandas is not installed (requirements-optional.txt)")
+    names = [f"x{i}" for i in range(8)]
+    table, labels = pd.DataFrame(blobs[0], columns=names), pd.Series(blobs[1], dtype="category")
+    pipeline = make_pipeline(StandardScaler(), TwoLayerClassifier(**SMALL)).set_output(transform="pandas")
+    pipeline.fit(table, labels)
+    classifier = pipeline[-1]
+    assert list(classifier.feature_names_in_) == names
+    assert set(pd.Series(pipeline.predict(table), index=table.index)) == {"ant", "bee", "cat", "dog"}
+    probabilities = pd.DataFrame(pipeline.predict_proba(table), columns=classifier.classes_)
+    assert (probabilities.idxmax(axis=1) == pipeline.predict(table)).all()
+    with pytest.raises(ValueError, match="feature names"):
+        classifier.predict(table[names[::-1]])
+    mixed = table.assign(x0=(table.x0 > 0), x1=table.x1.round().astype(int))
+    assert TwoLayerClassifier(**SMALL).fit(mixed, labels).score(mixed, labels) > 0.5
+
+
+def test_images_stay_bytes():
+    """uint8 is not blown up to float64: the net converts a batch at a time."""
+    X, y = np.random.default_rng(0).integers(0, 256, (300, 50)).astype(np.uint8), np.arange(300) % 3
+    seen = []
+
+    class Watched(TwoLayerClassifier):
+        def _train(self, net, data, *args):
+            seen.append(data[0].dtype)
+            return super()._train(net, data, *args)
+
+    Watched(learning_rate=1e-5, **SMALL).fit(X, y)
+    assert seen == [np.uint8]
+
+
+def test_early_stopping(digits):
+    """A tenth of the data decides; the net is that of the best epoch, and the scores are kept."""
+    X, y, X_test, y_test = digits
+    settings = {"hidden_size": 50, "learning_rate": 0.3, "early_stopping": True, "patience": 2, "random_state": 1}
+    classifier = TwoLayerClassifier(num_iters=2000, validation_fraction=0.2, **settings).fit(X, y)
+    scores = classifier.validation_scores_
+    assert len(classifier.loss_curve_) < 2000 and len(scores) - 1 - int(np.argmax(scores)) == 2
+    assert len(scores) == -(-len(classifier.loss_curve_) // (800 // 200))
+    assert all(round(200 * score) == pytest.approx(200 * score) for score in scores)
+    assert classifier.score(X_test, y_test) > 0.85
+
+
+def test_warm_start(blobs):
+    """The second fit goes on from the net of the first; without it, it starts anew."""
+    X, y = blobs
+    classifier = TwoLayerClassifier(warm_start=True, **SMALL).fit(X, y)
+    net, before = classifier.net_, copy.deepcopy(classifier.net_.params)
+    assert classifier.fit(X, y).net_ is net and len(classifier.loss_curve_) == 200
+    assert classifier.loss_curve_[100] < classifier.loss_curve_[0] / 2
+    with pytest.raises(ValueError, match="y must have the classes of the last fit"):
+        classifier.fit(X, np.where(y == "ant", "bee", y))
+    with pytest.raises(ValueError, match="features"):
+        classifier.fit(X[:, :5], y)
+    cold = classifier.set_params(warm_start=False).fit(X, y)
+    assert len(cold.loss_curve_) == 100
+    np.testing.assert_array_equal(cold.net_.params["W1"], before["W1"])
+
+
+def test_partial_fit(blobs):
+    """An epoch a call, all classes named in the first; the learning rate decays from call to call."""
+    X, y = blobs
+    classifier = TwoLayerClassifier(batch_size=50, learning_rate_decay=0.5, **SMALL)
+    with pytest.raises(ValueError, match="classes must be passed on the first call to partial_fit."):
+        classifier.partial_fit(X, y)
+    first = y != "dog"
+    classifier.partial_fit(X[first], y[first], classes=["dog", "cat", "bee", "ant"])
+    steps = first.sum() // 50
+    assert list(classifier.classes_) == ["ant", "bee", "cat", "dog"] and len(classifier.loss_curve_) == steps
+    rates = []
+    train = classifier.net_.train
+    classifier.net_.train = lambda *args, **kwargs: rates.append(kwargs["learning_rate"]) or train(*args, **kwargs)
+    for _ in range(2):
+        classifier.partial_fit(X, y)
+    assert rates == [0.005, 0.0025] and len(classifier.loss_curve_) == steps + 2 * 4
+    with pytest.raises(ValueError, match="classes must be those of the first call"):
+        classifier.partial_fit(X, y, classes=["ant", "bee"])
+    with pytest.raises(ValueError, match="y must hold labels among .*, got 'eel'"):
+        classifier.partial_fit(X[:2], ["ant", "eel"])
+    classifier.partial_fit(X[:3], y[:3])  # fewer rows than a batch
+    assert len(classifier.loss_curve_) == steps + 2 * 4 + 1
+
+
+def test_partial_fit_after_fit(blobs):
+    """It goes on from the net of fit, with its random stream."""
+    X, y = blobs
+    classifier = TwoLayerClassifier(**SMALL).fit(X, y)
+    net = classifier.net_
+    assert classifier.partial_fit(X, y).net_ is net and len(classifier.loss_curve_) == 101
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        ({"hidden_size": 0}, ValueError, "hidden_size must be a whole number, at least 1, got 0"),
+        ({"num_iters": 2.5}, TypeError, "num_iters must be a whole number"),
+        ({"batch_size": 0}, ValueError, "batch_size must be a whole number, at least 1, got 0"),
+        ({"momentum": 1.0}, ValueError, "momentum must be a number in 0..1, 1 excluded, got 1.0"),
+        ({"validation_fraction": 0}, ValueError, "validation_fraction must be above 0 and below 1, got 0"),
+        ({"validation_fraction": 1.0}, ValueError, "validation_fraction must be a number in 0..1, 1 excluded"),
+        ({"early_stopping": "yes"}, TypeError, "early_stopping must be True or False, got 'yes'"),
+        ({"warm_start": None}, TypeError, "warm_start must be True or False, got None"),
+        ({"early_stopping": True, "patience": 0}, ValueError, "patience must be a whole number, at least 1, got 0"),
+        ({"dtype": int}, TypeError, "dtype must be a floating-point type"),
+        ({"random_state": "seed"}, ValueError, "seed"),
+    ],
+)
+def test_bad_arguments_lose_nothing(blobs, arguments, error, message):
+    """Named, and the net of an earlier fit still predicts."""
+    classifier = TwoLayerClassifier(**SMALL).fit(*blobs)
+    expected = classifier.predict_proba(blobs[0])
+    with pytest.raises(error, match=message):
+        classifier.set_params(**arguments).fit(*blobs)
+    np.testing.assert_array_equal(classifier.predict_proba(blobs[0]), expected)
+
+
+def test_divergence_warns_and_predicts(blobs):
+    """As the net does: a warning, and parameters that are finite."""
+    with pytest.warns(RuntimeWarning, match="training diverged"):
+        classifier = TwoLayerClassifier(learning_rate=1e6, **SMALL).fit(*blobs)
+    assert np.isfinite(classifier.predict_proba(blobs[0])).all()
+
+
+def test_as_accurate_as_scikit_learns_net(digits):
+    """With the same settings, within a standard error of the difference of two accuracies on these images."""
+    X, y, X_test, y_test = digits
+    ours = TwoLayerClassifier(50, learning_rate=0.1, reg=1e-3, num_iters=300, batch_size=100, random_state=0)
+    theirs = MLPClassifier(
+        50, solver="sgd", learning_rate_init=0.1, alpha=1e-3 * 100, max_iter=30, batch_size=100, momentum=0.9,
+        nesterovs_momentum=False, tol=0, n_iter_no_change=1000, random_state=0,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it has not converged, which is what was asked for
+        a, b = (classifier.fit(X, y).score(X_test, y_test) for classifier in (ours, theirs))
+    assert abs(a - b) <= np.sqrt((a * (1 - a) + b * (1 - b)) / len(y_test)) and min(a, b) > 0.85
+
+
+WITHOUT = """
+import sys
+sys.modules["sklearn"] = None
+import classifiers.sweep, classifiers.callbacks
+try:
+    import classifiers.estimator
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_lab_works_without_scikit_learn():
+    """Only this module needs it, and says how to get it."""
+    out = run_python(WITHOUT).communicate()[0]
+    assert out == "classifiers.estimator needs scikit-learn 1.4 or newer: pip install -r requirements-optional.txt\n"
+    importing = [path.stem for path in (ROOT / "classifiers").glob("*.py") if "sklearn" in path.read_text("utf-8")]
+    assert importing == ["estimator"]
