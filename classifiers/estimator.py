@@ -35,8 +35,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
     hidden_size : int
         Number of hidden units.
     std : float, optional
-        Standard deviation of the initial weights. By default ``sqrt(2 / n_features)``, for inputs of variance 1 (He et
-        al., "Delving deep into rectifiers", 2015).
+        Standard deviation of the initial weights. By default ``sqrt(2 / n)`` for a layer of n inputs, if the inputs
+        have variance 1 (He et al., "Delving deep into rectifiers", 2015).
     learning_rate, learning_rate_decay, reg, num_iters, momentum, dropout
         As in `TwoLayerNet.train`. The default rate is for standardised inputs.
     batch_size : int
@@ -177,7 +177,10 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
 
     def _make_net(self, classes, rng):
         std = np.sqrt(2 / self.n_features_in_) if self.std is None else self.std
-        return TwoLayerNet(self.n_features_in_, self.hidden_size, classes, std, dtype=self.dtype, rng=rng)
+        net = TwoLayerNet(self.n_features_in_, self.hidden_size, classes, std, dtype=self.dtype, rng=rng)
+        if self.std is None:
+            net.params["W2"] *= np.sqrt(self.n_features_in_ / self.hidden_size)
+        return net
 
     def _train(self, net, data, num_iters, learning_rate, rng, callback=None):
         """Train a net on (X, y, X_val, y_val), and return what it recorded."""

@@ -71,9 +71,11 @@ def test_it_is_the_net(blobs):
 
 
 def test_default_std_is_for_inputs_of_variance_one(blobs):
-    """sqrt(2 / 8), as a small sample of weights shows; a std of 0 is taken as it is."""
-    first = TwoLayerClassifier(400, num_iters=0, random_state=0).fit(*blobs).net_.params["W1"]
-    assert abs(first.std() - 0.5) < 0.02
+    """sqrt(2 / 8) and sqrt(2 / 800), as small samples of weights show; a std that is given holds for both layers."""
+    params = TwoLayerClassifier(800, num_iters=0, random_state=0).fit(*blobs).net_.params
+    assert abs(params["W1"].std() - 0.5) < 0.02 and abs(params["W2"].std() - 0.05) < 0.002
+    params = TwoLayerClassifier(800, std=0.1, num_iters=0, random_state=0).fit(*blobs).net_.params
+    assert abs(params["W1"].std() - 0.1) < 0.004 and abs(params["W2"].std() - 0.1) < 0.004
     assert not TwoLayerClassifier(std=0, num_iters=0).fit(*blobs).net_.params["W1"].any()
 
 
