@@ -15,6 +15,9 @@ test: .venv/ready  # all tests, on all cores
 test-oldest: .venv-oldest/ready  # the same with the oldest NumPy, matplotlib, … that requirements.txt admits
 	.venv-oldest/bin/python -m pytest -n auto
 
+test-lab: .venv/ready  # the notebook in JupyterLab, in a real browser; needs requirements-optional.txt
+	$(VENV)/python -m pytest -rs tests/test_lab.py
+
 coverage: .venv/ready  # all tests, then the branches that none takes
 	$(VENV)/python -m pytest -n auto --cov
 
@@ -41,4 +44,4 @@ lint: .venv/ready  # what a change must pass before it is committed
 	.venv-oldest/bin/pip install -r requirements-oldest.txt
 	touch .venv-oldest/ready
 
-.PHONY: run lab test test-oldest coverage exercise bench lint
+.PHONY: run lab test test-oldest test-lab coverage exercise bench lint

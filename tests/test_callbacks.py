@@ -204,6 +204,18 @@ def test_after_divergence_the_best_epoch_is_back():
     np.testing.assert_array_equal(net.params["W1"], recorder.calls[best][2])
 
 
+def test_divergence_counts_more_than_a_stop():
+    """A callback that spoils the parameters and stops: the snapshot is back."""
+
+    def spoil(net, it, stats):
+        net.params["W2"] *= 1e200
+        return True
+
+    with pytest.warns(RuntimeWarning, match="diverged"):
+        net, stats = train(spoil)
+    assert stats.ended == "diverged" and np.isfinite(net.params["W2"]).all()
+
+
 @pytest.mark.parametrize(
     "make, error, message",
     [
@@ -258,6 +270,14 @@ def test_stopped_trial_is_recorded():
     assert not any(trial.stopped for trial in without.trials)
 
 
+def test_diverged_trial_was_not_stopped():
+    """It is recorded as diverged alone."""
+    X, y = make_data()[:2]
+    grid = {"learning_rate": [0.1, 1e300]}
+    result = sweep(grid, X, y, X, y, hidden_size=5, num_iters=9, n_jobs=1, progress=False, callback=EarlyStopping(9))
+    assert [(trial.state, trial.stopped) for trial in result.trials] == [("done", False), ("diverged", False)]
+
+
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_stopped_trials_do_not_depend_on_the_backend(backend):
     """Each trial has its own copy of the callback, in threads, too."""
@@ -282,6 +302,14 @@ def test_stopped_trials_come_back_from_the_journal(tmp_path, monkeypatch):
     assert summary(again) == summary(first)
     with pytest.raises(ValueError, match="belongs to another sweep: its fixed is"):
         stopping_sweep(tmp_path, callback=EarlyStopping(4))
+
+
+def test_several_callbacks_in_a_journal(tmp_path):
+    """They print alike in every process, so that the journal knows them again."""
+    both = [Callbacks(EarlyStopping(3), EarlyStopping(9)) for _ in range(2)]
+    assert summary(stopping_sweep(tmp_path, callback=both[0])) == summary(stopping_sweep(tmp_path, callback=both[1]))
+    with pytest.raises(ValueError, match="belongs to another sweep: its fixed is"):
+        stopping_sweep(tmp_path, callback=Callbacks(EarlyStopping(3)))
 
 
 def test_resumed_sweep_is_as_if_never_interrupted(tmp_path):
