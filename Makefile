@@ -16,7 +16,7 @@ test-oldest: .venv-oldest/ready  # the same with the oldest NumPy, matplotlib, â
 	.venv-oldest/bin/python -m pytest -n auto
 
 test-lab: .venv/ready  # the notebook in JupyterLab, in a real browser; needs requirements-optional.txt
-	$(VENV)/python -m pytest -rs tests/test_lab.py
+	$(VENV)/python -m pytest -m browser tests/test_lab.py
 
 coverage: .venv/ready  # all tests, then the branches that none takes
 	$(VENV)/python -m pytest -n auto --cov

@@ -31,11 +31,12 @@ HERE = Path(__file__).resolve().parent
 NOTEBOOK = HERE / "two_layer_net.ipynb"
 NO_ALT = "No description has been provided for this image"  # what nbconvert writes
 STYLE = "<style>.jp-OutputArea-output pre { word-break: normal; }</style>"  # long lines break at spaces
+# Without nbconvert's scripts, which come from the internet. The notebook's formulas are plain text.
 TEMPLATE = """{% extends "lab/index.html.j2" %}
 {% block html_head_js %}{% endblock %}
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}
-"""  # without the scripts that nbconvert loads from the internet; the notebook writes its formulas as plain text
+"""
 NO_MEMORY = "probably because memory ran out: close other programs, or lower the numbers in the cell tagged parameters."
 
 
@@ -170,7 +171,7 @@ def save_pictures(notebook, folder):
 
 
 def render(notebook):
-    """Return a notebook as HTML that loads nothing; the ``alt`` in a cell's metadata describes its picture."""
+    """Return a notebook as HTML that loads nothing; a cell's ``alt`` describes its picture."""
     exporter = HTMLExporter(raw_template=TEMPLATE)
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": "The two-layer net"}})
     body = body.replace("</head>", f"{STYLE}</head>", 1)

@@ -77,7 +77,7 @@ def test_pictures_are_described_in_the_report(notebook):
 
 
 class Addresses(HTMLParser):
-    """Collects what a page loads: each address in its tags, but for those that a reader may click on."""
+    """Collects what a page loads: the addresses in its tags, without links to click on."""
 
     def __init__(self):
         super().__init__()
