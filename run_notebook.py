@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import tempfile
+import warnings
 from base64 import b64decode
 from pathlib import Path
 
@@ -91,7 +92,8 @@ def execute(notebook, folder=HERE):
         coalesce_streams=True,  # of a progress bar, keep its last state
         record_timing=False,  # times would make each stored run differ
     )
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as private:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as private, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Proactor event loop", RuntimeWarning)  # of zmq on Windows: it works
         with client.setup_kernel(env=_environment(private)):
             _run_cells(client)
 

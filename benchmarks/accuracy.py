@@ -39,7 +39,7 @@ def train_or_load(recipe, images, seed, folder):
     one = {name: value for name, value in recipe.items() if name != "nets"}
     path = Path(folder) / f"{make_key(one, seed, images)}.npz" if folder else None
     if path and path.exists() and path.with_suffix(".json").exists():
-        return TwoLayerNet.load(path), json.loads(path.with_suffix(".json").read_text())["seconds"]
+        return TwoLayerNet.load(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["seconds"]
     start = time.perf_counter()
     net = train_net(one, images, seed)
     seconds = time.perf_counter() - start
@@ -146,7 +146,7 @@ def main(arguments=None):
             flush=True,
         )
         if args.json:
-            with open(args.json, "w") as file:
+            with open(args.json, "w", encoding="utf-8") as file:
                 json.dump([row for rows in results.values() for row in rows], file, indent=1)
     if args.plot:
         plot(results, args.plot)

@@ -90,7 +90,7 @@ def main():
     rows = measure((scale(X), y, scale(X_test), y_test), args.hidden, args.epochs, args.seeds)
     print("\n".join(summarize(rows)))
     if args.json:
-        Path(args.json).write_text(json.dumps(rows, indent=1))
+        Path(args.json).write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

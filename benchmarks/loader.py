@@ -6,16 +6,21 @@ Each loader runs in a process of its own, so that its peak is its own; the peak 
 
 import multiprocessing
 import pickle
-import resource
 import statistics
 import sys
 import time
 
 import numpy as np
+import psutil
 
 from data_utils import get_CIFAR10_data, load_CIFAR10
 from datasets.choose import choose_data
 from datasets.names import BATCHES
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 
 def textbook(folder):
@@ -41,6 +46,8 @@ def load_default_split(folder):
 
 
 def _peak():
+    if resource is None:
+        return psutil.Process().memory_info().peak_wset / 1e6
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 

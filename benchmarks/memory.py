@@ -23,7 +23,7 @@ D, C = 3072, 10
 
 def anonymous_megabytes():
     """What this process holds that no file backs."""
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.split("RssAnon:")[1].split()[0]) / 1e3
 
 

@@ -268,7 +268,7 @@ def main():
     for name, value in whole.items():
         print(f"{name}: {value:.2f} of the textbook's time")
     if args.json:
-        with open(args.json, "w") as file:
+        with open(args.json, "w", encoding="utf-8") as file:
             json.dump({"machine": describe_machine(), "milliseconds": table, "whole": whole}, file, indent=1)
     if args.plot:
         plot(table, args.plot)

@@ -72,10 +72,13 @@ def send_data(arrays, function):
     ------
     ImportError
         If the cluster cannot import `function`. joblib would wait for its results without end.
+    TimeoutError
+        If the cluster has no worker, and none joins in joblib's ``wait_for_workers_timeout`` seconds.
     """
     backend, _ = get_active_backend()
     if type(backend).__name__ != "DaskDistributedBackend":
         return arrays
+    backend.effective_n_jobs(-1)  # waits for a worker, with a time limit; Dask itself would wait without end
     try:  # the cluster imports the function's module in order to unpickle the function
         backend.client.submit(callable, function, pure=False).result()
     except Exception as error:

@@ -1,6 +1,7 @@
 """Files of arrays: an atomic write, and a read that refuses anything but the arrays asked for."""
 
 import os
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,9 +26,19 @@ def atomic_write(path):
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        _replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _replace(source, target):
+    """Replace a file. On Windows, a virus scanner or another program may hold it for a moment: then try again."""
+    for seconds in (0.05, 0.1, 0.2, 0.4, 0.8):
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            time.sleep(seconds)
+    os.replace(source, target)
 
 
 def read_params(path, shapes):

@@ -107,6 +107,8 @@ def sweep(
         If a name is unknown, a list is empty, or the journal belongs to another sweep.
     ImportError
         If a Dask cluster cannot import this code.
+    TimeoutError
+        If a Dask cluster has no worker left, and none joins in time.
     TypeError
         If a journal cannot record a value because it prints its address, as SciPy's distributions do.
     SweepError

@@ -6,6 +6,7 @@ run leaves no incomplete folder.
 """
 
 import argparse
+import contextlib
 import errno
 import io
 import os
@@ -33,7 +34,7 @@ from datasets.names import (
     missing_batches,
     say_archive,
 )
-from datasets.workshop import temporary_folder
+from datasets.workshop import move, temporary_folder
 
 MIRRORS = (
     f"https://storage.googleapis.com/skypilot-example-data/datasets/{ARCHIVE}",
@@ -57,7 +58,14 @@ ABANDONED = 600  # seconds: a run that is still going writes something more ofte
 
 def data_folder():
     """Return ``datasets/``, or the user's cache if that is read-only, for example ``~/.cache/two-layer-net``."""
-    return DATASETS if os.access(DATASETS, os.W_OK) else Path(pooch.os_cache(CACHE))
+    probe = DATASETS / f".probe-{os.getpid()}"  # Windows' os.access says of each folder that it can be written to
+    try:
+        probe.touch()
+    except OSError:
+        return Path(pooch.os_cache(CACHE))
+    with contextlib.suppress(OSError):
+        probe.unlink()
+    return DATASETS
 
 
 def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
@@ -86,10 +94,6 @@ def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
     FileExistsError
         If ``folder/cifar-10-batches-py`` exists, but lacks a batch.
     """
-    if not hasattr(tarfile, "data_filter"):
-        raise ConnectionError(
-            "unpacking safely needs Python 3.10.12, 3.11.4 or newer: update Python, or unpack by hand"
-        )
     folder = Path(os.path.expanduser(folder))
     target = folder / FOLDER
     if target.exists():
@@ -97,6 +101,10 @@ def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
         if missing:
             raise FileExistsError(f"{target} exists, but lacks {missing[0]}. Move it away, then fetch again")
         return target
+    if not hasattr(tarfile, "data_filter"):
+        raise ConnectionError(
+            "unpacking safely needs Python 3.10.12, 3.11.4 or newer: update Python, or unpack by hand"
+        )
     with temporary_folder(folder, ".fetch-") as workshop:
         _remove_abandoned(folder)
         try:
@@ -176,7 +184,7 @@ def _unpack(archive, workshop, target):
     """Unpack the archive in the workshop and move the folder to its place in one step."""
     with tarfile.open(archive) as tar:
         tar.extractall(workshop, filter=_refuse_surprises)
-    os.rename(workshop / FOLDER, target)
+    move(workshop / FOLDER, target)
 
 
 def _refuse_surprises(member, path):

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.names import BATCHES, DATASETS, STAND_IN, missing_batches
-from datasets.workshop import temporary_folder
+from datasets.workshop import move, temporary_folder
 
 FOLDER = DATASETS / STAND_IN
 META = "batches.meta"  # the last file that is written
@@ -147,7 +147,7 @@ def _is_complete(folder):
 def _move(workshop, folder):
     """Move a complete folder to its place, unless another process was faster."""
     try:
-        workshop.rename(folder)
+        move(workshop, folder)
     except OSError:  # a folder is there
         if not folder.is_dir():
             raise

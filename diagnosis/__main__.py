@@ -113,7 +113,7 @@ def _run(task, limit):
     process = subprocess.Popen(
         [sys.executable, "-c", CHILD],
         stdin=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         env=environment,
         start_new_session=True,
         **silent,
@@ -168,7 +168,7 @@ def _no_input(prompt=""):
 def work(task):
     """Check a file in this process, write the answer to a file, and end the process."""
     path, call = Path(os.path.realpath(task["file"])), f"{task['name']}{SIZES}".replace("0.1", "1e-1")
-    trace = open(task["trace"], "w")  # noqa: SIM115
+    trace = open(task["trace"], "w", encoding="utf-8")  # noqa: SIM115
     faulthandler.enable(trace)
     faulthandler.dump_traceback_later(task["timeout"], exit=True, file=trace)
     counter = LineCounter()

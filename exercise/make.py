@@ -42,6 +42,8 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m exercise.make", description=__doc__)
     parser.add_argument("folder", type=Path, help="is made; it may hold an earlier exercise, but nothing else")
     folder = parser.parse_args(arguments).folder
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold what a code page lacks
     try:
         make_exercise(folder)
     except (OSError, ValueError) as error:
@@ -73,10 +75,10 @@ def make_exercise(folder):
         for name, data in files.items():
             (made / name).parent.mkdir(parents=True, exist_ok=True)
             (made / name).write_bytes(data)
-        if (folder / ".venv").exists():
-            os.replace(folder / ".venv", made / ".venv")
         if folder.exists():
-            os.replace(folder, old)
+            os.replace(folder, old)  # fails on Windows if a program has a file of it open: then nothing has changed
+        if (old / ".venv").exists():
+            os.replace(old / ".venv", made / ".venv")
         os.replace(made, folder)
 
 

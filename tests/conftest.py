@@ -16,6 +16,10 @@ from datasets.names import DEFAULT_ROOT, TEST_BATCHES, TRAIN_BATCHES, find_CIFAR
 
 matplotlib.use("Agg")
 ROOT = Path(__file__).resolve().parents[1]
+# The limits on submissions need Linux: macOS keeps fewer of them, Windows none.
+GRADING = ["test_exercise_apart.py", "test_exercise_grade.py", "test_exercise_marking.py"]
+collect_ignore = [] if sys.platform == "linux" else GRADING
+posix = pytest.mark.skipif(os.name == "nt", reason="needs signals, links or pipes of Linux and macOS")
 
 
 def make_toy_net(**kwargs):

@@ -76,7 +76,11 @@ def test_empty_variables_are_unset_ones(tmp_path, monkeypatch):
 
 def test_data_of_a_readonly_installation(tmp_path, monkeypatch):
     """Download and stand-in go to the user's cache if datasets/ is read-only."""
-    monkeypatch.setattr(fetch.os, "access", lambda path, mode: path != tmp_path)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(fetch.Path, "touch", refuse)
     monkeypatch.setattr(fetch.pooch, "os_cache", lambda name: tmp_path / "cache" / name)
     assert choose_data().folder == choose_data("stand-in").folder == tmp_path / "cache" / "two-layer-net" / "stand-in"
     monkeypatch.setattr(fetch, "fetch", lambda folder: make_cifar10(folder / "fetched"))

@@ -1,11 +1,17 @@
 """Backends: the same results on a Dask cluster, data on each worker, maps of files that workers see as we do."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import warnings
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -102,10 +108,10 @@ def test_maps_train_on_the_right_rows_in_workers(mapped):
     assert [(t.state, t.stats) for t in trained.trials] == [(t.state, t.stats) for t in expected.trials]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def distributed():
     """Dask's module, if it is installed."""
-    return pytest.importorskip("distributed", reason="Dask is not installed (requirements-cluster.txt)")
+    return pytest.importorskip("distributed", reason="Dask is not installed (requirements-optional.txt)")
 
 
 @pytest.fixture
@@ -171,22 +177,231 @@ def test_dask_worker_that_is_killed(cluster, tmp_path, monkeypatch):
     assert fingerprint(result) == fingerprint(small_sweep())
 
 
+# Workers at other addresses, each started from the command line as README says
+
+
+class Processes:
+    """Dask's scheduler at 127.0.0.1 and workers at addresses of their own, each a process."""
+
+    def __init__(self, folder, path=()):
+        self.folder, self.file, self.started = folder, str(folder / "scheduler.json"), []
+        settings = {"DASK_CONFIG": str(ROOT / "classifiers" / "dask.yaml"), "DASK_LOGGING__DISTRIBUTED": "error"}
+        self.env = {**os.environ, **settings, "PYTHONPATH": os.pathsep.join(map(str, path))}
+        self.start("scheduler", "127.0.0.1", "--port", "0")
+
+    def start(self, role, host, *options):
+        command = [sys.executable, "-m", "dask", role, "--scheduler-file", self.file, "--host", host, "--no-dashboard"]
+        self.started.append(
+            subprocess.Popen([*command, *options], env=self.env, cwd=self.folder, start_new_session=True)
+        )
+
+    def start_workers(self, *hosts, nanny=False):
+        for host in hosts:
+            self.start("worker", host, "--nthreads", "1", "--nanny" if nanny else "--no-nanny")
+
+    def end(self):
+        for process in self.started:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)  # the group: a nanny's worker too
+            except ProcessLookupError:
+                pass
+            process.wait()
+
+
+@contextmanager
+def run_processes(folder, path=(ROOT, Path(__file__).parent)):
+    """A Dask cluster without workers."""
+    processes = Processes(folder, path)
+    try:
+        yield processes
+    finally:
+        processes.end()
+
+
+@pytest.fixture(scope="module")
+def addresses():
+    """Skip where the loopback network has only one address, as on macOS."""
+    for host in ("127.0.0.2", "127.0.0.3", "127.0.0.4"):
+        try:
+            with socket.socket() as probe:
+                probe.bind((host, 0))
+        except OSError:
+            pytest.skip(f"{host} is not a loopback address here (on Linux it is, on macOS only 127.0.0.1)")
+
+
+@pytest.fixture(scope="module")
+def far(distributed, addresses, tmp_path_factory):
+    """The client of two workers at two addresses, which their nannies restart if they die."""
+    with run_processes(tmp_path_factory.mktemp("far")) as processes:
+        processes.start_workers("127.0.0.2", "127.0.0.3", nanny=True)
+        with distributed.Client(scheduler_file=processes.file) as client:
+            client.wait_for_workers(2)
+            yield client
+
+
+@pytest.fixture
+def mortal(distributed, addresses, tmp_path):
+    """The processes and the client of two workers at two addresses that nobody restarts."""
+    (tmp_path / "cluster").mkdir()
+    with run_processes(tmp_path / "cluster") as processes:
+        processes.start_workers("127.0.0.2", "127.0.0.3")
+        with distributed.Client(scheduler_file=processes.file) as client:
+            client.wait_for_workers(2)
+            yield processes, client
+
+
+def host_of(address):
+    """The host of an address such as tcp://127.0.0.2:1234."""
+    return address.removeprefix("tcp://").partition(":")[0]
+
+
+def hosts_of(client):
+    """The hosts of the cluster's workers, sorted."""
+    return sorted(map(host_of, client.ncores()))
+
+
+def wait_for(condition, seconds=60):
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+@contextmanager
+def time_limit(seconds):
+    """Fail instead of hanging."""
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail(f"still waiting after {seconds} s"))
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@dataclass(frozen=True)
+class Sign:
+    """Callback: at the tenth iteration the worker writes down its host. One of `deadly` dies, once.
+
+    `waits` holds pairs of a host and a file: that host's trials go on when the folder has the file.
+    """
+
+    folder: str
+    deadly: tuple = ()
+    waits: tuple = ()
+
+    def __call__(self, net, it, stats):
+        from distributed import get_worker
+
+        if it != 10:
+            return
+        folder, host = Path(self.folder), host_of(get_worker().address)
+        (folder / host).touch()
+        for waiting, name in self.waits:
+            if host == waiting:
+                wait_for((folder / name).exists)
+        if host in self.deadly and not (folder / f"dead {host}").exists():
+            (folder / f"dead {host}").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sign_in(folder, *deadly, **options):
+    """A `Sign` with an empty folder of its own."""
+    (folder / "signs").mkdir()
+    return Sign(str(folder / "signs"), deadly, **options)
+
+
+def hosts_signed(folder):
+    """The hosts on which trials were at their tenth iteration."""
+    return sorted(path.name for path in (folder / "signs").glob("127.*"))
+
+
+def sweep_complete(folder, **settings):
+    """Run the sweep on Dask with a journal: all eight trials, each once, with the results of one process."""
+    with joblib.parallel_config(backend="dask"):
+        result = small_sweep(journal=folder / "sweep.jsonl", **settings)
+    assert sorted(read_indices(folder / "sweep.jsonl")) == list(range(8))
+    assert fingerprint(result) == fingerprint(small_sweep())
+
+
+@pytest.mark.filterwarnings("default")
+def test_dask_on_two_addresses(far, tmp_path):
+    """Trials run on both, with the results of one process."""
+    sweep_complete(tmp_path, callback=sign_in(tmp_path))
+    assert hosts_signed(tmp_path) == ["127.0.0.2", "127.0.0.3"]
+
+
+@pytest.mark.filterwarnings("default")
+def test_dask_data_are_at_each_address(far):
+    """Directly from here and through the scheduler, bit-identical."""
+    arrays = list(make_data())
+    with joblib.parallel_config(backend="dask"):
+        sent = send_data(arrays, run_trial)
+    for workers in far.who_has(sent).values():
+        assert sorted(map(host_of, workers)) == ["127.0.0.2", "127.0.0.3"]
+    for worker in far.ncores():
+        there = far.submit(receive_data, sent, workers=worker, pure=False).result()
+        assert [array.tobytes() for array in there] == [array.tobytes() for array in arrays]
+
+
+@pytest.mark.filterwarnings("default")
+def test_dask_nanny_restarts_a_worker_that_is_killed(far, tmp_path):
+    """SIGKILL in the middle of a trial: the sweep is complete, and both addresses are there again."""
+    sweep_complete(tmp_path, callback=sign_in(tmp_path, "127.0.0.2"))
+    assert (tmp_path / "signs" / "dead 127.0.0.2").exists()
+    wait_for(lambda: hosts_of(far) == ["127.0.0.2", "127.0.0.3"])
+
+
+@pytest.mark.filterwarnings("default")
+def test_dask_other_worker_goes_on_alone(mortal, tmp_path):
+    """SIGKILL in the middle of a trial, and nobody restarts the worker."""
+    _, client = mortal
+    sweep_complete(tmp_path, callback=sign_in(tmp_path, "127.0.0.3"))
+    assert hosts_of(client) == ["127.0.0.2"]
+
+
+@pytest.mark.filterwarnings("default")
+def test_dask_late_worker_takes_the_place_of_a_dead_one(mortal, tmp_path):
+    """It joins at a third address in the middle of the sweep, gets the data there and trains."""
+    processes, client = mortal
+
+    def join():
+        wait_for(lambda: len(hosts_signed(tmp_path)) == 2)
+        processes.start_workers("127.0.0.4")
+        client.wait_for_workers(3)
+        (tmp_path / "signs" / "go").touch()
+
+    # The first dies when the late one is there. The other is busy until the late one trains.
+    sign = sign_in(tmp_path, "127.0.0.2", waits=(("127.0.0.2", "go"), ("127.0.0.3", "127.0.0.4")))
+    helper = threading.Thread(target=join)
+    helper.start()
+    sweep_complete(tmp_path, callback=sign)
+    helper.join()
+    assert hosts_of(client) == ["127.0.0.3", "127.0.0.4"]
+    assert hosts_signed(tmp_path) == ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
+
+
+@pytest.mark.filterwarnings("default")
+def test_dask_without_workers_left(mortal, tmp_path):
+    """An error after joblib's time limit. With new workers, the same call continues from the journal."""
+    processes, client = mortal
+    settings = {"callback": sign_in(tmp_path, "127.0.0.2", "127.0.0.3"), "journal": tmp_path / "sweep.jsonl"}
+    expected = pytest.raises(TimeoutError, match="no worker after 1 seconds")
+    with joblib.parallel_config(backend="dask", wait_for_workers_timeout=1), time_limit(90), expected:
+        small_sweep(**settings)
+    assert hosts_of(client) == []
+    processes.start_workers("127.0.0.4", "127.0.0.5")
+    client.wait_for_workers(2)
+    sweep_complete(tmp_path, callback=settings["callback"])
+
+
 @pytest.mark.parametrize("importable", [True, False])
 def test_dask_from_the_command_line(distributed, tmp_path, importable):
     """As README starts it; a cluster that cannot import the lab is an error, where joblib would wait without end."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT) if importable else ""}
-    file = str(tmp_path / "scheduler.json")
-    common = ["--scheduler-file", file, "--host", "127.0.0.1", "--no-dashboard"]
-    processes = [
-        subprocess.Popen([sys.executable, "-m", "dask", *role, *common], env=env, cwd=tmp_path)
-        for role in (["scheduler", "--port", "0"], ["worker", "--nthreads", "1", "--no-nanny"])
-    ]
-    try:
+    with run_processes(tmp_path, [ROOT] if importable else []) as processes:
+        processes.start_workers("127.0.0.1")
         expected = nullcontext() if importable else pytest.raises(ImportError, match="PYTHONPATH")
-        with distributed.Client(scheduler_file=file), joblib.parallel_config(backend="dask"), expected:
+        with distributed.Client(scheduler_file=processes.file), joblib.parallel_config(backend="dask"), expected:
             result = small_sweep(grid={"hidden_size": [2, 3]})
             assert [(trial.state, trial.error) for trial in result.trials] == 2 * [("done", "")]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from diagnosis.__main__ import main
@@ -68,8 +69,7 @@ def test_file_that_never_ends_is_stopped(tmp_path, capsys):
 def has_ended(pid):
     """Tell whether a process is gone, or killed and waiting for its parent."""
     for _ in range(200):  # a killed process takes a moment
-        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
-        if not state.strip() or state.startswith("Z"):
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return True
         time.sleep(0.05)
     return False

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, posix
 
 from exercise import make
 from exercise.cases import load_cases
@@ -293,6 +293,7 @@ def test_damaged_list_of_files(folder, text):
         check_folder(folder)
 
 
+@posix
 def test_empty_folder_and_missing_ones(files, tmp_path, monkeypatch, capsys):
     """They get the exercise, folders above it too; a link is followed."""
     monkeypatch.setattr(make, "collect_files", lambda: files)

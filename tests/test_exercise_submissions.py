@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from conftest import posix
 
 from exercise import submissions
 from exercise.parts import PARTS
@@ -47,6 +48,7 @@ def say(path, part="forward"):
     return tuple(read_parts(path)[part])
 
 
+@posix
 def test_what_counts_as_a_submission(tmp_path):
     """Folders, zips and files; neither hidden files nor what systems leave behind, nor links that lead out."""
     folder = write(tmp_path / "in", {"b/x.py": "", "a.py": "", "A.zip": "", "c.ipynb": "", ".d.py": "", "x.y.py": ""})
@@ -169,6 +171,7 @@ def test_other_kinds_of_files(tmp_path, name):
     assert "is not a folder, a zip or a Python file" in say(tmp_path / name)[1]
 
 
+@posix
 def test_what_is_not_a_regular_file(tmp_path):
     """A pipe would be read without end."""
     folder = write(tmp_path / "a", {LAYERS: forward(1)})
@@ -178,6 +181,7 @@ def test_what_is_not_a_regular_file(tmp_path):
     assert "is not a file" in say(tmp_path / "b.zip")[1]
 
 
+@posix
 def test_links_within_and_out_of_a_submission(tmp_path):
     """A link to the file of another student is not followed."""
     write(tmp_path, {f"ada/{LAYERS}": forward(1), "ben/classifiers/x.py": "", f"eve/mine/{LAYERS}": forward(2)})

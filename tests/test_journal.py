@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from conftest import make_toy_net
+from conftest import make_toy_net, posix
 from test_sweep import GRID, ROOT, fingerprint, make_data, small_sweep
 
 from classifiers import sweep as sweep_module
@@ -321,6 +321,7 @@ def test_two_journals_share_nothing(tmp_path, one, other):
     assert len(list(tmp_path.iterdir())) == 4
 
 
+@posix
 def test_spellings_of_one_path(tmp_path, monkeypatch):
     """Relative, absolute, through a link and from the home folder: the same file and the same nets."""
     (tmp_path / "home" / "sub").mkdir(parents=True)
@@ -517,6 +518,7 @@ if __name__ == "__main__":
 """
 
 
+@posix
 def test_killed_three_times_and_resumed(tmp_path):
     """SIGKILL while two trials are running: no finished trial is lost or trained again."""
     path = tmp_path / "sweep.jsonl"

@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import make_toy_net, random_problem, run_python
+from conftest import make_toy_net, posix, random_problem, run_python
 
 from benchmarks.textbook import TextbookNet
 from classifiers.layers import dropout_mask, forward, softmax_loss
@@ -697,6 +697,7 @@ print("whole" if equal and 3 < steps < 1_000_000 else "torn", steps, stats.ended
 """
 
 
+@posix
 def test_interrupt_from_outside():
     """SIGINT for a process in the middle of its training leaves whole parameters."""
     process = run_python(SLOW_TRAINING)

@@ -16,7 +16,7 @@ from pathlib import Path
 import matplotlib
 import nbformat
 import pytest
-from conftest import ROOT, run_python
+from conftest import ROOT, posix, run_python
 from nbclient.exceptions import CellExecutionError
 
 import run_notebook
@@ -236,6 +236,7 @@ def test_kernel_that_dies(small, monkeypatch, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
+@posix
 def test_interrupted_run(small):
     """Ctrl-C in a terminal: one line, a report of what ran, and no kernel stays behind."""
     folder = small("import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(600)")
@@ -260,7 +261,7 @@ run_notebook.main()
 
 def test_end_of_a_batch_job(small, monkeypatch):
     """SIGTERM is like Ctrl-C."""
-    monkeypatch.setattr(run_notebook, "run", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(run_notebook, "run", lambda *_: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(SystemExit, match="Interrupted"):
         run_notebook.main()
 

@@ -125,7 +125,8 @@ def test_rename_that_fails(tmp_path, monkeypatch):
     def rename(source, target):
         raise PermissionError("the rename failed")
 
-    monkeypatch.setattr(standin.Path, "rename", rename)
+    monkeypatch.setattr(os, "rename", rename)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     with pytest.raises(PermissionError, match="the rename failed"):
         make_standin(tmp_path / "stand-in", rows=10)
     assert list(tmp_path.iterdir()) == []

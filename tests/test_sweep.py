@@ -3,7 +3,6 @@
 import os
 import pickle
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -56,7 +55,7 @@ class DieOnce:
     def __call__(self, *args):
         if not self.marker.exists():
             self.marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+            os._exit(1)
         return self.function(*args)
 
 
@@ -401,7 +400,7 @@ def count_blas_threads():
 
 def require_one_blas_thread(it, num_iters):
     """A schedule that makes its trial fail if BLAS has more than one thread."""
-    if count_blas_threads() != {1}:
+    if count_blas_threads() - {1}:  # none: threadpoolctl does not know the BLAS of macOS
         raise RuntimeError(f"BLAS has {count_blas_threads()} threads")
     return 1.0
 

@@ -1,0 +1,246 @@
+"""What differs on Windows, simulated here: locked files, code pages, modules and signals that are missing."""
+
+import ast
+import io
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import ROOT, run_python
+
+import run_notebook
+from classifiers.files import atomic_write
+from classifiers.sweep import SweepResult
+from classifiers.trials import Trial
+from datasets import fetch, standin
+from datasets.workshop import temporary_folder
+from exercise import make
+from vis_utils import sweep_table
+
+MODULES = sorted(ROOT.glob("*.py")) + sorted(
+    path
+    for folder in ("benchmarks", "classifiers", "datasets", "diagnosis", "exercise")
+    for path in ROOT.glob(f"{folder}/*.py")
+)
+LOCKED = PermissionError(13, "The process cannot access the file because it is being used by another process")
+
+
+class Locked:
+    """A function of `os` that finds a file locked for some calls, as a virus scanner or an indexer locks it."""
+
+    def __init__(self, function, times, of=lambda *paths: True):
+        self.function, self.left, self.of = function, times, of
+
+    def __call__(self, *paths, **settings):
+        if self.left and self.of(*paths):
+            self.left -= 1
+            raise LOCKED
+        return self.function(*paths, **settings)
+
+
+@pytest.fixture
+def windows(monkeypatch):
+    """A Windows that does not wait between two attempts."""
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    return monkeypatch
+
+
+def test_file_that_is_locked_for_a_moment(tmp_path, windows):
+    """The new file gets its place when the old one is released."""
+    (tmp_path / "net.npz").write_bytes(b"old")
+    windows.setattr(os, "replace", Locked(os.replace, times=3))
+    with atomic_write(tmp_path / "net.npz") as file:
+        file.write(b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("net.npz", b"new")]
+
+
+def test_file_that_stays_locked(tmp_path, windows):
+    """The error says so, the old file stays, and nothing else."""
+    (tmp_path / "net.npz").write_bytes(b"old")
+    windows.setattr(os, "replace", Locked(os.replace, times=10**6))
+    with pytest.raises(PermissionError, match="being used"), atomic_write(tmp_path / "net.npz") as file:
+        file.write(b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("net.npz", b"old")]
+
+
+def test_standin_that_is_locked_for_a_moment(tmp_path, windows, capsys):
+    """Its files have just been written: a virus scanner reads them."""
+    windows.setattr(os, "rename", Locked(os.rename, times=3))
+    assert standin._is_complete(standin.make_standin(tmp_path / "stand-in", rows=10))
+
+
+def test_archive_that_is_locked_for_a_moment(tmp_path, windows):
+    """170 MB that are downloaded and unpacked must not be lost."""
+    (tmp_path / "in" / fetch.FOLDER).mkdir(parents=True)
+    shutil.make_archive(str(tmp_path / "data"), "gztar", tmp_path / "in")
+    windows.setattr(os, "rename", Locked(os.rename, times=3))
+    fetch._unpack(tmp_path / "data.tar.gz", tmp_path / "out", tmp_path / fetch.FOLDER)
+    assert (tmp_path / fetch.FOLDER).is_dir()
+
+
+def test_temporary_folder_that_cannot_be_removed(tmp_path, windows):
+    """What was made in it is in its place: that is no error."""
+    held = Locked(os.unlink, 10**6, of=lambda path, *_: os.path.basename(path) == "held")
+    with windows.context() as patch, temporary_folder(tmp_path, ".x-") as folder:
+        Path(folder, "held").touch()
+        patch.setattr(os, "unlink", held)
+    assert Path(folder, "held").exists()
+
+
+def test_exercise_that_somebody_has_open(tmp_path, windows):
+    """It stays as it is, with its environment."""
+    folder = tmp_path / "exercise"
+    (folder / ".venv").mkdir(parents=True)
+    (folder / ".venv" / "ready").touch()
+    windows.setattr(make, "check_folder", lambda folder: None)
+    windows.setattr(make, "collect_files", lambda: {"new": b""})
+    windows.setattr(os, "replace", Locked(os.replace, 10**6, of=lambda source, target: Path(source) == folder))
+    with pytest.raises(PermissionError):
+        make.make_exercise(folder)
+    assert (folder / ".venv" / "ready").exists() and not (folder / "new").exists()
+
+
+def test_readonly_installation(tmp_path, windows):
+    """Windows says of each folder that it can be written to."""
+    (tmp_path / "datasets").touch()  # nothing can be written into a file
+    windows.setattr(fetch, "DATASETS", tmp_path / "datasets")
+    windows.setattr(os, "access", lambda path, mode: True)
+    assert fetch.data_folder() == Path(fetch.pooch.os_cache(fetch.CACHE))
+
+
+def test_no_file_stays_from_the_question_what_can_be_written(tmp_path, windows):
+    """Where data can be written, they are written there."""
+    windows.setattr(fetch, "DATASETS", tmp_path)
+    assert fetch.data_folder() == tmp_path and list(tmp_path.iterdir()) == []
+
+
+WITHOUT = """
+import importlib, os, signal, sys
+import psutil  # has a part of its own for Windows
+for name in ("fcntl", "resource", "pwd", "grp", "termios"):
+    sys.modules[name] = None
+for module, names in {signal: ["SIGKILL", "SIGHUP"], os: ["killpg", "setsid", "O_NONBLOCK", "O_NOFOLLOW"]}.items():
+    for name in names:
+        vars(module).pop(name, None)
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+"""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["classifiers.sweep", "classifiers.callbacks", "classifiers.wider", "data_utils", "vis_utils", "run_notebook"],
+        ["datasets.choose", "diagnosis.__main__", "exercise.make", "exercise.grade", "tasks", "benchmarks.accuracy"],
+        ["benchmarks.loader"],
+    ],
+    ids=" ".join,
+)
+def test_imports_without_what_windows_lacks(names):
+    """Modules and names of Linux and macOS are needed at their place only."""
+    process = run_python(WITHOUT, *names, stderr=subprocess.PIPE)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+
+
+def unclear_encodings(path):
+    """The lines of a module that read or write text in the encoding of the machine."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        settings = {keyword.arg: keyword.value for keyword in node.keywords}
+        modes = [*node.args[1:2], *filter(None, [settings.get("mode")])] if name == "open" else []
+        binary = any("b" in mode.value for mode in modes if isinstance(mode, ast.Constant))
+        text = name == "open" and not binary or name.endswith((".read_text", ".write_text", ".TextIOWrapper"))
+        text = text or any(isinstance(settings.get(key), ast.Constant) for key in ("text", "universal_newlines"))
+        named = "encoding" in settings or name.endswith(".TextIOWrapper") and len(node.args) > 1
+        if text and not named:
+            yield node.lineno
+
+
+def test_text_has_an_encoding():
+    """Else it is that of the code page, which differs from machine to machine."""
+    found = {path.relative_to(ROOT).as_posix(): list(unclear_encodings(path)) for path in MODULES}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def test_encodings_that_are_not_clear_are_found(tmp_path):
+    """The test before this one sees something."""
+    lines = ["open(p)", "open(p, 'w')", "p.read_text()", "run(c, text=True)"]
+    clear = ["open(p, 'rb')", "open(p, mode='wb')", "open(p, encoding='utf-8')", "p.read_text(encoding='utf-8')"]
+    (tmp_path / "module.py").write_text("\n".join(lines + clear), encoding="utf-8")
+    assert list(unclear_encodings(tmp_path / "module.py")) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("page", ["cp437", "cp850", "cp1250", "cp1251", "cp1252", "cp932", "cp936", "cp949"])
+def test_table_of_a_sweep_in_a_code_page(page):
+    """A script whose output goes to a file has the characters of the code page alone."""
+    trial = Trial(0, {"reg": 0.5}, [0, 0], val_accuracy=0.5, standard_error=0.01)
+    printed = str(sweep_table(SweepResult([trial], None))).encode(page)
+    assert "0.500 ± 0.010" in printed.decode(page)
+
+
+def test_exercise_in_a_folder_that_the_code_page_lacks(tmp_path, monkeypatch):
+    """The exercise is made, and that is said."""
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(make, "make_exercise", lambda folder: None)
+    make.main([str(tmp_path / "\u7ec3\u4e60")])
+    screen.flush()
+    assert b"The exercise is in" in screen.buffer.getvalue()
+
+
+SPAWNED = """
+import numpy as np
+print("begins")
+from classifiers.sweep import sweep
+X, y = np.random.RandomState(0).randn(20, 4), np.arange(20) % 2
+result = sweep({"reg": [0.0, 0.1]}, X, y, X, y, hidden_size=3, num_iters=2, n_jobs=2, progress=False)
+print([trial.state for trial in result.trials])
+"""
+
+
+def test_script_needs_no_main_guard(tmp_path):
+    """Workers are new processes, on Windows as here, but joblib's do not run the script again."""
+    (tmp_path / "script.py").write_text(SPAWNED, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(tmp_path / "script.py")]
+    printed = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, encoding="utf-8", check=True)
+    assert printed.stdout.split("\n") == ["begins", "['done', 'done']", ""]
+
+
+def test_loop_of_windows(tmp_path, monkeypatch):
+    """zmq warns of the event loop that Windows has, and works with it."""
+
+    def run_cells(client):
+        warnings.warn("Proactor event loop does not implement add_reader ...", RuntimeWarning, stacklevel=1)
+
+    monkeypatch.setattr(run_notebook, "_run_cells", run_cells)
+    run_notebook.execute(nbformat.v4.new_notebook(), tmp_path)
+
+
+def test_lines_end_alike_everywhere():
+    """Git for Windows would write carriage returns, which the hashes of an exercise and of a grading would see."""
+    lines = (ROOT / ".gitattributes").read_text(encoding="utf-8").splitlines()
+    assert "* text=auto eol=lf" in lines
+
+
+def test_notebook_alone(tmp_path, monkeypatch):
+    """In Colab, the notebook has no files beside it. What the cell says to do works: clone, %cd, run it again."""
+    cells = nbformat.read(ROOT / "two_layer_net.ipynb", as_version=4).cells
+    source = next(cell.source for cell in cells if cell.cell_type == "code").removesuffix("%matplotlib inline")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *(path for path in sys.path if path and Path(path).resolve() != ROOT)])
+    with pytest.raises(SystemExit, match="clone the repository, %cd into its folder, then run this cell again"):
+        exec(source, {})
+    (tmp_path / "repo" / "classifiers").mkdir(parents=True)
+    (tmp_path / "repo" / "classifiers" / "sweep.py").touch()
+    monkeypatch.chdir(tmp_path / "repo")
+    exec(source, {})
+    assert sys.path[0] == str((tmp_path / "repo").resolve())
