@@ -9,7 +9,18 @@ import threading
 import warnings
 from contextlib import ExitStack, nullcontext
 
-from threadpoolctl import threadpool_limits
+import threadpoolctl
+
+
+def _take_control():
+    """Let this thread set the number of BLAS threads.
+
+    From threadpoolctl 3.8 on, other threads cannot change what one thread has set. But the thread that ends a
+    `SharedLimits` need not be the one that began it.
+    """
+    controller = getattr(threadpoolctl, "OpenBLASController", None)
+    if hasattr(controller, "clear_controlling_thread"):
+        controller.clear_controlling_thread(force=True)
 
 
 class SharedLimits:
@@ -27,7 +38,10 @@ class SharedLimits:
         with self._lock:
             if not self.active:
                 self._users, self._process, self._undo = 0, os.getpid(), ExitStack()
-                self._undo.enter_context(threadpool_limits(1))
+                _take_control()
+                self._undo.callback(_take_control)
+                self._undo.callback(threadpoolctl.threadpool_limits(1).restore_original_limits)
+                self._undo.callback(_take_control)
                 self._undo.enter_context(warnings.catch_warnings())
                 warnings.simplefilter("ignore", RuntimeWarning)  # a trial's state says that training diverged
             self._users += 1

@@ -3,6 +3,7 @@
 import copy
 import os
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from test_sweep import count_blas_threads
@@ -43,6 +44,35 @@ def test_limits_of_overlapping_users(two_threads):
     with limits:
         assert is_limited()
     assert not is_limited()
+
+
+@pytest.mark.filterwarnings("always")
+def test_last_thread_restores_what_the_first_has_set(two_threads):
+    """While the first thread lives on, which threadpoolctl 3.8 lets no other thread overrule."""
+    limits = SharedLimits()
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        for _ in range(2):
+            first.submit(limits.__enter__).result()
+            second.submit(limits.__enter__).result()
+            assert is_limited()
+            first.submit(limits.__exit__).result()
+            assert is_limited()
+            second.submit(limits.__exit__).result()
+            assert not is_limited()
+
+
+@pytest.mark.filterwarnings("always")
+def test_limits_where_another_thread_has_control():
+    """A thread that has set a number of its own, and lives on, does not keep the trials from one BLAS thread."""
+    limits = SharedLimits()
+    with ThreadPoolExecutor(1) as other:
+        before = other.submit(threadpool_limits, 2).result()
+        if count_blas_threads() != {2}:
+            pytest.skip("BLAS has no second thread here, or threadpoolctl does not know it")
+        with limits:
+            assert is_limited()
+        assert not is_limited()
+        other.submit(before.restore_original_limits).result()
 
 
 @pytest.mark.filterwarnings("always")

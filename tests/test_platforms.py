@@ -237,7 +237,7 @@ def test_notebook_alone(tmp_path, monkeypatch):
     source = next(cell.source for cell in cells if cell.cell_type == "code").removesuffix("%matplotlib inline")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", *(path for path in sys.path if path and Path(path).resolve() != ROOT)])
-    with pytest.raises(SystemExit, match="clone the repository, %cd into its folder, then run this cell again"):
+    with pytest.raises(SystemExit, match="clone the repository, %cd into it, run this again"):
         exec(source, {})
     (tmp_path / "repo" / "classifiers").mkdir(parents=True)
     (tmp_path / "repo" / "classifiers" / "sweep.py").touch()
