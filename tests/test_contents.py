@@ -1,4 +1,4 @@
-"""What the reader says of files that are not batches."""
+"""Tests of the messages about files that are not batches."""
 
 import gzip
 
@@ -20,7 +20,7 @@ from datasets.batch_pickle import read_batch
         (b"<!DOCTYPE html>\n<html><title>404</title></html>", "a web page"),
         (b"\xef\xbb\xbf\n <html>", "a web page"),
         (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "a web page"),
-        (gzip.compress(b"x"), "a gzip archive. Unpack it"),
+        (gzip.compress(b"x", mtime=0), "a gzip archive. Unpack it"),
         (b"PK\x03\x04rest", "a zip archive. Unpack it"),
         (b"BZh91AY", "a bzip2 archive"),
         (b"\xfd7zXZ\x00rest", "an xz archive"),
@@ -39,8 +39,8 @@ from datasets.batch_pickle import read_batch
         (b"\x80\x02\xff.", "the pickle is damaged or cut off, it has 4 bytes"),
     ],
 )
-def test_other_files_under_the_name_of_a_batch(tmp_path, content, words):
-    """The error says in words what the file is, not which byte stopped the reader."""
+def test_other_files_with_the_name_of_a_batch(tmp_path, content, words):
+    """The error describes the kind of file and says what to do."""
     (tmp_path / "data_batch_2").write_bytes(content)
     with pytest.raises(ValueError, match=f"data_batch_2 is not a CIFAR-10 batch: (it is )?{words}") as caught:
         read_batch(tmp_path / "data_batch_2")
