@@ -12,24 +12,24 @@ lab: .venv/ready  # open the notebook
 test: .venv/ready  # all tests, on all cores
 	$(VENV)/python -m pytest -n auto
 
-test-oldest: .venv-oldest/ready  # the same with the oldest NumPy, matplotlib, … that requirements.txt admits
+test-oldest: .venv-oldest/ready  # all tests with the oldest packages of requirements.txt
 	.venv-oldest/bin/python -m pytest -n auto
 
-test-lab: .venv/ready  # the notebook in JupyterLab, in a real browser; needs requirements-optional.txt
+test-lab: .venv/ready  # the tests of the notebook in a browser; needs requirements-optional.txt
 	$(VENV)/python -m pytest -m browser tests/test_lab.py
 
-coverage: .venv/ready  # all tests, then the branches that none takes
+coverage: .venv/ready  # all tests, then a list of untested branches
 	$(VENV)/python -m pytest -n auto --cov
 
 exercise: .venv/ready  # make the exercise from the solution, in build/exercise
 	$(VENV)/python -m exercise.make build/exercise
 
-bench: .venv/ready  # speed and memory, as ratios; the last of three measures memory as Linux counts it
+bench: .venv/ready  # speed and memory, as ratios; the memory benchmark runs on Linux only
 	$(VENV)/python -m benchmarks.speed
 	$(VENV)/python -m benchmarks.loader
 	[ "$$(uname)" != Linux ] || $(VENV)/python -m benchmarks.memory
 
-lint: .venv/ready  # what a change must pass before it is committed
+lint: .venv/ready  # check code and format before a commit
 	$(VENV)/ruff check . && $(VENV)/ruff format --check .
 
 .venv/ready: requirements.txt

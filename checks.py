@@ -1,4 +1,4 @@
-"""Checks of arguments, kept apart so that the maths stays in sight."""
+"""Checks of arguments, used by the other modules."""
 
 import inspect
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 def check_rng(rng):
-    """Turn what callers may pass as ``rng`` into something that draws random numbers.
+    """Return a source of random numbers for the argument ``rng``.
 
     Parameters
     ----------
     rng : None, int, numpy.random.RandomState or numpy.random.Generator
-        ``None`` is NumPy's global legacy stream, the one that ``np.random.seed`` sets. An int gives the numbers that
-        ``np.random.seed(rng)`` would.
+        ``None`` is NumPy's global legacy stream, which ``np.random.seed`` sets. An int gives the
+        same numbers as ``np.random.seed(rng)``.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def check_rng(rng):
 
 
 def _got(value):
-    """Show what was passed, briefly."""
+    """Describe a value in at most 60 characters, or an array by its shape and dtype."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     text = repr(value)
@@ -42,13 +42,13 @@ def check_number(name, value, low=0.0, high=np.inf, *, below=False):
     Parameters
     ----------
     name : str
-        Of the argument, for the error.
+        Name of the argument, for the error.
     value : object
-        What was passed.
+        The argument.
     low, high : float
-        Bounds; high is excluded if `below`.
+        Bounds.
     below : bool
-        See high.
+        Whether the value must be smaller than `high`. By default it may be equal.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def check_number(name, value, low=0.0, high=np.inf, *, below=False):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument, what it must be and what it was.
+        The message names the argument, what it must be and what it was.
     """
     span = f"a finite number, at least {low:g}" if high == np.inf else f"a number in {low:g}..{high:g}"
     span += f", {high:g} excluded" if below else ""
@@ -73,14 +73,14 @@ def check_number(name, value, low=0.0, high=np.inf, *, below=False):
 
 
 def check_one_number(what, value, advice=""):
-    """Check that a value is one real number, NaN and infinity included, or an array that holds one; return the number.
+    """Check that a value is one real number or an array that holds one. Return the number.
 
     Parameters
     ----------
     what : str
         The beginning of the error, such as "f must return".
     value : object
-        What was passed or returned.
+        NaN and infinity are allowed.
     advice : str
         The end of the error if the value is an array of several numbers.
     """
@@ -94,7 +94,7 @@ def check_one_number(what, value, advice=""):
 
 
 def check_count(name, value, low=1):
-    """Check that an argument is a whole number of at least `low`, see `check_number`; return it as an int."""
+    """Check that an argument is a whole number, at least `low`. Return it as an int."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         whole = isinstance(value, (float, np.floating)) and float(value).is_integer()
         if not whole:
@@ -105,7 +105,7 @@ def check_count(name, value, low=1):
 
 
 def refuse_masked(name, value):
-    """Refuse a masked array, or a list of them: the maths would take what is behind the mask."""
+    """Refuse a masked array or a list of them. The maths would use the masked values."""
     if any(isinstance(part, np.ma.MaskedArray) for part in (value, *(value if isinstance(value, list) else ()))):
         raise TypeError(f"{name} must not be a masked array: pass {name}.filled(value) with a value for masked entries")
 
@@ -116,9 +116,9 @@ def check_array(name, value, ndim, columns=None):
     Parameters
     ----------
     name : str
-        Of the argument, for the error.
+        Name of the argument, for the error.
     value : array_like
-        Lists are taken; memory-mapped arrays stay what they are.
+        Lists are converted. Memory-mapped arrays stay memory-mapped.
     ndim : int
         Number of dimensions.
     columns : int, optional
@@ -131,12 +131,12 @@ def check_array(name, value, ndim, columns=None):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument, what it must be, what it was and, for NaN and infinity, where.
+        As `check_number`. For NaN and infinity, the message also says where.
     """
     refuse_masked(name, value)
     try:
         array = np.asanyarray(value)
-        if isinstance(array, np.matrix):  # its * and rows differ from those of arrays
+        if isinstance(array, np.matrix):  # its products and rows differ from those of an array
             array = np.asarray(array)
         if array.dtype == object:
             array = array.astype(np.float64)
@@ -156,7 +156,7 @@ def check_array(name, value, ndim, columns=None):
 
 
 def _check_finite(name, array):
-    for start in range(0, len(array), 1000):  # a large array must not cost another of its size
+    for start in range(0, len(array), 1000):  # parts save memory: isfinite makes a new array
         part = array[start : start + 1000]
         with np.errstate(all="ignore"):
             suspicious = not np.isfinite(part.sum())
@@ -174,13 +174,13 @@ def check_labels(name, value, length, classes):
     Parameters
     ----------
     name : str
-        Of the argument, for the error.
+        Name of the argument, for the error.
     value : array_like
         Integers, or floats that are whole numbers.
     length : int
         Number of labels needed.
     classes : int
-        C: labels are in 0..C-1.
+        Number C of classes. Labels are in 0..C-1.
 
     Returns
     -------
@@ -189,7 +189,7 @@ def check_labels(name, value, length, classes):
     Raises
     ------
     TypeError, ValueError
-        As `check_array`; for a wrong label, which and where.
+        As `check_array`. For a wrong label, the message also says which and where.
     """
     array = check_array(name, value, 1)
     if len(array) != length:
@@ -204,17 +204,17 @@ def check_labels(name, value, length, classes):
 
 
 def check_shapes(name, arrays, shapes):
-    """Check that a dict holds floating-point arrays whose shapes fit together.
+    """Check that a dict holds floating-point arrays with shapes that fit together.
 
     Parameters
     ----------
     name : str
-        Of the argument, for the error.
+        Name of the argument, for the error.
     arrays : dict of ndarray
-        What was passed. Further entries are allowed.
+        The argument. Further entries are allowed.
     shapes : dict of str
-        Maps the name of each array to one letter for each of its dimensions, ``{"W": "DH", "b": "H"}``. A letter
-        stands for the same length everywhere.
+        Maps the name of each array to one letter per dimension, as in ``{"W": "DH", "b": "H"}``.
+        The same letter means the same length.
 
     Returns
     -------
@@ -224,7 +224,7 @@ def check_shapes(name, arrays, shapes):
     Raises
     ------
     TypeError, ValueError
-        Naming the array, what it must be and what it was.
+        The message names the array, what it must be and what it was.
     """
     names = [f"{array} ({', '.join(letters)}{',' * (len(letters) == 1)})" for array, letters in shapes.items()]
     missing = [array for array in shapes if array not in arrays]
@@ -249,7 +249,7 @@ def check_shapes(name, arrays, shapes):
 
 
 def check_loss(returned, params, required):
-    """Check what a loss returns: a number, and an array of the right shape for each required parameter. Return both."""
+    """Check and return what a loss returns: a number, and an array for each required parameter."""
     if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict)):
         raise TypeError(f"loss must return a number and a dict of gradients, got {_got(returned)}")
     loss, grads = returned
@@ -266,7 +266,7 @@ def check_loss(returned, params, required):
 
 
 def takes_one_argument(function):
-    """Whether a function can be called with one argument."""
+    """Return whether a function can be called with one argument."""
     try:
         inspect.signature(function).bind(None)
     except TypeError:
@@ -282,14 +282,14 @@ def check_calls(**arguments):
 
 
 def check_batch(batch, shape, dtype):
-    """Check that what `augment` returns is an array of some shape, and return it in a dtype."""
+    """Check that `augment` returns an array of the given shape. Return the array in `dtype`."""
     if getattr(batch, "shape", None) != shape:
         raise ValueError(f"augment must return an array of shape {shape}, got {_got(batch)}")
     return batch.astype(dtype, copy=False)
 
 
 def check_dtype(dtype):
-    """Check that an argument names a floating-point type that NumPy computes products in."""
+    """Check that an argument names a floating-point type of NumPy. Return the type."""
     try:
         checked = np.dtype(dtype)
     except TypeError:

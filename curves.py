@@ -1,4 +1,7 @@
-"""Pictures of training histories and sweeps, and the table of a sweep. `vis_utils` offers them, too."""
+"""Pictures of training histories and sweeps, and the table of a sweep.
+
+`vis_utils` exports them too.
+"""
 
 import sys
 import time
@@ -17,11 +20,12 @@ def plot_history(stats, axes=None):
     Parameters
     ----------
     stats : dict
-        With ``loss_history``, ``train_acc_history`` and ``val_acc_history``. If it has ``val_loss_history``, that is
-        drawn beside the training loss. A plain dict does not know the length of an epoch: the epochs are then spread
-        evenly over the iterations.
+        With ``loss_history``, ``train_acc_history`` and ``val_acc_history``. If it has
+        ``val_loss_history``, the validation loss is drawn with the training loss. A plain dict does
+        not contain the length of an epoch. In this case the epochs are spread evenly over the
+        iterations.
     axes : sequence of two Axes, optional
-        For loss and accuracies; by default those of a new figure.
+        Axes for the loss and for the accuracies. By default they are made in a new figure.
 
     Returns
     -------
@@ -45,13 +49,13 @@ def plot_history(stats, axes=None):
 class LivePlot:
     """Callback for `TwoLayerNet.train` that redraws the losses and accuracies while training runs.
 
-    In a notebook the picture under the cell is replaced. Elsewhere it is redrawn in the window of the figure, if there
-    is one.
+    In a notebook, each new picture replaces the last one under the cell. In a script, the figure is
+    redrawn in its window if it has one.
 
     Parameters
     ----------
     seconds : float
-        Shortest time between two pictures. The last one is drawn at the end of training in any case.
+        Shortest time between two pictures. The last picture is always drawn at the end of training.
 
     Attributes
     ----------
@@ -72,11 +76,11 @@ class LivePlot:
             self._draw(stats)
 
     def finish(self, net, stats):
-        """Draw the last picture, and leave the figure to whoever wants to save it."""
+        """Draw the last picture. A script's figure stays open and can be saved."""
         if self.axes is not None:
             self._draw(stats)
             if self._picture is not None:
-                plt.close(self.axes[0].figure)  # or the notebook shows it a second time at the end of the cell
+                plt.close(self.axes[0].figure)  # an open figure is shown again after the cell
             self.axes = None
 
     def _draw(self, stats):
@@ -118,7 +122,7 @@ def _plot_hyperparameter(name, trials, best, ax):
         xs = values
         if values and min(values) > 0 and max(values) >= 4 * min(values):
             ax.set_xscale("log")
-    else:  # those of a grid
+    else:  # values of a grid, or texts
         xs = _side_by_side([tried.index(value) for value in values])
         ax.set_xticks(range(len(tried)), labels)
     accuracies, errors = [t.val_accuracy for t in trials], [t.standard_error for t in trials]
@@ -131,16 +135,17 @@ def _plot_hyperparameter(name, trials, best, ax):
 
 
 def plot_sweep(result, axes=None):
-    """Plot the validation accuracy of a sweep's trials against each hyperparameter, with a ring around the best.
+    """Plot the validation accuracy of a sweep's trials against each hyperparameter.
 
-    Trials with the same value stand side by side, in grid order. Bars are one standard error up and down.
+    A ring marks the best trial. Trials with the same value are drawn side by side, in grid order.
+    Error bars show one standard error up and down.
 
     Parameters
     ----------
     result : SweepResult
         From `classifiers.sweep.sweep`.
     axes : sequence of Axes, optional
-        One for each hyperparameter; by default those of a new figure.
+        One Axes for each hyperparameter. By default they are made in a new figure.
 
     Returns
     -------
@@ -159,9 +164,10 @@ def plot_sweep(result, axes=None):
 
 
 def sweep_table(result):
-    """Tabulate a sweep's trials, the best first, with a star at each within one standard error of the best.
+    """Return a table of a sweep's trials, the best first.
 
-    If a callback stopped a trial, the table also has the number of iterations of each.
+    A star marks each trial within one standard error of the best. If a callback stopped a trial,
+    the table also has the number of iterations of each trial.
 
     Parameters
     ----------
@@ -186,7 +192,10 @@ def sweep_table(result):
 
 
 class Table:
-    """Columns' names, rows of cells and a note below: aligned text for ``print``, HTML in a notebook."""
+    """Table with column names, rows of cells and a note.
+
+    ``print`` shows it as aligned text, and a notebook shows it as HTML.
+    """
 
     def __init__(self, columns, rows, note):
         self.columns, self.note = list(columns), note

@@ -1,4 +1,4 @@
-"""Read CIFAR-10 into arrays and split it."""
+"""Loader of CIFAR-10: reads batch files into arrays and splits them."""
 
 import importlib
 import os
@@ -20,38 +20,41 @@ __all__ = [
     "load_CIFAR10",
     "load_CIFAR_batch",
 ]
-MOVED = ("RandomFlipShift", "Standardizer", "Whitener", "random_flip_shift")  # to classifiers/preprocessing.py
+# Names that are now in classifiers/preprocessing.py.
+MOVED = ("RandomFlipShift", "Standardizer", "Whitener", "random_flip_shift")
 
 
 def __getattr__(name):
-    """Offer the moved names for one more release."""
+    """Provide the moved names until version 1.2."""
     if name not in MOVED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     warnings.warn(
-        f"data_utils.{name} has moved: from classifiers.preprocessing import {name}. The old name goes in 1.2",
+        f"data_utils.{name} has moved: from classifiers.preprocessing import {name}. "
+        "The old name will be removed in 1.2",
         DeprecationWarning,
         stacklevel=2,
     )
-    # Imported only for an old name: reading the data does not depend on classifiers/.
+    # The import is here because reading the data does not need classifiers/.
     return getattr(importlib.import_module("classifiers.preprocessing"), name)
 
 
 def _read_batches(folder, names):
-    """Yield (pixels, labels) of each named batch in turn, so that memory holds the pixels of one file at a time."""
+    """Yield (pixels, labels) of one batch after the other. Memory holds the pixels of one file."""
     for name in names:
         yield read_batch(Path(folder) / name)
 
 
 def _first_images(batches, asked, dtype):
-    """Put as many images as are asked for into one array, channels last, and their labels into another.
+    """Return the first images of the batches, channels last, and their labels.
 
-    The dict `asked` maps the names of arguments to numbers of images; their sum counts.
+    The dict `asked` maps names of arguments to numbers of images. The sum of these numbers is the
+    number of images to return.
     """
     count = sum(asked.values())
     given = " + ".join(f"{name}={number}" for name, number in asked.items())
     try:
         images, labels = np.empty((count, 32, 32, 3), dtype), np.empty(count, np.int64)
-    except (MemoryError, ValueError) as error:  # NumPy's ValueError is about lengths that no machine can address
+    except (MemoryError, ValueError) as error:  # ValueError: too long for any machine's addresses
         raise MemoryError(f"{given} images do not fit into memory as {np.dtype(dtype)}. Ask for fewer") from error
     filled = 0
     for pixels, batch_labels in batches:
@@ -77,19 +80,19 @@ def load_CIFAR_batch(filename, dtype=np.float32):
     filename : str or Path
         A file such as ``data_batch_1``, with any number of rows.
     dtype : dtype
-        Of the images.
+        Type of the images.
 
     Returns
     -------
     X : ndarray, shape (N, 32, 32, 3)
-        Images: rows, columns, red-green-blue; values 0..255.
+        Images with values 0..255. The axes are image, row, column and colour (red, green, blue).
     y : ndarray of int, shape (N,)
         Classes, indices of `CLASS_NAMES`.
 
     Raises
     ------
     ValueError
-        If the file is not a well-formed batch. `datasets.batch_pickle` runs nothing in the file.
+        If the file is not a well-formed batch. `datasets.batch_pickle` runs no code from the file.
     """
     filename = Path(os.path.expanduser(filename))
     return _all_images(filename.parent, [filename.name], dtype)
@@ -103,40 +106,41 @@ def load_CIFAR10(ROOT=None, dtype=np.float32):
     ROOT : str or Path, optional
         The folder with the batches, see `find_CIFAR10`.
     dtype : dtype
-        Of the images: 737 MB in float32, 184 MB in uint8.
+        Type of the images. They need 737 MB in float32 and 184 MB in uint8.
 
     Returns
     -------
     X_train, y_train, X_test, y_test : ndarray
-        50,000 and 10,000 images and classes, as `load_CIFAR_batch` gives them.
+        50,000 training and 10,000 test images and their classes, see `load_CIFAR_batch`.
     """
     folder = find_CIFAR10(ROOT)
     return *_all_images(folder, TRAIN_BATCHES, dtype), *_all_images(folder, TEST_BATCHES, dtype)
 
 
 def get_CIFAR10_data(num_training=19000, num_validation=1000, num_test=1000, dtype=np.float32, *, root=None):
-    """Load CIFAR-10 as flat rows, split, with the mean image subtracted.
+    """Load CIFAR-10 as flat rows, split it, and subtract the mean image.
 
     Parameters
     ----------
     num_training, num_validation : int
-        Training images come from the front of the training set. Validation images follow them.
+        Numbers of images from the training set. The first images are for training, and the images
+        that follow them are for validation.
     num_test : int
-        Test images come from the front of the test set.
+        Number of images from the beginning of the test set.
     dtype : floating-point dtype
-        Of the images.
+        Type of the images.
     root : str or Path, optional
         The folder with the batches, see `find_CIFAR10`.
 
     Returns
     -------
     X_train, y_train, X_val, y_val, X_test, y_test : ndarray
-        Images of shape (N, 3072) and classes of shape (N,). The mean image of the training part is
-        subtracted from all images.
+        Images of shape (N, 3072) and classes of shape (N,). The mean image of the training images
+        is subtracted from all images.
 
     Notes
     -----
-    The mean image is float64, and so is the subtraction. Only the difference is rounded to `dtype`.
+    The mean image and the subtraction are in float64. Only the difference is rounded to `dtype`.
     """
     num_training = check_count("num_training", num_training)
     num_validation = check_count("num_validation", num_validation)

@@ -1,6 +1,6 @@
-"""Numeric gradients by central differences, to check analytic ones.
+"""Numeric gradients by central differences, for checks of analytic gradients.
 
-`diagnosis.check_net` compares a whole net and explains what is wrong.
+`diagnosis.check_net` checks a whole net and explains its mistakes.
 """
 
 import importlib
@@ -13,24 +13,26 @@ from checks import check_count, check_number, check_one_number, check_rng, refus
 
 
 def rel_error(x, y, *, floor=1e-8):
-    """Largest relative error between two arrays.
+    """Return the largest relative error between two arrays.
 
     Parameters
     ----------
     x, y : array, of one shape
         Two versions of the same numbers. A number is compared with each entry of an array.
     floor : float
-        Smallest denominator, so that two tiny numbers count as equal.
+        Smallest denominator. It keeps the error of two tiny numbers small.
 
     Returns
     -------
     float
-        ``max |x - y| / max(floor, |x| + |y|)``: at most 1, and 0 if both are 0. Computed in float64 at least.
+        ``max |x - y| / max(floor, |x| + |y|)``. It is at most 1, and it is 0 if x and y are equal.
+        It is computed in float64 or a wider type.
 
     Raises
     ------
     ValueError
-        If x and y are arrays of different shapes. NumPy would broadcast them, and compare each entry with others.
+        If x and y are arrays of different shapes. NumPy would broadcast them and compare entries
+        that do not belong together.
     """
     refuse_masked("x", x)
     refuse_masked("y", y)
@@ -47,7 +49,7 @@ def _check_perturbable(x, h):
     refuse_masked("x", x)
     if not (isinstance(x, np.ndarray) and x.dtype == np.float64):
         got = f"dtype {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
-        raise TypeError(f"x must be a float64 array, got {got}: a step of h=1e-5 drowns in the rounding of other types")
+        raise TypeError(f"x must be a float64 array, got {got}: other types round too much for a step of h=1e-5")
     if not x.flags.writeable:
         raise ValueError("x must be writeable, because it is perturbed in place: pass x.copy()")
 
@@ -58,9 +60,10 @@ def central_difference(f, x, index, h=1e-5):
     Parameters
     ----------
     f : callable
-        Called as ``f(x)``; returns a scalar or an array.
+        Called as ``f(x)``. Returns a scalar or an array.
     x : ndarray of float64
-        Where to differentiate. Changed in place during the call and restored, even if f raises.
+        Point at which to differentiate. It is changed in place during the call and restored
+        afterwards, even if f raises.
     index : tuple of int
         The coordinate.
     h : float
@@ -69,7 +72,7 @@ def central_difference(f, x, index, h=1e-5):
     Returns
     -------
     ndarray, shaped as f(x)
-        ``(f(x + h) - f(x - h)) / 2h``, with h added to x[index] alone.
+        ``(f(x + h) - f(x - h)) / 2h``, with h added to x[index] only.
     """
     old = x[index]
     try:
@@ -88,14 +91,16 @@ def eval_numerical_gradient(f, x, verbose=True, h=1e-5):
     Parameters
     ----------
     f : callable
-        Called as ``f(x)``; may ignore its argument and read the same array by itself. Returns a number, or an array
-        that holds one number.
+        Called as ``f(x)``. Returns a number, or an array that holds one number. It may ignore its
+        argument and read the same array directly.
     x : ndarray of float64
-        Where to differentiate. Changed in place during the call, restored afterwards, even if f raises.
+        Point at which to differentiate. It is changed in place during the call and restored
+        afterwards, even if f raises.
     verbose : bool
         Print each coordinate and its derivative.
     h : float
-        Step. The error of central differences is of order ``h**2``, that of rounding of order ``1e-16 / h``.
+        Step. The error of central differences is of order ``h**2``. The rounding error is of order
+        ``1e-16 / h``.
 
     Returns
     -------
@@ -122,16 +127,17 @@ def _returning_a_number(f):
 
 
 def eval_numerical_gradient_array(f, x, df, h=1e-5):
-    """Differentiate ``sum(f(x) * df)`` numerically, f being a function from array to array.
+    """Differentiate ``sum(f(x) * df)`` numerically for a function f that returns an array.
 
     Parameters
     ----------
     f : callable
-        Called as ``f(x)``; returns an array.
+        Called as ``f(x)``. Returns an array.
     x : ndarray of float64
-        Where to differentiate. Changed in place during the call, restored afterwards, even if f raises.
+        Point at which to differentiate. It is changed in place during the call and restored
+        afterwards, even if f raises.
     df : array, shaped as f(x)
-        The gradient that arrives from above (chain rule).
+        The upstream gradient (chain rule).
     h : float
         Step.
 
@@ -158,18 +164,19 @@ def eval_numerical_gradient_array(f, x, df, h=1e-5):
 
 
 def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
-    """Compare an analytic gradient with numeric derivatives at random coordinates, and print them.
+    """Compare an analytic gradient with numeric derivatives at random coordinates. Print both.
 
     Parameters
     ----------
     f : callable
-        Called as ``f(x)``; returns a number, or an array that holds one number.
+        Called as ``f(x)``. Returns a number, or an array that holds one number.
     x : ndarray of float64
-        Where to differentiate. Changed in place during the call, restored afterwards, even if f raises.
+        Point at which to differentiate. It is changed in place during the call and restored
+        afterwards, even if f raises.
     analytic_grad : array, shaped as x
         The gradient to check.
     num_checks : int
-        How many coordinates to draw, with replacement.
+        Number of coordinates. They are drawn with replacement.
     h : float
         Step.
     rng : None, int, RandomState or Generator
@@ -178,7 +185,7 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
     Returns
     -------
     ndarray, shape (num_checks,)
-        The relative errors, 0 if both derivatives are 0.
+        The relative errors. An error is 0 if both derivatives are 0.
 
     Raises
     ------
@@ -204,17 +211,17 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
 
 
 def __getattr__(name):
-    """Offer `check_net` under its old name until version 1.2."""
+    """Provide `check_net` under its old name until version 1.2."""
     if name != "check_net":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     warnings.warn(
-        "check_net has moved: from diagnosis import check_net. The old name goes in 1.2",
+        "check_net has moved: from diagnosis import check_net. The old name will be removed in 1.2",
         DeprecationWarning,
         stacklevel=2,
     )
     return importlib.import_module("diagnosis").check_net
 
 
-if __name__ == "__main__":  # a silent exit status of 0 would call every file right
+if __name__ == "__main__":  # with exit status 0 and no message, every file would seem correct
     print("gradient_check.py no longer checks files: call python -m diagnosis FILE", file=sys.stderr)
     sys.exit(2)

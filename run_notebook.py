@@ -2,7 +2,7 @@
 
 import sys
 
-if not sys.version_info >= (3, 10):  # what follows fails there
+if not sys.version_info >= (3, 10):  # the rest of this file fails with an older version
     sys.exit("run_notebook.py needs Python 3.10 or newer. This is Python {}.{}.".format(*sys.version_info[:2]))
 
 import argparse
@@ -30,9 +30,11 @@ except KeyboardInterrupt:
 
 HERE = Path(__file__).resolve().parent
 NOTEBOOK = HERE / "two_layer_net.ipynb"
-NO_ALT = "No description has been provided for this image"  # what nbconvert writes
-STYLE = "<style>.jp-OutputArea-output pre { word-break: normal; }</style>"  # long lines break at spaces
-# Without nbconvert's scripts, which come from the internet. The notebook's formulas are plain text.
+NO_ALT = "No description has been provided for this image"  # nbconvert's text
+# Long lines break at spaces.
+STYLE = "<style>.jp-OutputArea-output pre { word-break: normal; }</style>"
+# The template leaves out nbconvert's scripts, because they would be loaded from the internet. The
+# report does not need them: the notebook's formulas are plain text.
 TEMPLATE = """{% extends "lab/index.html.j2" %}
 {% block html_head_js %}{% endblock %}
 {% block html_head_js_mathjax %}{% endblock %}
@@ -42,11 +44,11 @@ NO_MEMORY = "probably because memory ran out: close other programs, or lower the
 
 
 class LabClient(NotebookClient):
-    """Executes a notebook with the Python that runs this, and shows what its cells print while they run."""
+    """Client that executes a notebook with this Python and shows the cells' output at once."""
 
     def create_kernel_manager(self):
-        """Take this Python's own kernel, whatever the notebook says and whatever kernels the user has."""
-        specs = KernelSpecManager(kernel_dirs=[])  # among no kernels, "python3" is this Python's own
+        """Use the kernel of this Python. Ignore the notebook's kernel and the user's kernels."""
+        specs = KernelSpecManager(kernel_dirs=[])  # without folders, "python3" means this Python
         self.km = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
         return self.km
 
@@ -58,14 +60,15 @@ class LabClient(NotebookClient):
 
 
 def execute(notebook, folder=HERE):
-    """Run all cells of a notebook in order, in place, showing which is running and what it prints.
+    """Run all cells of a notebook in order, and print the running cell's first line and output.
 
     Parameters
     ----------
     notebook : nbformat.NotebookNode
-        Its outputs are replaced. After an error it holds the outputs up to there.
+        Its outputs are replaced in place. After an error it holds the outputs up to the error.
     folder : Path
-        Where the cells run, that is, where what they write goes; the modules are imported from here all the same.
+        Working directory of the cells, where they write their files. It does not change where
+        modules are imported from.
 
     Raises
     ------
@@ -87,19 +90,23 @@ def execute(notebook, folder=HERE):
         notebook,
         resources={"metadata": {"path": str(folder)}},
         timeout=None,
-        extra_arguments=["--log-level=CRITICAL"],  # a cell's errors come all the same
+        extra_arguments=["--log-level=CRITICAL"],  # the errors of cells are still reported
         on_cell_start=announce,
-        coalesce_streams=True,  # of a progress bar, keep its last state
-        record_timing=False,  # times would make each stored run differ
+        coalesce_streams=True,  # keep only the last state of a progress bar
+        record_timing=False,  # with times, each stored run would differ
     )
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as private, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Proactor event loop", RuntimeWarning)  # of zmq on Windows: it works
+        # zmq warns of Windows' event loop, but works with it.
+        warnings.filterwarnings("ignore", "Proactor event loop", RuntimeWarning)
         with client.setup_kernel(env=_environment(private)):
             _run_cells(client)
 
 
 def _environment(private):
-    """Return the kernel's environment variables: neither settings of the user nor a read-only home change the run."""
+    """Return the kernel's environment variables.
+
+    With these, neither the user's settings nor a read-only home folder change the run.
+    """
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]),
@@ -109,7 +116,7 @@ def _environment(private):
 
 
 def _run_cells(client):
-    """Run the cells one after the other; from Ctrl-C on, do not listen to a second one before the kernel has ended."""
+    """Run the cells in order. After Ctrl-C, ignore another Ctrl-C until the kernel has ended."""
     notebook, spec = client.nb, client.km.kernel_spec
     notebook.metadata.kernelspec = {"display_name": spec.display_name, "language": "python", "name": "python3"}
     try:
@@ -128,12 +135,12 @@ def find_pictures(notebook):
     Parameters
     ----------
     notebook : nbformat.NotebookNode
-        Executed.
+        An executed notebook.
 
     Returns
     -------
     dict of str to bytes
-        NAME to the picture as PNG.
+        Maps NAME to the picture as PNG.
 
     Raises
     ------
@@ -146,20 +153,20 @@ def find_pictures(notebook):
             if tag.startswith("picture:"):
                 found = [out.data["image/png"] for out in cell.outputs if "image/png" in out.get("data", ())]
                 if len(found) != 1:
-                    raise ValueError(f"the cell tagged {tag} must draw one picture as PNG, it drew {len(found)}")
+                    raise ValueError(f"the cell tagged {tag} must draw one picture as PNG, but it drew {len(found)}")
                 pictures[tag.removeprefix("picture:")] = b64decode(found[0])
     return pictures
 
 
 def save_pictures(notebook, folder):
-    """Write the picture of each cell that is tagged ``picture:NAME`` to NAME.png, for README to show.
+    """Write the picture of each cell that is tagged ``picture:NAME`` to NAME.png, for README.
 
     Parameters
     ----------
     notebook : nbformat.NotebookNode
-        Executed.
+        An executed notebook.
     folder : Path
-        Made where it is missing.
+        The folder of the files. It is made if it is missing.
 
     Raises
     ------
@@ -173,7 +180,7 @@ def save_pictures(notebook, folder):
 
 
 def render(notebook):
-    """Return a notebook as HTML that loads nothing; a cell's ``alt`` describes its picture."""
+    """Return a notebook as HTML that loads nothing. A cell's ``alt`` describes its picture."""
     exporter = HTMLExporter(raw_template=TEMPLATE)
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": "The two-layer net"}})
     body = body.replace("</head>", f"{STYLE}</head>", 1)
@@ -186,11 +193,11 @@ def render(notebook):
 
 
 def _explain(error):
-    """Say in one sentence why the run ended; if a cell raised, show where."""
+    """Return one sentence that says why the run ended. If a cell raised, show where."""
     if isinstance(error, KeyboardInterrupt) or getattr(error, "ename", None) == "KeyboardInterrupt":
         return "Interrupted."
     if isinstance(error, CellExecutionError):
-        if error.ename == "SystemExit":  # what the first cell says where it cannot go on
+        if error.ename == "SystemExit":  # the first cell's message if the notebook cannot run
             return error.evalue
         if not error.ename.endswith("MemoryError"):
             return str(error)
@@ -201,25 +208,26 @@ def _explain(error):
 
 
 def run(folder, inplace):
-    """Execute the notebook; write the report, and where asked to also the notebook and docs/*.png.
+    """Execute the notebook and write the report.
 
     Parameters
     ----------
     folder : Path
-        Gets ``build/``.
+        The folder of ``build/``.
     inplace : bool
-        Whether to store the outputs.
+        Whether to store the outputs in the notebook and the pictures in docs/*.png.
 
     Raises
     ------
     SystemExit
-        If the notebook does not run to its end (the report holds what ran), or lacks a picture (nothing is written).
+        If the notebook does not run to its end, or if a picture is missing. In the first case, the
+        report holds the cells that ran. In the second case, nothing is written.
     OSError
         If a file cannot be written.
     """
     report = folder.absolute() / "build" / NOTEBOOK.with_suffix(".html").name
     report.parent.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=report.parent).close()  # fails where the report would, but before minutes are spent
+    tempfile.TemporaryFile(dir=report.parent).close()  # fails now if the report cannot be written
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     try:
         execute(notebook, folder)
@@ -228,9 +236,9 @@ def run(folder, inplace):
         sys.exit(f"\nNothing is written: {error}.")
     except (CellExecutionError, KeyboardInterrupt, RuntimeError) as error:
         report.write_text(render(notebook), encoding="utf-8")
-        sys.exit(f"\n{_explain(error)}\nThe report up to there is {report}")
+        sys.exit(f"\n{_explain(error)}\nThe report up to this point is {report}")
     if inplace:
-        whole = NOTEBOOK.with_suffix(".part")  # a full disk must not cost the stored notebook
+        whole = NOTEBOOK.with_suffix(".part")  # if the disk is full, the stored notebook stays
         nbformat.write(notebook, whole)
         os.replace(whole, NOTEBOOK)
         save_pictures(notebook, HERE / "docs")
@@ -239,16 +247,16 @@ def run(folder, inplace):
 
 
 def main():
-    """Run the notebook as the command line says; exit with 1 where it does not run to its end."""
+    """Run the notebook with the options of the command line. Exit with status 1 on failure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=HERE, help="folder that gets build/ (default: this one)")
     parser.add_argument("--inplace", action="store_true", help="also store outputs in the notebook, and docs/*.png")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # Windows' code pages lack the characters of a progress bar
+        sys.stdout.reconfigure(errors="replace")  # Windows' code pages lack a progress bar's blocks
     args = parser.parse_args()
     for name in ("asyncio", "traitlets"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what went wrong is said here, once
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, so that no kernel stays behind
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are reported below, once
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end the kernel too, as after Ctrl-C
     try:
         run(args.output, args.inplace)
     except KeyboardInterrupt:

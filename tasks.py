@@ -1,4 +1,7 @@
-"""Runs the tasks of the Makefile without make: ``python tasks.py TASK``. On Windows: ``py tasks.py TASK``."""
+"""Runner of the Makefile's tasks without make: ``python tasks.py TASK``
+
+On Windows call ``py tasks.py TASK``.
+"""
 
 import sys
 
@@ -16,17 +19,18 @@ TASKS = {  # name: what the task does, and its commands in the environment
     "run": ("execute the notebook, write build/two_layer_net.html", ["python run_notebook.py"]),
     "lab": ("open the notebook", ["jupyter lab two_layer_net.ipynb"]),
     "test": ("all tests, on all cores", ["python -m pytest -n auto"]),
-    "test-oldest": ("the same with the oldest packages that requirements.txt admits", ["python -m pytest -n auto"]),
+    "test-oldest": ("all tests with the oldest packages of requirements.txt", ["python -m pytest -n auto"]),
     "test-lab": ("the tests of the notebook in a browser", ["python -m pytest -m browser tests/test_lab.py"]),
-    "coverage": ("all tests, then the branches that none takes", ["python -m pytest -n auto --cov"]),
+    "coverage": ("all tests, then a list of untested branches", ["python -m pytest -n auto --cov"]),
     "exercise": ("make the exercise from the solution, in build/exercise", ["python -m exercise.make build/exercise"]),
     "bench": ("speed and memory, as ratios", ["python -m benchmarks.speed", "python -m benchmarks.loader"]),
-    "lint": ("what a change must pass before it is committed", ["ruff check .", "ruff format --check ."]),
+    "lint": ("check code and format before a commit", ["ruff check .", "ruff format --check ."]),
 }
 if sys.platform == "linux":
     TASKS["bench"][1].append("python -m benchmarks.memory")
-USUAL = (".venv", ["requirements.txt"])  # the environment, and the files that it is made from
-OLDEST = (".venv-oldest", ["requirements.txt", "requirements-oldest.txt"])  # of the task test-oldest
+# Environments and the files that they are made from. Only test-oldest uses the second one.
+USUAL = (".venv", ["requirements.txt"])
+OLDEST = (".venv-oldest", ["requirements.txt", "requirements-oldest.txt"])
 
 
 def main(arguments):
@@ -35,12 +39,12 @@ def main(arguments):
     Parameters
     ----------
     arguments : list of str
-        The name of a task. All that follows is added to the last command of the task.
+        The name of a task. Further arguments are added to the last command of the task.
 
     Returns
     -------
     int
-        The exit status of the first command that fails. 0 if none fails, 2 if there is no such task.
+        The exit status of the first command that fails, or 0. It is 2 if the task does not exist.
     """
     if not arguments:
         print("Usage: python tasks.py TASK")
@@ -57,14 +61,15 @@ def main(arguments):
 
 
 def is_ready(folder, files):
-    """Whether an environment was made completely, after the last change of the files."""
+    """Return whether an environment is complete and newer than its files."""
     ready = os.path.join(folder, "ready")
     return os.path.exists(ready) and all(os.path.getmtime(ready) >= os.path.getmtime(file) for file in files)
 
 
 def make_environment(folder, files):
-    """Make an environment, and install the packages of the last of the files. Return the exit status."""
-    inside = os.path.realpath(sys.prefix) == os.path.realpath(folder)  # Windows does not replace a running program
+    """Make an environment and install the packages of the last file. Return the exit status."""
+    # If this Python runs from the environment, Windows cannot replace it.
+    inside = os.path.realpath(sys.prefix) == os.path.realpath(folder)
     status = 0 if inside else run([sys.executable, "-m", "venv", folder])
     status = status or run([program(folder, "pip"), "install", "-r", files[-1]])
     if status == 0:
@@ -95,12 +100,13 @@ def run(*commands):
             print(f"{command[0]} is missing. Remove {command[0].split(os.sep)[0]}, then try again.", file=sys.stderr)
             return 127
         if status:
-            return status if status > 0 else 128 - status  # ended by a signal: as shells report it
+            return status if status > 0 else 128 - status  # a signal, reported as shells do
     return 0
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, lambda number, frame: None)  # Ctrl-C is for the command, which may need time to end
+    # Ctrl-C ends the command. This process waits, because the command may need time to end.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # an argument may hold what a code page lacks
+        sys.stdout.reconfigure(errors="replace")  # for characters not in the code page
     sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Pictures of images, weights, confusions, training histories and sweeps."""
+"""Pictures of images, weights, confusion matrices, training histories and sweeps."""
 
 from math import ceil, isqrt
 
@@ -27,9 +27,10 @@ def show_net_weights(net, ax=None):
     Parameters
     ----------
     net : TwoLayerNet
-        With ``params["W1"]`` of shape (3 * side**2, H): square RGB images, channels last.
+        Its ``params["W1"]`` has shape (3 * side**2, H). Each column is a square RGB image, channels
+        last.
     ax : Axes, optional
-        By default the current one.
+        By default the current Axes.
 
     Returns
     -------
@@ -50,21 +51,26 @@ def show_examples(images, labels, class_names, per_class=10, ax=None):
     Parameters
     ----------
     images : array, shape (N, H, W, 3) or (N, H, W, 1)
-        Values 0..255 are shown as they are, and so is uint8. Of other images, such as mean-subtracted ones, the
-        smallest value of all becomes black and the largest white; floats in 0..1 keep that scale. A line under the
-        picture then says so.
+        See Notes for the scale.
     labels : array of int, shape (N,)
         Indices of class_names.
     class_names : sequence of str
-        The labels of the rows.
+        Names of the classes, shown beside the rows.
     per_class : int
-        Images in a row.
+        Number of images in a row.
     ax : Axes, optional
-        By default the current one.
+        By default the current Axes.
 
     Returns
     -------
     Axes
+
+    Notes
+    -----
+    Values in 0..255 and uint8 images keep their scale. Floats in 0..1 keep the scale 0..1. Other
+    images, such as mean-subtracted ones, are scaled together: their smallest value becomes black,
+    and their largest white. A line under the picture names black and white if the scale is not
+    0..255.
     """
     images = check_images(images)
     labels = check_labels("labels", labels, len(images), len(class_names))
@@ -82,7 +88,12 @@ def show_examples(images, labels, class_names, per_class=10, ax=None):
 
 
 def show_stand_in(ax=None):
-    """Show ten images of each class of the stand-in, on `ax` or by default in a new figure. Returns the Axes."""
+    """Show ten images of each class of the stand-in, on `ax` or in a new figure.
+
+    Returns
+    -------
+    Axes
+    """
     if ax is None:
         _, ax = plt.subplots(figsize=(7, 7), layout="constrained")
     pixels, labels = draw_batch(300, 0)  # (300, 3072), one plane for each colour
@@ -97,13 +108,11 @@ def show_images(images, titles, columns=5):
     Parameters
     ----------
     images : array, shape (N, H, W, 3) or (N, H, W, 1)
-        Values 0..255 are shown as they are, and so is uint8. Of other images, such as mean-subtracted ones, the
-        smallest value of all becomes black and the largest white; floats in 0..1 keep that scale. A line under the
-        picture then says so.
+        The scale is as in `show_examples`.
     titles : sequence of str, length N
-        One for each image.
+        One title for each image.
     columns : int
-        Images in a row.
+        Number of images in a row.
 
     Returns
     -------
@@ -124,20 +133,21 @@ def show_images(images, titles, columns=5):
 
 
 def show_confusion(y_true, y_pred, class_names, ax=None):
-    """Show how often each class is predicted as which.
+    """Show the confusion matrix: the share of each predicted class in each true class.
 
     Parameters
     ----------
     y_true, y_pred : array of int, shape (N,)
         True and predicted classes.
     class_names : sequence of str
+        Names of the classes.
     ax : Axes, optional
-        By default the current one.
+        By default the current Axes.
 
     Returns
     -------
     Axes
-        A row for each true class, its shares in percent.
+        One row for each true class, with shares in percent.
     """
     ax = ax if ax is not None else plt.gca()
     C = len(class_names)

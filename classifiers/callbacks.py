@@ -1,6 +1,7 @@
-"""Callbacks for `TwoLayerNet.train`: end training early, and call several callbacks.
+"""Callbacks for `TwoLayerNet.train`: early stopping, and several callbacks as one.
 
-A callback is a function ``callback(net, it, stats)``. `train` calls it once an epoch. Training ends if it returns True.
+A callback is a function ``callback(net, it, stats)``. `train` calls it once per epoch. Training
+ends if it returns True.
 """
 
 from dataclasses import dataclass
@@ -15,21 +16,23 @@ HIGHER_IS_BETTER = {"val_acc_history": True, "val_loss_history": False}
 
 @dataclass
 class EarlyStopping:
-    """Ends training if validation has not improved for some epochs.
+    """Early stopping: ends training if validation has not improved for some epochs.
 
     Parameters
     ----------
     patience : int
-        Number of epochs without a new best value, after which training ends.
+        Training ends after this number of epochs without a new best value.
     restore_best : bool
-        Whether the net gets the parameters of its best epoch when training ends, for whatever reason.
+        Whether the net gets the parameters of its best epoch when training ends. This holds for
+        every end: early stop, last iteration, divergence and Ctrl-C.
     monitor : {"val_acc_history", "val_loss_history"}
-        What is compared: the validation accuracy or the validation loss. The first of equal values counts as the best.
+        The values to compare: validation accuracy or validation loss. Of equal values, the first
+        is the best.
 
     Raises
     ------
     TypeError, ValueError
-        Naming the argument, what it must be and what it was.
+        If an argument is wrong. The message gives its name, what it must be and what it was.
 
     Examples
     --------
@@ -54,7 +57,7 @@ class EarlyStopping:
             raise ValueError(f"monitor must be one of {', '.join(HIGHER_IS_BETTER)}, got {self.monitor!r}")
 
     def best_epoch(self, stats):
-        """Return the number of the best epoch, from 0, in what `train` recorded."""
+        """Return the number of the best epoch in the history of `train`, counted from 0."""
         values = np.array(stats[self.monitor])
         values = values if HIGHER_IS_BETTER[self.monitor] else -values
         return int(np.where(np.isnan(values), -np.inf, values).argmax())
@@ -73,7 +76,7 @@ class EarlyStopping:
 
 
 class Callbacks:
-    """Calls several callbacks, in their order. Training ends if one of them returns True.
+    """Several callbacks as one, called in order. Training ends if one of them returns True.
 
     Parameters
     ----------
@@ -91,7 +94,7 @@ class Callbacks:
         return any([callback(net, it, stats) for callback in self.callbacks])
 
     def finish(self, net, stats):
-        """Call the method `finish` of those that have one."""
+        """Call the method `finish` of each callback that has one."""
         for callback in self.callbacks:
             if hasattr(callback, "finish"):
                 callback.finish(net, stats)

@@ -1,4 +1,4 @@
-"""Everything that a sweep knows of joblib's backends and of Dask: how data get to the workers, and results back."""
+"""joblib backends and Dask: send the data of a sweep to its workers."""
 
 from pathlib import Path
 
@@ -8,22 +8,23 @@ from joblib.parallel import get_active_backend
 
 
 def returns_generator():
-    """Whether the active joblib backend can return results one by one, as they end."""
+    """Return whether the active joblib backend can return each result as soon as it is ready."""
     backend, _ = get_active_backend()
     return getattr(backend, "supports_return_generator", False) or getattr(backend, "supports_sharedmem", False)
 
 
 def copy_odd_maps(arrays, n_jobs):
-    """Copy the memory-mapped arrays that workers would not see as this process does.
+    """Copy the memory-mapped arrays that workers would read wrongly from the file.
 
-    joblib sends the name of the mapped file and the place in it. Workers get wrong rows, or crash, if the array is a
-    transposed, strided or reversed view of the file. They miss changes in memory, and need the file's name.
+    joblib sends the name of the mapped file and the position in it. A worker then maps the file
+    again. It gets wrong rows, or crashes, if the array is a transposed, strided or reversed view of
+    the file. It does not see changes that are only in memory. It cannot map a file without a name.
 
     Parameters
     ----------
     arrays : list of ndarray
     n_jobs : int
-        If nothing is sent to another process, nothing is copied.
+        See `classifiers.sweep.sweep`. If all trials run in this process, nothing is copied.
 
     Returns
     -------
@@ -45,7 +46,7 @@ def _find_map(array):
 
 
 def _is_plain_map(array):
-    """Whether workers see a view of a mapped file as this process does."""
+    """Return whether a worker that maps the file again gets the same array."""
     whole = _find_map(array)
     in_order = array.flags.c_contiguous and (whole.ndim == 1 or not whole.flags.f_contiguous)
     on_disk = isinstance(whole.filename, (str, Path)) and Path(whole.filename).exists()
@@ -60,36 +61,39 @@ def send_data(arrays, function):
     arrays : list of ndarray
         The data.
     function : callable
-        The function that the workers are going to call with the data.
+        The function that the workers will call with the data.
 
     Returns
     -------
     list of distributed.Future
-        One for each array. Without Dask: `arrays`, because joblib's own processes map them from
-        shared memory.
+        One for each array. Without Dask, the result is `arrays`: joblib's own processes map them
+        from shared memory.
 
     Raises
     ------
     ImportError
-        If the cluster cannot import `function`. joblib would wait for its results without end.
+        If the cluster cannot import `function`. Without this check, joblib would wait forever.
     TimeoutError
-        If the cluster has no worker, and none joins in joblib's ``wait_for_workers_timeout`` seconds.
+        If the cluster has no worker, and no worker joins it within joblib's
+        ``wait_for_workers_timeout`` seconds.
     """
     backend, _ = get_active_backend()
     if type(backend).__name__ != "DaskDistributedBackend":
         return arrays
-    backend.effective_n_jobs(-1)  # waits for a worker, with a time limit; Dask itself would wait without end
-    try:  # the cluster imports the function's module in order to unpickle the function
+    backend.effective_n_jobs(-1)  # waits for a worker, with a time limit that Dask itself does not have
+    try:  # to unpickle the function, the cluster must import its module
         backend.client.submit(callable, function, pure=False).result()
     except Exception as error:
         raise ImportError(
             "Dask's scheduler and workers must be able to import the lab: start them with its folder on PYTHONPATH"
         ) from error
-    # Each worker gets a copy, which survives the death of the others. A hash would cost half a second for 250 MB.
+    # Each worker gets its own copy, so the data are not lost if other workers die. There is no hash
+    # of the data, because that takes half a second for 250 MB.
     return backend.client.scatter(arrays, broadcast=True, hash=False)
 
 
 def receive_data(arrays):
-    """Return the arrays behind what `send_data` returned, on the worker that calls this."""
-    # Dask replaces Futures by their data on the way. joblib leaves a cluster of one core unused and passes Futures on.
+    """Return the arrays on a worker that received the result of `send_data`."""
+    # Dask replaces Futures by their data. But joblib does not send trials to a cluster of one core,
+    # and then the Futures arrive here.
     return [array.result() if hasattr(array, "result") else array for array in arrays]

@@ -1,4 +1,4 @@
-"""`TwoLayerClassifier`: the net as a classifier of scikit-learn, for its pipelines, searches and scores."""
+"""`TwoLayerClassifier`: the net as a scikit-learn classifier."""
 
 import numpy as np
 
@@ -28,24 +28,24 @@ except ImportError:  # scikit-learn before 1.6 has it as a method
 
 
 class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
-    """`TwoLayerNet` as a classifier of scikit-learn 1.4 or newer.
+    """`TwoLayerNet` as a classifier for scikit-learn 1.4 or newer.
 
     Parameters
     ----------
     hidden_size : int
         Number of hidden units.
     std : float, optional
-        Standard deviation of the initial weights. By default ``sqrt(2 / n)`` for a layer of n inputs, if the inputs
-        have variance 1 (He et al., "Delving deep into rectifiers", 2015).
+        Standard deviation of the initial weights. The default is ``sqrt(2 / n)`` for a layer of n
+        inputs. It suits inputs of variance 1 (He et al., "Delving deep into rectifiers", 2015).
     learning_rate, learning_rate_decay, reg, num_iters, momentum, dropout
         As in `TwoLayerNet.train`. The default rate is for standardised inputs.
     batch_size : int
-        Number of examples a step. If there are fewer, all that there are.
+        Number of examples per step. If X has fewer rows, the number of rows.
     validation_fraction : float
-        Share of the training data that is set aside for `early_stopping`, above 0 and below 1.
+        Fraction of the training data that `early_stopping` uses for validation, above 0 and below 1.
     early_stopping : bool
-        Whether to stop if the validation accuracy has no new best value for `patience` epochs. The net then has the
-        parameters of the best epoch.
+        Whether to stop if the validation accuracy has no new best value for `patience` epochs. The
+        net then has the parameters of the best epoch.
     patience : int
         See `early_stopping`.
     warm_start : bool
@@ -53,7 +53,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
     dtype : dtype
         Floating-point type of the parameters.
     random_state : None, int or RandomState
-        Source of the weights, the batches, dropout and the validation data.
+        Source of randomness for weights, batches, dropout and validation data.
     verbose : bool
         Print the loss every 100 iterations.
 
@@ -93,7 +93,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         self.warm_start, self.random_state, self.verbose = warm_start, random_state, verbose
 
     def fit(self, X, y):
-        """Train a net, a new one unless `warm_start`.
+        """Train a new net, or with `warm_start` the net of the last call.
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"y must have the classes of the last fit, {self.classes_}, got {classes}")
         rng = check_random_state(self.random_state)
         net = self.net_ if goes_on else self._make_net(len(classes), rng)
-        data, callback = (X, labels, X[:1], labels[:1]), None  # train wants validation data: one row costs nothing
+        data, callback = (X, labels, X[:1], labels[:1]), None  # train needs validation data; one row is cheap
         if self.early_stopping:
             X, X_val, y, y_val = train_test_split(
                 X, labels, test_size=self.validation_fraction, stratify=labels, random_state=rng
@@ -129,16 +129,16 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def partial_fit(self, X, y, classes=None):
-        """Train for one epoch, starting from the present net. The first call makes one.
+        """Train for one epoch, starting from the current net. The first call makes a new net.
 
-        The learning rate goes on from the last call. The momentum starts anew.
+        The learning rate continues from the last call. The velocity of the momentum starts at 0.
 
         Parameters
         ----------
         X, y
             As in `fit`.
         classes : array, shape (n_classes,)
-            All labels that any call will have. Only the first call needs them.
+            All labels that can occur in any call. Only the first call needs them.
 
         Returns
         -------
@@ -191,7 +191,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         )  # fmt: skip
 
     def _ask(self, question, X):
-        """Return the net's scores, or what its method of this name says about X."""
+        """Return the scores of X, or the result of the net's method of this name."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False)
         if question == "scores":
@@ -219,7 +219,9 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         return self._ask("predict_proba", X)
 
     def predict_log_proba(self, X):
-        """Compute the logarithm of the probability of each class. It is finite if the probability rounds to 0.
+        """Compute the logarithm of the probability of each class.
+
+        It is finite even if the probability rounds to 0.
 
         Returns
         -------
@@ -234,7 +236,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray, shape (n_samples, n_classes), or (n_samples,) for two classes
-            For two classes, how much the score of the second is above that of the first.
+            For two classes: the score of the second class minus that of the first.
         """
         scores = self._ask("scores", X)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores

@@ -1,10 +1,13 @@
-"""Accuracy and loss of a net on data, by the net's own `loss` and `predict` if a subclass has them."""
+"""Accuracy and loss of a net on data of any size.
+
+If a subclass overrides `loss` or `predict`, its own method is used.
+"""
 
 import numpy as np
 
 from classifiers.layers import penalty, softmax_loss
 
-CHUNK = 1000  # rows that a net takes at once: a large X then costs no array of N x H
+CHUNK = 1000  # rows that a net takes at once, to avoid an array of N x H
 
 
 def chunks(*arrays):
@@ -14,13 +17,13 @@ def chunks(*arrays):
 
 
 def accuracy(net, X, y):
-    """Return the share of right predictions for X (N, D) and y (N,)."""
+    """Return the fraction of correct predictions for X (N, D) and y (N,)."""
     predict = net._predict if net._inherits("predict") else net.predict
     return float(np.mean(predict(X) == y))
 
 
 def evaluate(net, X, y, reg):
-    """Return the accuracy of a net and its loss, penalty included, from the same scores.
+    """Return the accuracy of a net and its loss with the penalty, from the same scores.
 
     Parameters
     ----------
@@ -32,7 +35,8 @@ def evaluate(net, X, y, reg):
     Returns
     -------
     accuracy, loss : float
-        If the net has a loss of its own, the loss is the mean of what it returns for parts of at most CHUNK rows.
+        If a subclass overrides `loss`, it is called for parts of at most CHUNK rows. The loss is
+        then the mean of its results, weighted by the number of rows.
     """
     own, right, total = not net._inherits("loss"), 0, 0.0
     for X_part, y_part in chunks(X, y):

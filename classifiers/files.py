@@ -1,4 +1,4 @@
-"""Files of arrays: an atomic write, and a read that refuses anything but the arrays asked for."""
+"""Atomic write of a file, and safe read of saved parameters."""
 
 import os
 import time
@@ -12,12 +12,12 @@ from checks import check_array, check_shapes
 
 @contextmanager
 def atomic_write(path):
-    """Open a binary file that replaces `path` when the block ends, whole or not at all.
+    """Atomic write: open a new binary file that replaces `path` when the block ends.
 
     Parameters
     ----------
     path : str or Path
-        Written as named. If the block raises, an existing file stays as it is.
+        The exact name of the file. If the block raises, an existing file stays unchanged.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -32,7 +32,7 @@ def atomic_write(path):
 
 
 def _replace(source, target):
-    """Replace a file. On Windows, a virus scanner or another program may hold it for a moment: then try again."""
+    """Replace a file. Try again for 1.5 s if another program has it open, as happens on Windows."""
     for seconds in (0.05, 0.1, 0.2, 0.4, 0.8):
         try:
             return os.replace(source, target)
@@ -42,7 +42,7 @@ def _replace(source, target):
 
 
 def read_params(path, shapes):
-    """Read the parameters of a net from an ``.npz`` file. Nothing in the file is run.
+    """Read the parameters of a net from an ``.npz`` file. No code in the file is run.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ def read_params(path, shapes):
             check_shapes("params", params, shapes)
             for name, param in params.items():
                 check_array(name, param, param.ndim)
-        except MemoryError:  # the machine's error, not the file's
+        except MemoryError:  # not an error of the file
             raise
-        except Exception as error:  # damaged archives fail in many ways
+        except Exception as error:  # a damaged file can raise errors of many types
             raise ValueError(f"{path} is not a saved TwoLayerNet: {error}") from error
     return params

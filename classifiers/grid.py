@@ -17,7 +17,9 @@ TRAIN_ARGUMENTS = set(inspect.signature(TwoLayerNet.train).parameters) - {
 
 @dataclass(frozen=True)
 class LogUniform:
-    """Log-uniform distribution, for learning rates and penalties: the logarithm is uniform between the bounds.
+    """Log-uniform distribution: the logarithm is uniform between the bounds.
+
+    It suits learning rates and penalties.
 
     Parameters
     ----------
@@ -34,12 +36,12 @@ class LogUniform:
             raise ValueError(f"LogUniform must have 0 < low <= high, got low={low:g} and high={high:g}")
 
     def rvs(self, random_state):
-        """Draw a value, as SciPy's distributions do."""
+        """Draw a value. This is the interface of SciPy's distributions."""
         return float(np.exp(random_state.uniform(np.log(self.low), np.log(self.high))))
 
 
 def list_combinations(grid, n_trials, seed, fixed):
-    """Check the grid and return the combinations to train: a list of dicts, in grid order."""
+    """Check the grid and return the combinations to train, a list of dicts in grid order."""
     check_grid(grid, n_trials, fixed)
     if n_trials is None:
         return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]

@@ -1,4 +1,4 @@
-"""Initial weights that see one place of an image: a better start than weights that see all of it."""
+"""Local initial weights: each hidden unit starts with the pixels around one place in the image."""
 
 import numpy as np
 
@@ -6,35 +6,38 @@ from checks import check_array, check_count, check_number, check_rng
 
 
 def local_weights(hidden_size, variances, directions, width=2.0, *, shape=(32, 32, 3), rng=None):
-    """Draw initial weights of which each hidden unit sees the surroundings of one pixel.
+    """Draw local initial weights: each hidden unit starts with the pixels around one place.
 
-    A unit draws its place at random, and a weight for each pixel and channel from the normal distribution. The weights
-    fall with the distance from the place, as a Gaussian. After that, nothing holds the unit there: all of its weights
-    are trained.
+    The place is random. The unit has a normally distributed weight for each pixel and channel. Each
+    weight is multiplied by a Gaussian of its pixel's distance from the place. Training may then
+    change all weights of the unit.
 
-    Neighbouring pixels belong together, which a fully connected net does not know. It can learn it, but does so slowly
-    (Neyshabur, "Towards learning convolutions from scratch", 2020). A net that starts here need not.
+    Neighbouring pixels are correlated. A fully connected net does not know which pixels are
+    neighbours, and learns it slowly (Neyshabur, "Towards learning convolutions from scratch",
+    2020). With these weights it has this information from the start.
 
     Parameters
     ----------
     hidden_size : int
         H.
     variances : array, shape (k,)
-        Of the net's inputs, as `Whitener.variances` has them: uncorrelated, with mean 0.
+        Variances of the net's inputs, such as `Whitener.variances`. The inputs must be uncorrelated
+        and have mean 0.
     directions : array, shape (D, k)
-        What each input of the net is in an image of D numbers: columns of `Whitener.directions`.
+        The direction of each input in an image of D numbers, such as columns of
+        `Whitener.directions`.
     width : float
         Standard deviation of the Gaussian in pixels, > 0.
     shape : tuple of int
         Rows, columns and channels of an image. D is their product.
     rng : None, int, RandomState or Generator
-        Source of the places and weights. ``None`` is NumPy's global stream.
+        Source of randomness for places and weights. ``None`` is NumPy's global stream.
 
     Returns
     -------
     ndarray of float32, shape (k, H)
-        A new W1. Each unit's ``x W1`` has the standard deviation sqrt(2) (He et al., "Delving Deep into Rectifiers",
-        2015).
+        A new W1. For each unit, ``x W1`` has the standard deviation sqrt(2) (He et al., "Delving
+        Deep into Rectifiers", 2015).
     """
     H, width, rng = check_count("hidden_size", hidden_size), check_number("width", width), check_rng(rng)
     directions = check_array("directions", directions, 2)

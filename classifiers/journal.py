@@ -12,7 +12,7 @@ from classifiers.neural_net import TwoLayerNet
 
 try:
     import fcntl
-except ImportError:  # Windows: nothing stops two sweeps from writing to one journal
+except ImportError:  # on Windows a journal cannot be locked
     fcntl = None
 
 
@@ -22,7 +22,7 @@ def to_json(value):
     Parameters
     ----------
     value : object
-        A NumPy number becomes a number. Types and functions become their names. Any other value
+        A NumPy number becomes a number. A type or a function becomes its name. Any other value
         becomes its ``repr``.
 
     Returns
@@ -32,11 +32,11 @@ def to_json(value):
     Raises
     ------
     TypeError
-        If the ``repr`` holds an address in memory, which differs from process to process.
+        If the ``repr`` contains an address in memory. It differs from process to process.
     """
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, (type, np.dtype)) and np.dtype(value).kind != "O":  # any other class is an object to NumPy
+    if isinstance(value, (type, np.dtype)) and np.dtype(value).kind != "O":  # NumPy gives other classes the kind O
         return np.dtype(value).name
     name = getattr(value, "__qualname__", None)
     text = f"{value.__module__}.{name}" if name else repr(value)
@@ -46,31 +46,35 @@ def to_json(value):
 
 
 class Journal:
-    """A file that records each trial of a sweep, so that a later call can continue the sweep.
+    """Journal: a file that records each trial of a sweep. A later call can continue from it.
 
-    The first line describes the sweep. Each further line is a trial. Creating the object only reads and compares. The
-    journal writes as a context manager: it opens its file at the start and closes it at the end.
+    The first line describes the sweep. Each further line is a trial. Creating the object only reads
+    the file and compares it with the arguments. To write, use the object as a context manager: it
+    opens the file at the start and closes it at the end.
 
     Parameters
     ----------
     path : str or Path
-        A ``.jsonl`` file, created if it does not exist. The nets go to a folder beside it, which has the whole name of
-        the file with ``.nets`` added. All spellings of one path are the same journal.
+        A ``.jsonl`` file, created if it does not exist. The nets are saved in a folder beside it,
+        with the file's whole name and ``.nets`` added. Different spellings of one path are the same
+        journal.
     plan : dict
-        Describes the sweep: grid, fixed arguments, seed, and ``code``, a hash of the code that trains. If only the
-        code differs from that of the file, the file and its nets get another name, and the journal starts anew.
+        Describes the sweep: grid, fixed arguments, seed, and ``code``, a hash of the code that
+        trains. If only the code differs from that in the file, the file and its nets are renamed,
+        and a new journal starts.
     arrays : sequence of ndarray
         The data. The journal stores a hash of them.
 
     Attributes
     ----------
     trials : list of dict
-        What `add` wrote in earlier calls, the last line of each index. A trial whose net is missing is left out.
+        What `add` wrote in earlier calls. If an index has several lines, the last one counts. A
+        trial is left out if its net is missing.
 
     Raises
     ------
     ValueError
-        If the file belongs to another sweep, or is not a journal. The file stays as it is.
+        If the file belongs to another sweep, or is not a journal. The file stays unchanged.
     TypeError
         If a value of `plan` cannot be written, see `to_json`.
     RuntimeError
@@ -112,11 +116,11 @@ class Journal:
         return self
 
     def _open(self):
-        """Open the file for this process alone, as it was when `__init__` read it."""
+        """Open and lock the file. Its size must be the one that `__init__` read."""
         file = open(self.path, "ab")
         try:
             if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however it ends
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system unlocks it when the process ends
         except BlockingIOError:
             in_use = True
         except OSError:  # a file system without locks
@@ -132,7 +136,7 @@ class Journal:
         self._file.close()
 
     def _set_aside(self):
-        """Rename the file and its nets, so that the journal can start anew."""
+        """Rename the file and its nets, to start a new journal."""
         numbers = itertools.count(1)
         names = (self.path.with_name(f"{self.path.stem}-old-{number}{self.path.suffix}") for number in numbers)
         aside = next(name for name in names if not name.exists() and not _nets_of(name).exists())
@@ -147,7 +151,7 @@ class Journal:
             index = line.get("index")
             if not isinstance(index, int) or isinstance(index, bool) or index < 0:
                 raise self.damaged(f"a trial has the index {index}")
-        latest = {line["index"]: line for line in lines}  # a failed trial may be done later
+        latest = {line["index"]: line for line in lines}  # a failed trial can be done in a later line
         has_net = {i for i, line in latest.items() if line.get("state") != "done" or self._net_path(i).exists()}
         if missing := len(latest) - len(has_net):
             print(f"{missing} nets are missing in {self._nets}: the sweep trains them again")
@@ -180,12 +184,14 @@ class Journal:
         os.fsync(self._file.fileno())
 
     def add(self, trial, net):
-        """Save the net of a trial, then write the trial's line: each line has its net, even after a crash.
+        """Save the net of a trial, then write the line of the trial.
+
+        In this order, each line has its net even after a crash.
 
         Parameters
         ----------
         trial : dict
-            With ``index``.
+            It must have the key ``index``.
         net : TwoLayerNet or None
             None if the trial has no net.
         """

@@ -1,4 +1,4 @@
-"""The maths of the net, each step a function of arrays: forward, softmax loss, penalty, backward, dropout.
+"""Maths of the net as functions of arrays: forward, softmax loss, penalty, backward, dropout.
 
 N examples, D inputs, H hidden units, C classes. ``params`` is a dict of ``W1 (D, H)``, ``b1 (H,)``, ``W2 (H, C)`` and
 ``b2 (C,)``.
@@ -17,7 +17,7 @@ def forward(params, X, keep=None):
     params : dict of ndarray
         See the module.
     X : ndarray, shape (N, D)
-        One example a row.
+        One example per row.
     keep : ndarray, shape (N, H), optional
         Factors of dropout, see `dropout_mask`.
 
@@ -56,9 +56,9 @@ def softmax_loss(scores, y):
 
     Notes
     -----
-    Softmax ignores a shift of a row. Each row is shifted by its maximum, so exp cannot overflow. The loss stays in log
-    space: ``log p = shifted - log(sum(exp(shifted)))`` (Blanchard, Higham and Higham, "Accurately computing the
-    log-sum-exp and softmax functions", 2021).
+    Softmax does not change if a row is shifted. Shifted by its maximum, a row cannot overflow exp. The loss is computed
+    as ``log p = shifted - log(sum(exp(shifted)))`` (Blanchard, Higham and Higham, "Accurately computing the log-sum-exp
+    and softmax functions", 2021).
     """
     rows = np.arange(len(scores))
     shifted = scores - scores.max(axis=1, keepdims=True)  # (N, C)
@@ -72,7 +72,7 @@ def softmax_loss(scores, y):
 
 
 def penalty(params, reg, grads=None):
-    """Compute the L2 penalty of the weights and, if asked, add its gradient.
+    """Compute the L2 penalty of the weights. If `grads` is given, add its gradient.
 
     Parameters
     ----------
@@ -81,12 +81,12 @@ def penalty(params, reg, grads=None):
     reg : float
         Strength.
     grads : dict of ndarray, optional
-        Keyed and shaped as params. ``reg * W`` is added to those of W1 and W2, in place.
+        Keyed and shaped as params. ``reg * W`` is added to the gradients of W1 and W2, in place.
 
     Returns
     -------
     float
-        ``0.5 * reg * (sum(W1**2) + sum(W2**2))``: biases are not penalised.
+        ``0.5 * reg * (sum(W1**2) + sum(W2**2))``. Biases are not penalised.
     """
     loss = 0.0
     for name in ("W1", "W2"):
@@ -98,16 +98,16 @@ def penalty(params, reg, grads=None):
 
 
 def backward(params, X, hidden, dscores, keep=None, dW1=None):
-    """Carry the gradient from the scores back to the parameters, by the chain rule.
+    """Compute the gradients of the parameters from that of the scores, by the chain rule.
 
     Parameters
     ----------
     params, X, hidden, keep
         As in `forward`.
     dscores : ndarray, shape (N, C)
-        Gradient of the loss by the scores.
+        Gradient of the loss with respect to the scores.
     dW1 : ndarray, shape (D, H), optional
-        The gradient of W1 is written here. Reusing one array saves an allocation in each step.
+        The gradient of W1 is written here. This saves an allocation in each step.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def backward(params, X, hidden, dscores, keep=None, dW1=None):
     dhidden = dscores @ params["W2"].T  # (N, H)
     if keep is not None:
         dhidden *= keep
-    dhidden *= hidden > 0  # a closed ReLU passes nothing back
+    dhidden *= hidden > 0  # the gradient is 0 if the ReLU is closed
     return {
         "W1": np.matmul(X.T, dhidden, out=dW1),  # (D, H)
         "b1": dhidden.sum(axis=0),  # (H,)
@@ -127,12 +127,12 @@ def backward(params, X, hidden, dscores, keep=None, dW1=None):
 
 
 def loss_and_gradients(params, X, y, reg, keep=None, dW1=None, weight_decay=False):
-    """Compute the loss with its penalty, and its gradients: the implementation that `loss` and `train` share.
+    """Compute the loss with its penalty, and its gradients, for `loss` and for `train`.
 
-    With `weight_decay`, the penalty's gradient ``reg * W`` is left to `classifiers.sgd.update`, where it costs up to a
-    tenth of the step less. The other parameters are those of `forward`, `softmax_loss`, `penalty` and `backward`.
+    With `weight_decay`, the gradient ``reg * W`` of the penalty is left to `classifiers.sgd.update`. This saves up to a
+    tenth of the step's time. The other parameters are those of `forward`, `softmax_loss`, `penalty` and `backward`.
     """
-    l2 = penalty(params, reg) if weight_decay else None  # first: forward then finds W1 in the cache
+    l2 = penalty(params, reg) if weight_decay else None  # before forward, which then finds W1 in the cache
     hidden, scores = forward(params, X, keep)  # (N, H), (N, C)
     loss, dscores = softmax_loss(scores, y)  # dscores (N, C)
     grads = backward(params, X, hidden, dscores, keep, dW1)
@@ -146,9 +146,9 @@ def dropout_mask(shape, dropout, dtype, rng):
     ----------
     shape, dtype : (N, H), and the type of the factors
     dropout : float
-        Share of the units that are dropped, from 0 to below 1.
+        Fraction of the units that are dropped, at least 0 and below 1.
     rng : RandomState or Generator
-        Asked for 16 random bits a unit.
+        Source of 16 random bits per unit.
 
     Returns
     -------

@@ -1,7 +1,8 @@
-"""Limits of the whole process while nets train: one BLAS thread, and no RuntimeWarning.
+"""Process limits while nets train: one BLAS thread, and no RuntimeWarning.
 
-Python's warnings filter and the number of BLAS threads belong to the process, not to a thread. Two trials in two
-threads must not set and restore them one between the other.
+Python's warnings filter and the number of BLAS threads belong to the process, not to a thread. If
+each thread set and restored them by itself, one thread would undo the limits of another. So all
+threads share the limits: the first thread sets them, and the last one restores what was before.
 """
 
 import os
@@ -15,8 +16,8 @@ import threadpoolctl
 def _take_control():
     """Let this thread set the number of BLAS threads.
 
-    From threadpoolctl 3.8 on, other threads cannot change what one thread has set. But the thread that ends a
-    `SharedLimits` need not be the one that began it.
+    In threadpoolctl 3.8 and later, only the thread that set the number can change it. But the first
+    and the last thread of a `SharedLimits` can differ.
     """
     controller = getattr(threadpoolctl, "OpenBLASController", None)
     if hasattr(controller, "clear_controlling_thread"):
@@ -24,14 +25,17 @@ def _take_control():
 
 
 class SharedLimits:
-    """Context that any number of threads may enter: the first sets the limits, the last restores what was before."""
+    """Context manager that several threads can enter at the same time.
+
+    The first thread sets the limits. The last one restores what was before.
+    """
 
     def __init__(self):
         self._lock, self._undo, self._users, self._process = threading.Lock(), ExitStack(), 0, os.getpid()
 
     @property
     def active(self):
-        """Whether a thread of this process is inside."""
+        """Whether a thread of this process is inside the context."""
         return self._users > 0 and self._process == os.getpid()  # a fork copies the number of users
 
     def __enter__(self):
@@ -43,7 +47,7 @@ class SharedLimits:
                 self._undo.callback(threadpoolctl.threadpool_limits(1).restore_original_limits)
                 self._undo.callback(_take_control)
                 self._undo.enter_context(warnings.catch_warnings())
-                warnings.simplefilter("ignore", RuntimeWarning)  # a trial's state says that training diverged
+                warnings.simplefilter("ignore", RuntimeWarning)  # divergence is recorded in the trial's state
             self._users += 1
 
     def __exit__(self, *exception):
@@ -62,8 +66,8 @@ def limits_of_sweep():
 
 
 def limits_of_trial():
-    """Return the context for one trial. It does nothing in a process where a sweep has set the limits already.
+    """Return the context for one trial. It does nothing if a sweep has set the limits here.
 
-    A thread that still trains when the sweep has ended must not restore anything.
+    A thread can still train a trial when its sweep has ended. It must not restore anything then.
     """
     return nullcontext() if _sweeps.active else _trials

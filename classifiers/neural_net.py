@@ -3,10 +3,7 @@
 N examples, D inputs, H hidden units, C classes. The maths is in layers.py, the steps of gradient descent in sgd.py.
 """
 
-import sys
-
 import numpy as np
-from tqdm import tqdm
 
 import checks
 from checks import check_array, check_count, check_labels, check_number
@@ -18,7 +15,7 @@ from classifiers.sgd import SGD, draw_minibatch
 
 
 class TwoLayerNet:
-    """Input, affine layer, ReLU, affine layer, softmax: a classifier trained by SGD.
+    """Two-layer net: affine layer, ReLU, affine layer, softmax, trained by SGD.
 
     Parameters
     ----------
@@ -27,16 +24,16 @@ class TwoLayerNet:
     std : float
         Standard deviation of the initial weights. Biases start at zero.
     dtype : dtype
-        Floating-point type of the parameters, and so of all computation.
+        Floating-point type of the parameters and of all computation.
     rng : None, int, RandomState or Generator
-        Source of the weights, W1 before W2. ``None`` is NumPy's global stream.
+        Source of randomness, for W1 before W2. ``None`` is NumPy's global stream.
 
     Attributes
     ----------
     params : dict of ndarray
         ``W1 (D, H)``, ``b1 (H,)``, ``W2 (H, C)``, ``b2 (C,)``. May be replaced or changed in place.
     history : History or None
-        What the last call of `train` recorded, even if it raised.
+        Record of the last call of `train`, even if it raised an error.
 
     Examples
     --------
@@ -93,42 +90,42 @@ class TwoLayerNet:
         X, y, X_val, y_val : array, shapes (N, D), (N,), (M, D) and (M,)
             Training and validation data; labels are ints. With `augment`, X may have any number of columns.
         learning_rate, learning_rate_decay : float
-            A step is `learning_rate` times the gradient. After each epoch the rate is multiplied by the decay.
+            A step is `learning_rate` times the gradient. Each epoch multiplies the rate by the decay.
         reg : float
             Strength of the L2 penalty, see `loss`.
         num_iters, batch_size : int
-            Number of steps, and of rows drawn for each, with replacement.
+            Number of steps, and number of rows that each step draws, with replacement.
         verbose, progress : bool
-            Print the loss every 100 iterations; show a progress bar.
+            Whether to print the loss every 100 iterations, and whether to show a progress bar.
         momentum, dropout : float
-            Fraction of the previous step that is added to the new one, and of the hidden units that are set to 0. Both
-            from 0 to below 1.
+            Momentum is the fraction of the previous step that is added to the new one. Dropout is the fraction of the
+            hidden units that are set to 0. Both are at least 0 and below 1.
         augment : callable, optional
-            ``augment(X_batch, rng)`` returns another version of the batch, (batch_size, D). It may change this copy.
+            ``augment(X_batch, rng)`` returns a changed batch, (batch_size, D). X_batch is a copy that it may change.
         schedule : callable, optional
             ``schedule(it, num_iters)`` multiplies the learning rate, as `classifiers.sgd.warm_cosine` does.
         rng : None, int, RandomState or Generator
-            Source of batches, dropout and augmentation. ``None`` is NumPy's global stream.
+            Source of randomness for batches, dropout and augmentation. ``None`` is NumPy's global stream.
         callback : callable, optional
-            ``callback(net, it, stats)`` is called once an epoch, with this net and what it recorded so far. If it
-            returns True, training ends. Its method ``finish(net, stats)``, if any, is called at the end.
+            ``callback(net, it, stats)`` is called once per epoch, with this net and the history so far. If it returns
+            True, training ends. If it has a method ``finish(net, stats)``, this is called at the end.
 
         Returns
         -------
         History
-            A dict of lists: ``loss_history``, one value an iteration; ``train_acc_history`` (on the current batch),
-            ``val_acc_history`` and ``val_loss_history`` (penalty included), one value an epoch. Its attribute ``ended``
-            says how training ended.
+            A dict of lists. ``loss_history`` has a value per iteration. ``train_acc_history`` (on the current batch),
+            ``val_acc_history`` and ``val_loss_history`` (with the penalty) have a value per epoch. The attribute
+            ``ended`` says how training ended.
 
         Notes
         -----
-        An epoch is ``max(N // batch_size, 1)`` iterations. At each iteration that is a multiple of it, the first (0)
-        included, after the step: accuracies are taken, the learning rate decays, and the callback is called. A subclass
-        that overrides `loss` or `predict` is trained and judged by its own.
+        An epoch is ``max(N // batch_size, 1)`` iterations. After the first step of each epoch, `train` records the
+        values of the epoch, multiplies the learning rate by its decay, and calls the callback. If a subclass overrides
+        `loss` or `predict`, training and evaluation use its methods.
 
-        If the loss becomes infinite or NaN, training stops with a `RuntimeWarning`. That loss is the last of
-        ``loss_history``. The parameters are restored from the start of the epoch, where the loss was finite. Ctrl-C
-        stops training after the present iteration.
+        If the loss becomes infinite or NaN, training stops with a `RuntimeWarning`. This loss is the last one in
+        ``loss_history``. The parameters are restored from the start of the epoch, when the loss was finite. Ctrl-C
+        stops training after the current iteration.
         """
         D, _, C = checks.check_shapes("params", self.params, SHAPES).values()
         X, X_val = check_array("X", X, 2, None if augment else D), check_array("X_val", X_val, 2, D)
@@ -143,7 +140,7 @@ class TwoLayerNet:
         buffer = np.empty((batch_size, X.shape[1]), self.params["W1"].dtype.newbyteorder("="))
         self.history = history = History(iterations_per_epoch=iterations_per_epoch)
         with np.errstate(all="ignore"), DelayedInterrupt() as ctrl_c:
-            for it in tqdm(range(num_iters), disable=not progress, file=sys.stdout):
+            for it in history.iterations(num_iters, progress):
                 X_batch, y_batch = draw_minibatch(X, y, batch_size, rng, out=buffer)
                 if augment is not None:
                     X_batch = checks.check_batch(augment(X_batch, rng), (batch_size, D), buffer.dtype)
@@ -152,7 +149,7 @@ class TwoLayerNet:
                 if not history.add_loss(loss):
                     break
                 if it % iterations_per_epoch == 0:
-                    snapshot.take(self.params)  # to go back to, if a step leads to infinity
+                    snapshot.take(self.params)  # restored if a later step diverges
                 optimizer.step(self.params, grads, rate)
                 if verbose and it % 100 == 0:
                     print(f"iteration {it} / {num_iters}: loss {loss:f}")
@@ -167,10 +164,10 @@ class TwoLayerNet:
         return history
 
     def _optimizer_and_loss(self, reg, momentum, dropout, rng):
-        """Return an optimizer, and the function from a batch to its loss and gradients."""
+        """Return an optimizer, and a function that computes loss and gradients of a batch."""
         momentum = check_number("momentum", momentum, 0, 1, below=True)
         dropout = check_number("dropout", dropout, 0, 1, below=True)
-        if not self._inherits("loss"):  # a subclass's own loss returns the gradient of its own penalty
+        if not self._inherits("loss"):  # the gradients of a subclass include its penalty
             if dropout:
                 raise ValueError(f"dropout must be 0 for a class with a loss of its own, got {dropout:g}")
             return SGD(momentum), lambda X, y: checks.check_loss(self.loss(X, y=y, reg=reg), self.params, SHAPES)
@@ -199,14 +196,14 @@ class TwoLayerNet:
         Returns
         -------
         ndarray, shape (N, C)
-            Of the dtype of ``params``. Each row sums to 1.
+            It has the dtype of ``params``. Each row sums to 1.
         """
         X = check_array("X", X, 2, checks.check_shapes("params", self.params, SHAPES)["D"])
         scores = np.concatenate([self._scores(X_part) for (X_part,) in chunks(X)])  # (N, C)
         return np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))  # exp(log p) cannot overflow
 
     def _predict(self, X):
-        """Return the classes (N,) with the highest of ``self._scores(X)`` (N, C), for CHUNK rows at a time."""
+        """Return the class with the highest of ``self._scores(X)`` (N, C), CHUNK rows at a time."""
         classes = np.empty(len(X), np.intp)
         for i in range(0, len(X), CHUNK):
             classes[i : i + CHUNK] = self._scores(X[i : i + CHUNK]).argmax(axis=1)
@@ -220,17 +217,17 @@ class TwoLayerNet:
     _OWN = {"loss": loss, "predict": predict}
 
     def _inherits(self, name):
-        """Whether `loss` or `predict` is that of TwoLayerNet, neither overridden nor replaced."""
+        """Return whether `loss` or `predict` is that of TwoLayerNet, not overridden or replaced."""
         return getattr(getattr(self, name), "__func__", None) is self._OWN[name]
 
     def save(self, path):
-        """Write the parameters to one ``.npz`` file of exactly this name. If that fails, an existing file stays."""
+        """Save the parameters in an ``.npz`` file of exactly this name. On failure, an old file stays."""
         with atomic_write(path) as file:
             np.savez(file, **self.params)
 
     @classmethod
     def load(cls, path):
-        """Read a net that `save` wrote, bit-identical. Any other file raises ValueError, pickles too."""
+        """Load a net that `save` wrote, bit-identical. Any other file raises ValueError, also a pickle."""
         net = cls(1, 1, 1, rng=0)  # of any size: its parameters are replaced
         net.params = read_params(path, SHAPES)
         return net

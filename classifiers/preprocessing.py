@@ -1,4 +1,4 @@
-"""Preprocessing of inputs: standardisation, whitening, and random changes of images."""
+"""Preprocessing of inputs: standardisation, whitening, and image augmentation."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Standardizer:
     Parameters
     ----------
     X : array, shape (N, D)
-        The training part, of any real dtype. Mean and standard deviation come from it alone.
+        The training data, of any real dtype. Mean and standard deviation are computed from them.
 
     Attributes
     ----------
@@ -41,9 +41,9 @@ class Standardizer:
         Parameters
         ----------
         X : array, shape (N, D)
-            Any part of the data, on the scale of the training part.
+            Examples on the same scale as the training data.
         dtype : dtype
-            Of the result.
+            Type of the result.
 
         Returns
         -------
@@ -55,14 +55,16 @@ class Standardizer:
         return np.divide(out, self.std, out=out, casting="same_kind")
 
     def absorb(self, net):
-        """Change a net that was trained on standardised examples into one that takes plain examples.
+        """Move the standardisation into the first layer of a net.
 
-        The net then needs no standardizer, and one saved file holds everything.
+        Before, the net must take standardised examples. Afterwards it takes plain examples. The net
+        then needs no standardizer, and one saved file holds everything.
 
         Parameters
         ----------
         net : TwoLayerNet
-            Changed in place: ``W1 / std`` and ``b1 - mean / std @ W1``. All scores stay the same.
+            Changed in place: W1 becomes ``W1 / std``, and b1 becomes ``b1 - mean / std @ W1``. All
+            scores stay the same.
         """
         W1, b1 = net.params["W1"], net.params["b1"]
         scaled = W1 / self.std[:, None]  # (D, H)
@@ -71,20 +73,21 @@ class Standardizer:
 
 
 class Whitener:
-    """Soft whitening: standardisation, then the directions of large variance are shrunk.
+    """Soft whitening: standardises inputs, then shrinks the directions of large variance.
 
-    Neighbouring pixels are so alike that a few directions hold most of the variance. They force a
-    small learning rate. Whitened inputs allow a larger one, and the net learns fine detail sooner.
-    The map is linear. It does not change what the net can compute, and `absorb` moves it into W1.
+    Neighbouring pixels are strongly correlated, so a few directions have most of the variance. These
+    directions require a small learning rate. Whitened inputs allow a larger one, and the net learns
+    fine detail sooner. The map is linear. It does not change what the net can compute, and `absorb`
+    moves it into W1.
 
     Parameters
     ----------
     X : array, shape (N, D)
-        The training part, of any real dtype.
+        The training data, of any real dtype.
     softness : float
         Variance that is added in each direction, > 0. The standardised inputs have a mean variance
-        of 1. A softness far below 1 is full whitening, and makes noise as large as the image. A
-        softness far above 1 changes little.
+        of 1. A softness far below 1 is full whitening, and amplifies noise to the size of the
+        image. A softness far above 1 changes little.
 
     Attributes
     ----------
@@ -92,11 +95,11 @@ class Whitener:
     matrix : ndarray of float32, shape (D, D)
         Symmetric.
     directions : ndarray of float32, shape (D, D)
-        The principal directions U, one a column, that of the largest variance first. The first k columns ``U_k`` map
-        whitened examples Z to k inputs, ``Z @ U_k``. Training on these is cheaper, and loses little. Afterwards
-        ``W1 = U_k @ W1`` gives the net that takes Z.
+        The principal directions U, one per column, with the largest variance first. The first k
+        columns ``U_k`` map whitened examples Z to k inputs, ``Z @ U_k``. Training on these inputs is
+        faster and almost as accurate. Afterwards ``W1 = U_k @ W1`` gives the net that takes Z.
     variances : ndarray of float64, shape (D,)
-        Of the whitened examples in these directions.
+        Variances of the whitened examples in these directions.
 
     Notes
     -----
@@ -126,7 +129,7 @@ class Whitener:
             Z = self.scale(X[i : i + CHUNK])  # (CHUNK, D)
             covariance += Z.T @ Z
         variances, directions = np.linalg.eigh(covariance / len(X))  # (D,), (D, D) in columns
-        variances = variances.clip(0)  # rounding makes some of them negative
+        variances = variances.clip(0)  # rounding can make some of them negative
         shrink = 1 / np.sqrt(variances + softness)
         mean_variance = np.mean(shrink**2 * variances)
         shrink /= np.sqrt(mean_variance) if mean_variance > 0 else 1
@@ -135,7 +138,7 @@ class Whitener:
         self.variances = (shrink**2 * variances)[::-1]
 
     def __call__(self, X, dtype=np.float32):
-        """Whiten examples, in chunks. Parameters and result are those of `Standardizer`."""
+        """Whiten examples, in chunks. For parameters and result see `Standardizer.__call__`."""
         X = check_array("X", X, 2, len(self.matrix))
         out = np.empty(X.shape, dtype)
         for i in range(0, len(X), CHUNK):
@@ -143,16 +146,13 @@ class Whitener:
         return out
 
     def absorb(self, net):
-        """Change a net that was trained on whitened examples into one that takes plain examples.
-
-        See `Standardizer.absorb`.
-        """
+        """Move the whitening into the first layer of a net, see `Standardizer.absorb`."""
         net.params["W1"][...] = self.matrix @ net.params["W1"]
         self.scale.absorb(net)
 
 
 def random_flip_shift(max_shift, shape=(32, 32, 3)):
-    """Make an ``augment`` for `TwoLayerNet.train`: mirror half of the images, shift each by some pixels.
+    """Make an ``augment`` for `TwoLayerNet.train` that mirrors half of the images and shifts all.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def random_flip_shift(max_shift, shape=(32, 32, 3)):
 
 @dataclass(frozen=True)
 class RandomFlipShift:
-    """What `random_flip_shift` returns. Unlike a nested function, it can be pickled and has a stable repr."""
+    """Result of `random_flip_shift`. Unlike a nested function, it has a pickle and a stable repr."""
 
     max_shift: int
     shape: tuple
@@ -194,27 +194,29 @@ class RandomFlipShift:
 
 
 def random_cutout(size, shape=(32, 32, 3)):
-    """Make an ``augment`` that hides a square at a random place of each image (DeVries and Taylor, "Cutout", 2017).
+    """Make an ``augment`` that sets a random square of each image to 0.
+
+    This is cutout (DeVries and Taylor, "Cutout", 2017).
 
     Parameters
     ----------
     size : int
-        Rows and columns of the square. Its middle is any pixel of the image. What lies outside the image is cut off.
-        The pixels are set to 0.
+        Rows and columns of the square. Its centre is any pixel of the image, so a part of the square
+        can be outside the image.
     shape : tuple of int
         Rows, columns and channels of an image.
 
     Returns
     -------
     callable
-        As that of `random_flip_shift`.
+        See `random_flip_shift`.
     """
     return RandomCutout(check_count("size", size, 0), tuple(shape))
 
 
 @dataclass(frozen=True)
 class RandomCutout:
-    """What `random_cutout` returns."""
+    """Result of `random_cutout`."""
 
     size: int
     shape: tuple

@@ -1,20 +1,23 @@
-"""Protects a net during training: delayed Ctrl-C, a snapshot to go back to, what training recorded and how it ended."""
+"""Safe training: delayed Ctrl-C, snapshot of the parameters, history, and end of training."""
 
 import math
 import signal
+import sys
 import threading
 import warnings
 
 import numpy as np
+from tqdm import tqdm
 
-EPOCH = ("train_acc_history", "val_acc_history", "val_loss_history")  # one value an epoch
+EPOCH = ("train_acc_history", "val_acc_history", "val_loss_history")  # one value per epoch
 
 
 class DelayedInterrupt:
-    """Context in which the first Ctrl-C only sets a flag. A second one interrupts at once, as usual.
+    """Context manager that delays Ctrl-C: the first one only sets a flag, a second one interrupts.
 
-    A `KeyboardInterrupt` that is raised inside sets the flag too and ends the context. Nothing is delayed outside the
-    main thread, where Python delivers no Ctrl-C, or if the program has a SIGINT handler of its own.
+    A `KeyboardInterrupt` that is raised inside also sets the flag, and ends the context. The context
+    delays nothing outside the main thread, because Python does not deliver Ctrl-C there. It also
+    delays nothing if the program has its own SIGINT handler.
 
     Attributes
     ----------
@@ -49,17 +52,17 @@ class DelayedInterrupt:
 
 
 class Snapshot:
-    """Copy of the arrays in a dict, to go back to.
+    """Snapshot: a copy of the arrays in a dict, which can be restored.
 
     Parameters
     ----------
     params : dict of ndarray
-        Copied at once, and again by each call of `take`. Entries that are not arrays are left out.
+        Copied at once, and again by each call of `take`. Entries that are not arrays are ignored.
 
     Raises
     ------
     ValueError
-        If an array is read-only, so that there would be no way back.
+        If an array is read-only, because it could not be restored.
     """
 
     def __init__(self, params):
@@ -86,13 +89,13 @@ class Snapshot:
 
 
 class History(dict):
-    """What `TwoLayerNet.train` returns: a dict of the lists of numbers that it recorded.
+    """Training history, the result of `TwoLayerNet.train`: a dict of lists of numbers.
 
     Attributes
     ----------
     ended : {"running", "finished", "stopped", "diverged", "interrupted"}
-        How training ended: "stopped" by its callback, "interrupted" by Ctrl-C. If several happened, the last of these
-        names counts.
+        How training ended. "stopped" is by the callback, "interrupted" by Ctrl-C. If several of
+        these happened, the one that is last in this list counts.
     iterations_per_epoch : int or None
         The values of epoch i were taken after iteration ``i * iterations_per_epoch``, both counted from 0.
     """
@@ -102,6 +105,15 @@ class History(dict):
     def __init__(self, lists=(), iterations_per_epoch=None):
         super().__init__(lists or {name: [] for name in ("loss_history", *EPOCH)})
         self.iterations_per_epoch = iterations_per_epoch
+
+    def iterations(self, num_iters, progress):
+        """Yield 0..num_iters-1, with a progress bar that shows the loss and the last validation accuracy."""
+        bar = tqdm(range(num_iters), disable=not progress, file=sys.stdout)
+        for it in bar:
+            yield it
+            if progress:
+                numbers = f"loss {self['loss_history'][-1]:.4f}, validation {self['val_acc_history'][-1]:.3f}"
+                bar.set_postfix_str(numbers, refresh=False)
 
     def add_loss(self, loss):
         """Record the loss of an iteration. Return whether it is finite."""
@@ -115,30 +127,31 @@ class History(dict):
 
 
 def end_training(net, snapshot, ctrl_c, whole, num_iters, learning_rate, callback=None):
-    """Leave a net with good parameters, record how its training ended, and say so.
+    """End training: restore the snapshot if needed, record how training ended, and report it.
 
     Parameters
     ----------
     net : TwoLayerNet
-        Its parameters are restored from the snapshot if the training diverged or broke off within a step.
+        Its parameters are restored from the snapshot if training diverged or was interrupted within
+        a step.
     snapshot : Snapshot
-        From the start of the epoch.
+        The parameters at the start of the epoch.
     ctrl_c : DelayedInterrupt
-        The one of the training.
+        The context of this training.
     whole : bool
         Whether the last step was completed.
     num_iters : int
         Planned number of iterations.
     learning_rate : float
-        At the end.
+        The value at the end.
     callback : callable, optional
         Its method ``finish(net, history)`` is called, if it has one.
 
     Warns
     -----
     RuntimeWarning
-        For the caller of train, after all is in place, if the last loss is infinite or NaN or the square of a parameter
-        is.
+        If the last loss or the sum of squares of a parameter is infinite or NaN. The warning names
+        the line that called train. It comes last, when parameters and history are complete.
     """
     losses, params = net.history["loss_history"], net.params
     with ctrl_c, np.errstate(all="ignore"):

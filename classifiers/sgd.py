@@ -2,8 +2,8 @@
 
 import numpy as np
 
-BLOCK = 1 << 19  # bytes of an array that the processor's cache keeps between two operations
-WARM_UP = 500  # iterations in which `warm_cosine` rises
+BLOCK = 1 << 19  # bytes of an array that stay in the processor's cache between two operations
+WARM_UP = 500  # maximum number of iterations in which `warm_cosine` rises
 
 
 def draw_minibatch(X, y, batch_size, rng, out=None):
@@ -16,7 +16,7 @@ def draw_minibatch(X, y, batch_size, rng, out=None):
     batch_size : int
         Number of examples. May be larger than N.
     rng : RandomState or Generator
-        Asked for ``choice(N, batch_size)``.
+        ``rng.choice(N, batch_size)`` draws the row numbers.
     out : ndarray, shape (batch_size, D), optional
         The examples are written here, in its dtype. By default they go to a new array.
 
@@ -29,7 +29,7 @@ def draw_minibatch(X, y, batch_size, rng, out=None):
         return X[rows], y[rows]
     if X.dtype == out.dtype and X.flags.c_contiguous:
         # np.take copies all of X if X is not aligned, and a view as bytes is always aligned. mode="clip" lets it write
-        # straight into out, without another array of the batch's size.
+        # directly into out, without another array of the batch's size.
         np.take(X.view(np.uint8), rows, axis=0, out=out.view(np.uint8), mode="clip")
     else:
         np.copyto(out, X[rows], casting="unsafe")
@@ -37,20 +37,20 @@ def draw_minibatch(X, y, batch_size, rng, out=None):
 
 
 def update(param, grad, learning_rate, weight_decay=0.0, velocity=None, momentum=0.0):
-    """Move a parameter one step down its gradient, in place.
+    """Update a parameter by one step of gradient descent, in place.
 
     Parameters
     ----------
     param, grad : ndarray, of one shape
         W, changed in place, and the gradient of the loss with respect to W.
     learning_rate : float
-        Length of the step, in units of the gradient.
+        Factor of the gradient.
     weight_decay : float
         ``weight_decay * W`` is added to the gradient: the gradient of the penalty ``0.5 * weight_decay * sum(W**2)``.
     velocity : ndarray, shaped as param, optional
-        V, the last step. Changed in place. Without it there is no momentum.
+        V, the previous step. Changed in place. Without it there is no momentum.
     momentum : float
-        Share of the last step that is taken again.
+        Fraction of the previous step that is added to the new one.
 
     Notes
     -----
@@ -58,10 +58,10 @@ def update(param, grad, learning_rate, weight_decay=0.0, velocity=None, momentum
     ``V = momentum * V - learning_rate * (grad + weight_decay * W)`` and ``W += V``.
     """
     rows = max(1, BLOCK // max(1, param[:1].nbytes))
-    for i in range(0, len(param), rows):  # a block fits into the cache: only its first operation waits for the memory
+    for i in range(0, len(param), rows):  # only the first operation on a block waits for the memory
         W, dW = param[i : i + rows], grad[i : i + rows]
         if velocity is None:
-            W *= 1 - learning_rate * weight_decay  # one operation less than to add weight_decay * W to dW
+            W *= 1 - learning_rate * weight_decay  # faster than adding weight_decay * W to dW
             W -= learning_rate * dW
         else:
             V = velocity[i : i + rows]
@@ -76,15 +76,15 @@ class SGD:
     Parameters
     ----------
     momentum, weight_decay : float, dict of float
-        See `update`. Parameters that `weight_decay` leaves out do not decay.
+        See `update`. Parameters that are not in `weight_decay` do not decay.
     """
 
     def __init__(self, momentum=0.0, weight_decay=()):
         self.momentum, self.weight_decay = momentum, dict(weight_decay)
-        self.velocity, self.whole = {}, True  # whole: no step was broken off
+        self.velocity, self.whole = {}, True  # whole: the last step was completed
 
     def step(self, params, grads, learning_rate):
-        """Update the parameters that have a gradient, in place, see `update`."""
+        """Update each parameter that has a gradient, in place, see `update`."""
         self.whole = False
         for name, grad in grads.items():
             if self.momentum and name not in self.velocity:
@@ -95,9 +95,9 @@ class SGD:
 
 
 def warm_cosine(it, num_iters):
-    """Schedule of the learning rate: a linear rise, then half a cosine down to zero.
+    """Learning rate schedule: a linear rise, then half a cosine down to zero.
 
-    At iteration `it`, counted from 0: ``min(1, (it + 1) / rise) * (1 + cos(pi * it / num_iters)) / 2``, with
+    Iteration `it`, counted from 0, gets ``min(1, (it + 1) / rise) * (1 + cos(pi * it / num_iters)) / 2``, with
     ``rise = max(1, min(500, num_iters // 10))`` (Loshchilov and Hutter, "SGDR", 2017).
     """
     rise = max(1, min(WARM_UP, num_iters // 10))

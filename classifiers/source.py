@@ -1,4 +1,7 @@
-"""Fingerprint of the code that trains a net, so that a journal notices when it has changed."""
+"""Hash of the code that trains a net.
+
+The journal of a sweep stores this hash. If the code changes, the hash changes too.
+"""
 
 import ast
 import dis
@@ -14,18 +17,18 @@ import joblib
 
 from classifiers import evaluation, layers, neural_net, preprocessing, safety, sgd
 
-TRAINING = (layers, evaluation, safety, sgd, neural_net)  # the code of every net
+TRAINING = (layers, evaluation, safety, sgd, neural_net)  # modules that train every net
 LIBRARIES = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 
 
 def hash_code(values):
-    """Hash the code that trains nets, and that of functions and callable objects which take part.
+    """Hash the code that trains nets, and the code of arguments that can be called.
 
     Parameters
     ----------
     values : iterable of object
-        Arguments of `TwoLayerNet` and its ``train``, such as ``augment`` and ``schedule``. What cannot be called is
-        left out.
+        Arguments of `TwoLayerNet` and its ``train``, such as ``augment`` and ``schedule``. Values
+        that cannot be called are ignored.
 
     Returns
     -------
@@ -34,7 +37,7 @@ def hash_code(values):
     Raises
     ------
     RuntimeError
-        If a file has changed since this process loaded it: workers might load the new one.
+        If a file has changed since this process loaded it. Workers could load the new version.
     TypeError
         If a function uses an object that cannot be compared.
     """
@@ -46,7 +49,10 @@ def hash_code(values):
 
 
 def read_meaning(module):
-    """Return the source of a module without comments, docstrings and layout. Without source: its compiled code."""
+    """Return the source of a module without comments, docstrings and layout.
+
+    If there is no source file, return the compiled code.
+    """
     try:
         return _strip(inspect.getsource(module))
     except OSError:
@@ -62,11 +68,13 @@ def _strip(text):
     return ast.unparse(tree)
 
 
-_loaded = {}  # name of a module: its spec, which a reload replaces, and its meaning when this process loaded it
+# Maps a module's name to its spec and its `read_meaning`, both from when this process loaded it. A
+# reload replaces the spec.
+_loaded = {}
 
 
 def loaded_meaning(module):
-    """Return `read_meaning`, and raise RuntimeError if the file has changed since this process loaded it."""
+    """Return `read_meaning`. If the file has changed since it was loaded, raise RuntimeError."""
     now = read_meaning(module)
     spec, loaded = _loaded.get(module.__name__, (None, None))
     if spec is not module.__spec__:
@@ -80,13 +88,16 @@ def loaded_meaning(module):
 
 
 def describe(value, seen):
-    """Yield texts that differ if two functions, classes or objects compute something else.
+    """Yield texts that describe what a function, class or object computes.
+
+    The texts of two values differ if they do not compute the same.
 
     Parameters
     ----------
     value : object
     seen : dict
-        Maps the id of what has been described to the object, since functions may call each other.
+        Maps ids to the objects that are already described. It ends the recursion if functions call
+        each other.
     """
     if isinstance(value, types.MethodType):
         yield from (*describe(value.__func__, seen), *describe(value.__self__, seen))
@@ -105,7 +116,7 @@ def describe(value, seen):
 
 
 def _describe_definition(value, seen):
-    """Describe a function or a class: the code that Python has compiled, which needs no file."""
+    """Describe a function or a class by its compiled code. This works without a source file."""
     yield f"{value.__module__}.{value.__qualname__}"
     module = sys.modules.get(value.__module__)
     if f"{value.__module__}".startswith("classifiers."):
@@ -129,7 +140,7 @@ def _describe_definition(value, seen):
 
 
 def _describe_object(value, seen):
-    """Describe an object by its class and its attributes. An object of a library has a hash instead."""
+    """Describe an object by its class and its attributes. Objects of libraries are hashed instead."""
     yield from describe(type(value), seen)
     if hasattr(value, "__wrapped__"):  # functools.lru_cache
         yield from describe(value.__wrapped__, seen)
@@ -163,13 +174,17 @@ def _constant_text(constant):
 
 
 def _global_names(code):
-    """Return the names of the globals that a function uses, in the functions inside it too."""
+    """Return the names of the globals that a function and its inner functions use."""
     names = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     return names.union(*(_global_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
 
 
 def _is_library(module):
-    """Whether a module belongs to Python or to an installed package. A notebook runs in a package's ``__main__``."""
+    """Return whether a module belongs to Python or to an installed package.
+
+    ``__main__`` does not count. In a notebook its file belongs to a package, but its code is that of
+    the user.
+    """
     if module is None or module.__name__ == "__main__":
         return False
     file = getattr(module, "__file__", None)

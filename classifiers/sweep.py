@@ -1,4 +1,4 @@
-"""Hyperparameter search: trains one net for each combination, in parallel, and can continue after an interruption."""
+"""Hyperparameter search: trains a net for each combination, in parallel and resumable."""
 
 import copy
 import importlib
@@ -23,7 +23,7 @@ from classifiers.trials import Trial, find_best, ranking_key, read_trials
 
 __all__ = ["LogUniform", "SweepError", "SweepResult", "Trial", "sweep"]
 
-ATTEMPTS = 3  # a sweep ends with an error if workers die so often, one after the other, and no trial ends in between
+ATTEMPTS = 3  # a sweep ends with an error after this number of worker deaths, if no trial ends between them
 
 
 class SweepResult:
@@ -34,9 +34,10 @@ class SweepResult:
     trials : list of Trial
         In grid order.
     ranked : list of Trial
-        The highest validation accuracy first, equal ones in grid order, not done ones last.
+        Sorted by validation accuracy, the highest first. Equal ones are in grid order. Trials that
+        are not done are last.
     best : Trial or None
-        The first of `ranked`; None if no trial is done.
+        The first of `ranked`, or None if no trial is done.
     best_net : TwoLayerNet or None
         The trained net of the best trial.
     """
@@ -50,11 +51,11 @@ class SweepResult:
         """Deprecated: use ``vis_utils.sweep_table(result)``."""
         message = "result.table() has moved: vis_utils.sweep_table(result). The old name goes in 1.2"
         warnings.warn(message, DeprecationWarning, stacklevel=2)
-        return importlib.import_module("vis_utils").sweep_table(self)  # not at the top: workers need no matplotlib
+        return importlib.import_module("vis_utils").sweep_table(self)  # here, because workers need no matplotlib
 
 
 class SweepError(RuntimeError):
-    """No trial of a sweep is done: all failed or diverged.
+    """Error of a sweep in which no trial is done: all failed or diverged.
 
     Attributes
     ----------
@@ -87,15 +88,15 @@ def sweep(
     n_jobs : int
         Processes that train at the same time, each with one BLAS thread. -1: one for each core.
     journal : str or Path, optional
-        A ``.jsonl`` file. Each trial that ends adds a line to it, and its net to a folder beside it.
-        The same call continues from this file and tries failed trials again. The file records grid,
-        settings, seed, data and code. If the code that trains has changed, file and folder get
-        another name, and the sweep starts anew.
+        A ``.jsonl`` file. Each trial that ends adds a line to it and saves its net in a folder
+        beside it. The same call continues from this file and tries failed trials again. The file
+        records grid, settings, seed, data and code. If the code that trains has changed, file and
+        folder are renamed, and the sweep starts from the beginning.
     progress : bool
         Show a progress bar.
     **fixed
-        Arguments of `TwoLayerNet` or its ``train`` that all trials share. Not ``rng``: see `seed`. Each trial gets
-        its own copy of a ``callback``.
+        Arguments of `TwoLayerNet` or its ``train`` that all trials share. ``rng`` is not allowed,
+        because `seed` sets it. Each trial gets its own copy of a ``callback``.
 
     Returns
     -------
@@ -108,9 +109,10 @@ def sweep(
     ImportError
         If a Dask cluster cannot import this code.
     TimeoutError
-        If a Dask cluster has no worker left, and none joins in time.
+        If a Dask cluster has no worker, and no worker joins it in time.
     TypeError
-        If a journal cannot record a value because it prints its address, as SciPy's distributions do.
+        If a journal cannot record a value because its ``repr`` contains an address in memory. This
+        is so for SciPy's distributions.
     SweepError
         If no trial is done. Its attribute ``result`` is the `SweepResult`.
     RuntimeError
@@ -119,16 +121,18 @@ def sweep(
     Warns
     -----
     RuntimeWarning
-        If some trials failed: how many, and the first error.
+        If some trials failed. The message has their number and the first error.
 
     Notes
     -----
-    Results do not depend on n_jobs, on the order in which trials end, on the joblib backend or on an
-    interruption. They are bit-identical only on the same type of processor, since BLAS rounds
-    differently on each: in a thousand steps, float32 nets drift apart.
-    Inside ``joblib.parallel_config(backend="dask")`` the trials run on the Dask cluster. A backend
-    that cannot return results one by one, such as "multiprocessing", gets as many trials at once as
-    it has workers, and the journal grows when all of them have ended.
+    Results do not depend on n_jobs, on the order in which trials end, on the joblib backend or on
+    interruptions. They are bit-identical only on the same type of processor, because BLAS rounds
+    differently on other types. In float32, these differences grow over a thousand steps.
+
+    Inside ``joblib.parallel_config(backend="dask")`` the trials run on the Dask cluster.
+
+    Some backends cannot return results one by one, for example "multiprocessing". Such a backend
+    gets as many trials at once as it has workers. The journal grows when all of these have ended.
     """
     seed = check_count("seed", seed, 0)
     combinations = list_combinations(grid, n_trials, seed, fixed)
@@ -167,7 +171,7 @@ def open_journal(path, grid, n_trials, fixed, seed, arrays):
 
 
 def report_failures(result):
-    """Warn the caller of `sweep` if trials failed. If no trial is done, raise an error that carries the result."""
+    """Warn the caller of `sweep` if trials failed. If no trial is done, raise `SweepError`."""
     states = [trial.state for trial in result.trials]
     failed = [trial for trial in result.trials if trial.state == "failed"]
     first = f". The first error is that of trial {failed[0].index}: {failed[0].error}" if failed else ""
@@ -184,7 +188,7 @@ def report_failures(result):
 
 
 def check_data(X_train, y_train, X_val, y_val, fixed):
-    """Check the data once for all trials, and set ``output_size`` from the labels unless it is given."""
+    """Check the data once for all trials. If ``output_size`` is not given, set it from the labels."""
     X_train = check_array("X_train", X_train, 2)
     X_val = check_array("X_val", X_val, 2, X_train.shape[1])
     labels = check_array("y_train", y_train, 1), check_array("y_val", y_val, 1)
@@ -205,16 +209,20 @@ def run_trials(todo, arrays, seed, n_jobs, fixed):
                 del todo[trial.index]
                 attempts = ATTEMPTS
                 yield trial, net
-        except Exception:  # errors of training are in the Trial, so this is a worker that died, or joblib
+        except Exception:  # a dead worker, or joblib: errors of training are in the Trial
             attempts -= 1
             if attempts == 0:
                 raise
 
 
 def run_calls(calls, n_jobs):
-    """Yield the results of joblib's calls as they end; in rounds, with a backend that can only return lists."""
+    """Yield the results of joblib's calls as they end.
+
+    A backend that can only return lists gets the calls in rounds.
+    """
     if returns_generator():
-        # Only as many trials as workers: a further one would wait for one worker while another is idle.
+        # Dispatch only as many trials as workers. A further trial could wait for a busy worker while
+        # another worker is idle.
         settings = {"batch_size": 1, "pre_dispatch": "n_jobs", "return_as": "generator_unordered"}
         yield from Parallel(n_jobs=n_jobs, **settings)(calls)
     else:

@@ -1,4 +1,4 @@
-"""Trials of a sweep: what one is, how they are ranked, and how they come back from a journal."""
+"""Trials of a sweep: their results, their ranking, and how to read them from a journal."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -13,13 +13,14 @@ class Trial:
     Attributes
     ----------
     index : int
-        Place in the grid, from 0.
+        Position in the grid, counted from 0.
     params : dict
         The swept hyperparameters.
     seed : list of int
-        The sweep's seed and the index, from which `numpy.random.SeedSequence` makes the trial's rng.
+        The sweep's seed and the index. `numpy.random.SeedSequence` makes the trial's rng from them.
     state : str
-        "done"; "diverged" if the loss became infinite or NaN; "failed" if training raised an error.
+        "diverged" if the loss became infinite or NaN, "failed" if training raised an error, else
+        "done".
     val_accuracy, standard_error : float
         Accuracy a on the n validation examples, and its standard error ``sqrt(a (1 - a) / n)``.
         NaN unless done.
@@ -46,7 +47,11 @@ class Trial:
 
 
 def ranking_key(trial):
-    """Return what sorts trials: high validation accuracy first, equal ones in grid order, not done ones last."""
+    """Return the sort key of a trial.
+
+    A high validation accuracy comes first. Equal ones are in grid order. Trials that are not done
+    are last.
+    """
     return (-trial.val_accuracy if trial.state == "done" else 1.0), trial.index
 
 
@@ -56,7 +61,7 @@ def find_best(trials):
 
 
 def read_trials(log, combinations):
-    """Return the trials of a journal that need not be trained again. Failed ones are tried again."""
+    """Return the trials of a journal that are not trained again: all but the failed ones."""
     trials = []
     for line in log.trials:
         if missing := asdict(Trial(0, {}, [])).keys() ^ line.keys():

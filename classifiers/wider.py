@@ -1,12 +1,13 @@
-"""Exact averages of nets, as one wider net: of several nets, over an image and its mirror image, over shifts.
+"""One wider net that is the exact average of several nets, of mirror images, or of shifts.
 
 The mean of the scores of n nets is the score of one net with all their hidden units:
 
     W1 = [W1_1 ... W1_n]    b1 = [b1_1 ... b1_n]    W2 = [W2_1; ...; W2_n] / n    b2 = mean of b2_1 ... b2_n
 
-A net that sees its input through a linear map A is a net, too: ``(X A) W1 = X (A W1)``. Mirroring and shifting an image
-are linear. So the mean over mirror images and shifts of the input is again one net with one hidden layer, whose
-`predict` costs as many times more as it is wider.
+A net that first applies a linear map A to its input is also such a net: ``(X A) W1 = X (A W1)``.
+Mirroring and shifting an image are linear maps. So the mean of the scores over mirror images and
+shifts is again the score of one net with one hidden layer. The cost of `predict` is proportional to
+the number of hidden units.
 """
 
 import operator
@@ -27,12 +28,12 @@ def average(nets):
     Parameters
     ----------
     nets : sequence of TwoLayerNet
-        Of the same D and C. Their H may differ.
+        Nets with the same D and C. H may differ.
 
     Returns
     -------
     TwoLayerNet
-        With the hidden units of all of them. Its parameters are new arrays.
+        It has the hidden units of all nets. Its parameters are new arrays.
 
     Raises
     ------
@@ -70,7 +71,8 @@ def mirrored(net, shape=IMAGE):
     Returns
     -------
     TwoLayerNet
-        With twice as many hidden units. ``W1 = [W1, P W1]``: P reverses the columns of an image.
+        It has twice as many hidden units. Its W1 is ``[W1, P W1]``. P reverses the columns of an
+        image.
     """
     return average([net, _through(net, shape, lambda images: images[:, ::-1])])
 
@@ -85,14 +87,14 @@ def shifted(net, shifts=CROSS, shape=IMAGE):
     net : TwoLayerNet
         D is the product of `shape`.
     shifts : sequence of (int, int)
-        How many pixels the image moves down and right. (0, 0) is the image as it is.
+        Number of pixels by which the image moves down and right. (0, 0) is the image itself.
     shape : tuple of int
         Rows, columns and channels of an image.
 
     Returns
     -------
     TwoLayerNet
-        With as many times more hidden units as there are shifts.
+        Its number of hidden units is that of `net` times the number of shifts.
     """
     try:
         moves = [(operator.index(down), operator.index(right)) for down, right in shifts]
@@ -102,7 +104,7 @@ def shifted(net, shifts=CROSS, shape=IMAGE):
 
 
 def _shift(weights, down, right):
-    """Move what each pixel of a moved image counts back to where the pixel came from: (rows, columns, ...)."""
+    """Shift weights (rows, columns, ...) back. This is equivalent to shifting the image."""
     rows, columns = weights.shape[:2]
     out = np.zeros_like(weights)
     kept_rows, kept_columns = max(rows - abs(down), 0), max(columns - abs(right), 0)
@@ -114,7 +116,10 @@ def _shift(weights, down, right):
 
 
 def _through(net, shape, move):
-    """Return a net that sees its images through a linear map, given by what it does to W1 (rows, columns, ..., H)."""
+    """Return a net that first applies a linear map to its images.
+
+    `move` applies this map to W1 in the shape (rows, columns, ..., H).
+    """
     W1 = net.params["W1"]
     if len(W1) != np.prod(shape):
         raise ValueError(f"shape must be that of an image of the net's {len(W1)} inputs, got {shape}")

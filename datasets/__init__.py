@@ -1,1 +1,1 @@
-"""CIFAR-10 and its stand-in: where the data come from, and the folder that holds them."""
+"""CIFAR-10 and its stand-in: the modules that fetch, draw, find and read the data."""

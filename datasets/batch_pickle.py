@@ -1,9 +1,9 @@
-"""Read a CIFAR-10 batch file without running anything in it.
+"""Reader of CIFAR-10 batch files that runs no code from the file.
 
 The official batches are Python 2 pickles. A pickle is a program: its author chooses which functions
-the unpickler calls. This reader calls none of them. It knows the few names that a pickled array
-needs, and records the arguments that the file gives them. It refuses every other name, and every
-opcode that could call something. It builds the array afterwards, from the records.
+the unpickler calls. This reader calls none of them. It accepts only the few names that a pickled
+array needs, and records their arguments. It refuses all other names, and all opcodes that could
+call a function. Afterwards it builds the array from the records.
 """
 
 import io
@@ -16,18 +16,18 @@ from datasets.names import is_ours
 
 
 class _Refused(ValueError):
-    """A well-formed pickle that is not a batch: the message says why."""
+    """Error for a well-formed pickle that is not a batch. The message says why."""
 
 
 class _Record:
-    """What the file says about one array or dtype: recorded arguments; nothing is built yet."""
+    """Recorded arguments of one array or dtype of the file. Nothing is built yet."""
 
     def __init__(self, kind, args):
         self.kind, self.args, self.state = kind, args, None
 
 
 class _Name:
-    """A name that the file may use. Calling it records the arguments."""
+    """Name of a function or class that the file may use. Calling it records the arguments."""
 
     def __init__(self, kind):
         self.kind = kind
@@ -48,7 +48,8 @@ for _core in ("numpy.core", "numpy._core"):  # NumPy 1's name and NumPy 2's
 
 
 class _BatchUnpickler(pickle._Unpickler):
-    # The standard library's unpickler in Python. In the one in C, one flipped bit of a memo index reserves gigabytes.
+    # The base class is the standard library's unpickler in pure Python. In the C version, one wrong
+    # bit in a memo index can reserve gigabytes.
     def find_class(self, module, name):
         if (module, name) not in _KINDS:
             if "\r" in module + name:
@@ -83,7 +84,7 @@ class _BatchUnpickler(pickle._Unpickler):
         dispatch[getattr(pickle, _opcode)[0]] = refuse
 
 
-_ADVICE = {  # for images of other shapes
+_ADVICE = {  # the shape of one image: how to convert such images
     (32, 32, 3): ". Save data.transpose(0, 3, 1, 2).reshape(len(data), 3072)",
     (3, 32, 32): ". Save data.reshape(len(data), 3072)",
 }
@@ -94,7 +95,7 @@ def _text(key):
 
 
 def _pixels(record):
-    """Build the uint8 matrix that a record describes, if it describes one."""
+    """Build the uint8 matrix that a record describes. Refuse any other record."""
     if not (isinstance(record, _Record) and record.kind in ("_reconstruct", "_frombuffer")):
         raise _Refused(f"data must be an array, got {type(record).__name__}")
     if record.kind == "_reconstruct":
@@ -135,7 +136,7 @@ def read_batch(path):
         If the file is not a well-formed batch. The message names the file, what is wrong and what
         to do.
     MemoryError, OSError
-        If the machine cannot read it. That says nothing about the file.
+        If the machine cannot read the file. The content of the file is not the cause.
     """
     try:
         with open(path, "rb") as file:
@@ -143,7 +144,7 @@ def read_batch(path):
         return _parse(content)
     except MemoryError as error:
         raise MemoryError(f"memory is full while reading {path}: close other programs") from error
-    except OSError:  # a missing file, a broken disk, a lack of permission: nothing is known about the content
+    except OSError:  # a missing file, a broken disk or no permission: the content is unknown
         raise
     except Exception as error:  # unpickling damaged bytes raises errors of many types
         own = str(error) if isinstance(error, _Refused) else ""
@@ -153,7 +154,7 @@ def read_batch(path):
 
 
 def _parse(content):
-    """Return the pixels and labels that the bytes of a batch file say."""
+    """Return the pixels and labels in the bytes of a batch file."""
     batch = _BatchUnpickler(io.BytesIO(content), encoding="bytes").load()
     if not isinstance(batch, dict):
         raise _Refused(f"a batch must be a dict, got {type(batch).__name__}")

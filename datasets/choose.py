@@ -1,4 +1,4 @@
-"""Choose the data of a run, CIFAR-10 or the stand-in, and name them."""
+"""Choice of the data of a run: CIFAR-10 or the stand-in."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from datasets.names import CLASS_NAMES, MD5, find_CIFAR10
 
 
 class Source(NamedTuple):
-    """Data of a run: the folder, what to call it in print, and the ten classes."""
+    """Data of a run: the folder, the name to print, and the names of the ten classes."""
 
     folder: Path
     name: str
@@ -18,7 +18,7 @@ class Source(NamedTuple):
 
 
 def choose_data(choice=None):
-    """Find, fetch or draw the data.
+    """Find the data. If there are none, download CIFAR-10 or draw the stand-in.
 
     Parameters
     ----------
@@ -32,9 +32,10 @@ def choose_data(choice=None):
     Raises
     ------
     ValueError
-        If the choice is neither of the two.
+        If the choice is neither "cifar-10" nor "stand-in".
     FileNotFoundError
-        If ``CIFAR10_DIR`` names a folder without CIFAR-10. Other data would hide a typing error.
+        If ``CIFAR10_DIR`` names a folder without CIFAR-10. Using other data would hide a typing
+        error.
     FileExistsError
         If ``datasets/cifar-10-batches-py`` lacks some of the files, for example because unpacking
         was interrupted.
@@ -70,12 +71,12 @@ def choose_data(choice=None):
 
 
 def describe(folder):
-    """Tell what a folder of batches holds.
+    """Describe the data in a folder of batches.
 
     Parameters
     ----------
     folder : str or Path
-        With the six batch files.
+        The folder with the six batch files.
 
     Returns
     -------

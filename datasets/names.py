@@ -1,4 +1,4 @@
-"""The files of CIFAR-10: their names, order and hashes, and the folder that holds them."""
+"""Names, order and hashes of CIFAR-10's files, and the search for their folder."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,8 @@ BATCHES = tuple(MD5)
 TRAIN_BATCHES, TEST_BATCHES = BATCHES[:5], BATCHES[5:]
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-INCOMPLETE = (".crdownload", ".part", ".partial", ".download", ".opdownload", ".tmp")  # browsers' endings
+# Endings that browsers give to incomplete downloads.
+INCOMPLETE = (".crdownload", ".part", ".partial", ".download", ".opdownload", ".tmp")
 
 
 def missing_batches(folder):
@@ -33,13 +34,16 @@ def missing_batches(folder):
 
 
 def is_ours(path):
-    """Whether this project has made a file itself, in datasets/ or in the user's cache."""
+    """Return whether this project made a file itself, in datasets/ or in the user's cache."""
     folder = Path(path).resolve().parent
     return folder.name in (FOLDER, STAND_IN) and (folder.parent == DATASETS or CACHE in folder.parts)
 
 
 def say_folder(folder, batch):
-    """Point to a missing batch, or the archive, if a folder holds it in another form or place, else say nothing."""
+    """Return a hint if a folder holds a missing batch in another form or place.
+
+    The archive is such a form. If nothing is found, the hint is an empty text.
+    """
     if folder.is_file():
         return "It is a file: unpack it, and name the folder that is inside. "
     if not folder.is_dir():
@@ -51,14 +55,14 @@ def say_folder(folder, batch):
         if name.startswith("cifar-10-python"):
             return say_archive(name)
         if name in (f"{batch}.bin", f"{batch}.mat"):
-            return f"{name} is not of CIFAR-10's Python version, which is needed. "
+            return f"{name} is of another version of CIFAR-10: get the Python version. "
         if name.startswith(batch) and (folder / name).is_file():
             return f"{name} is there: rename it if it is the batch. "
     return ""
 
 
 def say_archive(name):
-    """Say what to do with an archive under a name that browsers give it."""
+    """Return advice on an archive that a browser has renamed, unpacked or not completed."""
     if name.lower().endswith(INCOMPLETE):
         return f"{name} is an incomplete download: finish it, or delete it. "
     if name == "cifar-10-python":
@@ -67,7 +71,10 @@ def say_archive(name):
 
 
 def browser_archives(folder):
-    """List the archive of a folder, then what browsers call it if there is one already or if they have unzipped it."""
+    """List the archive of a folder, then the files that may be the archive under another name.
+
+    Browsers rename a second download, and some unpack the file.
+    """
     others = sorted(path for path in folder.glob("cifar-10-python*.*") if path.name != ARCHIVE and path.is_file())
     return [folder / ARCHIVE, *others]
 
@@ -78,8 +85,8 @@ def find_CIFAR10(root=None):
     Parameters
     ----------
     root : str or Path, optional
-        The folder, ``~`` is the home folder. The default is the environment variable ``CIFAR10_DIR``, or
-        ``datasets/cifar-10-batches-py`` if the variable is unset or empty.
+        The folder; ``~`` is the home folder. The default is the environment variable
+        ``CIFAR10_DIR``, or ``datasets/cifar-10-batches-py`` if the variable is unset or empty.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Turn images and weights of any scale into arrays that a picture shows: 0..255, on a grid."""
+"""Conversion of images and weights of any scale into arrays of 0..255 for a picture."""
 
 from math import ceil, sqrt
 
@@ -6,20 +6,20 @@ import numpy as np
 
 from checks import check_array, check_count
 
-DARK = 16  # on the scale 0..255, images without a brighter value than this are black to the eye
+DARK = 16  # on the scale 0..255, an image looks black if no value is larger than this
 
 
 def visualize_grid(Xs, ubound=255.0, padding=1):
-    """Arrange images on a square grid, each tile scaled to the full range on its own.
+    """Arrange images on a square grid. Each tile is scaled to the full range by itself.
 
     Parameters
     ----------
     Xs : array, shape (N, H, W, C)
         Images or weights, of any range.
     ubound : float
-        Each tile's values are scaled linearly to 0..ubound; a constant tile becomes 0.
+        Each tile's values are scaled linearly to 0..ubound. A constant tile becomes 0.
     padding : int
-        Black pixels between tiles.
+        Number of black pixels between tiles.
 
     Returns
     -------
@@ -39,7 +39,15 @@ def visualize_grid(Xs, ubound=255.0, padding=1):
 
 
 def find_scale(images):
-    """Find the scale of images: the values that become black and white, and a note if they are not 0 and 255."""
+    """Find the values of images that become black and white.
+
+    Returns
+    -------
+    low, high : float
+        These values become black and white.
+    note : str
+        A line that names them, or an empty text if they are 0 and 255.
+    """
     low, high = float(images.min()), float(images.max())
     if images.dtype == np.uint8 or (low >= 0 and DARK < high <= 255) or low == high == 0:
         return 0.0, 255.0, ""
@@ -49,7 +57,10 @@ def find_scale(images):
 
 
 def to_rgb(images, low, high):
-    """Turn images of one or three channels into RGB images of uint8: low becomes 0, high becomes 255."""
+    """Convert images of one or three channels into RGB images of uint8.
+
+    The value `low` becomes 0, and `high` becomes 255.
+    """
     scaled = (images.astype(np.float64) - low) * (255 / ((high - low) or 1))
     return np.broadcast_to(np.rint(scaled).astype(np.uint8), (*images.shape[:-1], 3))
 

@@ -1,9 +1,11 @@
-"""Draw a stand-in for CIFAR-10: ``python -m datasets.standin [--dir D]`` makes datasets/stand-in.
+"""Drawing of the stand-in for CIFAR-10: ``python -m datasets.standin [--dir D]``
 
-Ten classes of 32x32 colour images, in CIFAR-10's numbers and file layout, for machines that cannot
-get CIFAR-10. The bytes are the same everywhere, for two reasons. The drawing only adds, multiplies,
-divides, compares and takes square roots of float64, and IEEE 754 fixes the results to the last bit.
-The random numbers come from NumPy's legacy generator, and its stream is frozen.
+The stand-in is for machines that cannot get CIFAR-10. It has ten classes of 32x32 colour images, as
+many as CIFAR-10 has, in the same file layout. By default it is made in datasets/stand-in.
+
+The bytes are the same on every machine, for two reasons. The drawing only adds, multiplies,
+divides, compares and takes square roots of float64, and IEEE 754 defines every bit of the results.
+The random numbers come from NumPy's legacy generator, and its stream does not change.
 """
 
 import argparse
@@ -19,20 +21,20 @@ from datasets.names import BATCHES, DATASETS, STAND_IN, missing_batches
 from datasets.workshop import move, temporary_folder
 
 FOLDER = DATASETS / STAND_IN
-META = "batches.meta"  # the last file that is written
+META = "batches.meta"  # written last
 MARK = "STAND-IN, not CIFAR-10"
 CLASS_NAMES = ("disc", "ring", "square", "triangle", "cross", "pair", "bars", "pillars", "checks", "horizon")
-BATCH = 10_000  # images a file
-CHUNK = 500  # images drawn at once: the temporaries stay in the processor's cache
+BATCH = 10_000  # images per file
+CHUNK = 500  # images drawn at once; their temporary arrays fit into the processor's cache
 
 
 def _wave(x):
-    """A triangle wave of period 2 between -1 and 1."""
+    """Triangle wave of period 2 between -1 and 1."""
     return 4 * np.abs(x / 2 - np.floor(x / 2 + 0.5)) - 1
 
 
 def _distances(x, y):
-    """Yield the figure of each class as a function of the plane that is negative inside the figure."""
+    """Yield, for each class, the values of a function that is negative inside the figure."""
     radius, ax, ay = np.sqrt(x * x + y * y), np.abs(x), np.abs(y)
     yield radius - 0.75
     yield np.abs(radius - 0.7) - 0.22
@@ -47,14 +49,14 @@ def _distances(x, y):
 
 
 def draw(labels, rng):
-    """Draw one image of each class asked for.
+    """Draw one image for each label.
 
     Parameters
     ----------
     labels : array of int, shape (N,)
         Indices of `CLASS_NAMES`.
     rng : numpy.random.RandomState
-        Draws place, size, rotation, colours, light and noise.
+        Source of place, size, rotation, colours, light and noise.
 
     Returns
     -------
@@ -74,7 +76,8 @@ def draw(labels, rng):
     distance = np.empty_like(x)
     for k, of_figure in enumerate(_distances(x, y)):
         distance[labels == k] = of_figure[labels == k]
-    inside = np.minimum(np.maximum(0.5 - 8 * size * distance, 0), 1)[..., None]  # (N, 32, 32, 1): edges of two pixels
+    # Edges are about two pixels wide.
+    inside = np.minimum(np.maximum(0.5 - 8 * size * distance, 0), 1)[..., None]  # (N, 32, 32, 1)
 
     light = uniform(-60, 60) * u + uniform(-60, 60) * v
     contrast = uniform(35, 130)[..., None] + uniform(-30, 30, 1, 1, 3)
@@ -85,7 +88,7 @@ def draw(labels, rng):
 
 
 def draw_batch(rows, seed):
-    """Draw a batch with equally many images of each class, in random order.
+    """Draw a batch with the same number of images of each class, in random order.
 
     Parameters
     ----------
@@ -97,7 +100,7 @@ def draw_batch(rows, seed):
     Returns
     -------
     pixels : ndarray of uint8, shape (rows, 3072)
-        In the layout of CIFAR-10's files: the red, green and blue plane one after the other.
+        The layout of CIFAR-10's files: the red, the green, then the blue plane.
     labels : ndarray of int, shape (rows,)
     """
     rng = np.random.RandomState(seed)
@@ -112,9 +115,10 @@ def make_standin(folder=FOLDER, rows=BATCH):
     Parameters
     ----------
     folder : str or Path
-        The files are written beside it. The complete folder is renamed to this name.
+        The folder to make. The files are first written into a temporary folder beside it. Then the
+        complete folder is renamed.
     rows : int
-        Images a file.
+        Images per file.
 
     Returns
     -------
@@ -123,7 +127,8 @@ def make_standin(folder=FOLDER, rows=BATCH):
 
     Notes
     -----
-    Several processes may call this at once: the first that finishes makes the folder, and all use it.
+    Several processes may call this at the same time. The first that finishes makes the folder, and
+    all of them use it.
     """
     folder = Path(os.path.expanduser(folder))
     if _is_complete(folder):
@@ -145,31 +150,33 @@ def _is_complete(folder):
 
 
 def _move(workshop, folder):
-    """Move a complete folder to its place, unless another process was faster."""
+    """Move a complete folder to its place, unless another process has made the folder already."""
     try:
         move(workshop, folder)
     except OSError:  # a folder is there
         if not folder.is_dir():
             raise
         if not _is_complete(folder):
-            # One at a time: removing the folder could remove another process's finished one.
+            # Replace the files one by one. If this process removed the folder, it could remove a
+            # folder that another process has just completed.
             for name in (*BATCHES, META):
                 os.replace(workshop / name, folder / name)
 
 
 def _write(path, content):
-    # NumPy 1 and 2 write different names of one module. Both read the old name, which keeps the bytes the same.
-    # Protocol 3 stores names as plain lines, so that one can be replaced without changing a length.
+    # NumPy 1 and 2 write different names of the same module, and both read the old name. With the
+    # old name, the bytes are the same in both. Protocol 3 stores a name as a line of text. A line
+    # can be replaced without changing a stored length.
     path.write_bytes(pickle.dumps(content, 3).replace(b"numpy._core.multiarray", b"numpy.core.multiarray", 1))
 
 
 def main(arguments=None):
-    """Draw the stand-in as the command line says."""
+    """Draw the stand-in with the options of the command line."""
     parser = argparse.ArgumentParser(description="Draw a stand-in for CIFAR-10.")
     parser.add_argument("--dir", type=Path, default=FOLDER, help="folder that is made")
     args = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold what a code page lacks
+        sys.stdout.reconfigure(errors="backslashreplace")  # for characters not in the code page
     try:
         print(make_standin(args.dir))
     except OSError as error:

@@ -21,7 +21,7 @@ from .check import check_net
 from .loading import SIZES, explain_failure, load_net
 from .standins import Missing, homework_imports
 
-START = 15  # seconds that Python and NumPy may take to start, besides the time limit
+START = 15  # seconds for the start of Python and NumPy, added to the time limit
 CHILD = (
     "import json, sys; task = json.load(sys.stdin); sys.path[:] = task['path']; "
     "from diagnosis.__main__ import work; work(task)"
@@ -31,26 +31,27 @@ CHILD = (
 def main(arguments=None):
     """Check the class in a file and print the report.
 
-    The file runs in a process of its own, which is stopped after a time limit.
+    The file runs in a separate process. If it exceeds the time limit, it is stopped.
 
     Parameters
     ----------
     arguments : list of str, optional
-        Of the command line.
+        Command-line arguments. None means ``sys.argv[1:]``.
 
     Raises
     ------
     SystemExit
-        0 if no mistake is found, 1 if there is a finding, 2 if the file has no such net or cannot be checked.
+        0 if no mistake is found, 1 if there is a finding. 2 if the file does not contain the net or
+        cannot be checked.
     """
     parser = argparse.ArgumentParser(
         prog="python -m diagnosis", description="Check the gradients of the two-layer net in a Python file."
     )
-    parser.add_argument("file", type=Path, help="runs this file: use a sandbox for files of people you do not know")
+    parser.add_argument("file", type=Path, help="the file; it is run, so use a sandbox for files of unknown people")
     parser.add_argument(
-        "--class", dest="name", default="TwoLayerNet", help="the class, made as TwoLayerNet(4, 10, 3, 1e-1)"
+        "--class", dest="name", default="TwoLayerNet", help="the class, created as TwoLayerNet(4, 10, 3, 1e-1)"
     )
-    parser.add_argument("--timeout", type=_seconds, default=60.0, help="seconds after which the check is stopped (60)")
+    parser.add_argument("--timeout", type=_seconds, default=60.0, help="stop the check after this many seconds (60)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the report")
     args = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -59,7 +60,7 @@ def main(arguments=None):
         result = check_apart(args.file, args.name, args.timeout)
     except KeyboardInterrupt:
         result = {"ok": False, "error": f"{args.file}: the check was interrupted"}
-    except OSError as error:  # no temporary folder, no more processes
+    except OSError as error:  # for example no temporary folder, or too many processes
         result = {"ok": False, "error": f"{args.file}: the check cannot be started: {error}"}
     text = result.pop("text", "")
     if args.json:
@@ -72,7 +73,7 @@ def main(arguments=None):
 
 
 def _seconds(text):
-    """Read a time limit."""
+    """Convert the text of a time limit to seconds."""
     with contextlib.suppress(ValueError):
         if 0 < float(text) <= 1e6:
             return float(text)
@@ -80,20 +81,21 @@ def _seconds(text):
 
 
 def check_apart(file, name, timeout):
-    """Check a file in a process of its own.
+    """Check a file in a separate process.
 
     Parameters
     ----------
     file : Path
     name : str
-        Of the class.
+        Name of the class.
     timeout : float
-        Seconds.
+        Time limit in seconds.
 
     Returns
     -------
     dict
-        What ``--json`` prints, and as "text" what is printed else. If the file could not be checked, "error" says why.
+        The object that ``--json`` prints, and the report as "text". If the file cannot be checked,
+        there is no "text", and "error" says why.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         answer, trace = Path(folder, "answer"), Path(folder, "trace")
@@ -101,14 +103,17 @@ def check_apart(file, name, timeout):
         status = _run(json.dumps({**task, "answer": str(answer), "trace": str(trace)}), timeout + START)
         try:
             return json.loads(answer.read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # none, or only the beginning of one
+        except (OSError, ValueError):  # no answer, or an incomplete one
             trace = trace.read_text(encoding="utf-8", errors="replace") if trace.exists() else ""
     return {"ok": False, "error": f"{file}{_explain_end(status, trace, Path(os.path.realpath(file)), timeout)}"}
 
 
 def _run(task, limit):
-    """Start the process, wait for it, and end whatever it has started; return its exit status, or None."""
-    environment = {**os.environ, "MPLBACKEND": "Agg"}  # no windows
+    """Run a task in a new process, then kill the process and its children.
+
+    Return the exit status, or None if the process runs longer than `limit` seconds.
+    """
+    environment = {**os.environ, "MPLBACKEND": "Agg"}  # plots open no windows
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(
         [sys.executable, "-c", CHILD],
@@ -141,15 +146,15 @@ def _explain_end(status, trace, path, timeout):
     if line:
         place = f" at line {line[1]}: {linecache.getline(str(path), int(line[1])).strip()}"
     if status is None or trace.startswith("Timeout"):
-        return f" was stopped after {timeout:g} s{place}. Is there an endless loop? --timeout gives it more time"
+        return f" was stopped after {timeout:g} s{place}. Look for an endless loop, or give it more time with --timeout"
     ended = f"with exit status {status}"
     if status < 0 and os.name != "nt":
         ended = f"by signal {-status} ({signal.strsignal(-status)})"
-    return f": its process ended before the check was done, {ended}{place}. Does it call os._exit, or crash?"
+    return f": its process ended before the check was done, {ended}{place}. Look for a call of os._exit or a crash"
 
 
 class LineCounter(io.RawIOBase):
-    """Counts the lines that are written to it, and forgets them."""
+    """Stream that counts the lines written to it and discards them."""
 
     lines = 0
 
@@ -179,25 +184,25 @@ def work(task):
         with homework_imports(path.parent):
             answer = _check_class(path, task["name"])
         if counter.lines:
-            answer["notes"].append(f"{path.name} prints: {counter.lines} line(s) were left out here")
+            answer["notes"].append(f"{path.name} prints output: {counter.lines} line(s) are not shown here")
         added = answer["notes"][answer.pop("told") :]
         answer["text"] += "".join(f"\nNote: {note}" for note in added)
         answer |= {"file": task["file"], "class": task["name"]}
-    except BaseException as error:  # a file that calls sys.exit(0) must not count as right
+    except BaseException as error:  # SystemExit, too: a call of sys.exit(0) is not a right answer
         answer = {"ok": False, "error": task["file"] + explain_failure(error, path, call)}
     faulthandler.cancel_dump_traceback_later()
     Path(task["answer"]).write_text(json.dumps(answer), encoding="utf-8")
-    end(0)  # threads of the file must not keep the process
+    end(0)  # threads of the file must not delay the end of the process
 
 
 def _check_class(path, name):
-    """Make a net of the class in a file, and check it on random parameters and data."""
+    """Create a net from the class in a file and check it on random parameters and data."""
     net, notes = load_net(path, name)
     rng = np.random.default_rng(0)
     if net.params is None or not hasattr(net.params, "items"):
         raise TypeError(f"params must be a dict with W1, b1, W2 and b2, got {type(net.params).__name__}")
     for param, value in net.params.items():
-        net.params[param] = 0.5 * rng.standard_normal(np.shape(value))  # biases too: at zero they hide mistakes
+        net.params[param] = 0.5 * rng.standard_normal(np.shape(value))  # biases too: biases of zero hide mistakes
     report = check_net(net, rng.standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]), rng=rng)
     answer = report.to_dict()
     return {**answer, "text": str(report), "told": len(answer["notes"]), "notes": [*answer["notes"], *notes]}

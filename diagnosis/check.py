@@ -34,28 +34,32 @@ from .training import ask_to_predict, ask_to_train
 
 
 def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng=None):
-    """Check a two-layer net's scores, loss and gradients, and say what is wrong.
+    """Check a two-layer net and say what is wrong with it.
+
+    The check follows the order of work: scores, loss, gradients, the update in ``train``,
+    ``predict``.
 
     Parameters
     ----------
     net : object
-        With ``params`` (just W1, b1, W2 and b2), ``loss(X)`` and ``loss(X, y, reg)`` as `TwoLayerNet` has them. It may
-        be of a class of your own. Its parameters are taken as float64 and left as they are. What is not written yet
-        may be missing: ``loss`` may return None, a loss of None, or gradients of some parameters.
+        A net of any class. Like `TwoLayerNet`, it has ``params`` with exactly W1, b1, W2 and b2,
+        and the methods ``loss(X)`` and ``loss(X, y, reg)``. The check uses float64 copies of the
+        parameters. The net may be unfinished: ``loss`` may return None, a loss of None, or the
+        gradients of some parameters only.
     X, y : array, shapes (N, D) and (N,)
-        Data; a handful of rows is enough.
+        Data. A few rows are enough.
     reg : float
         Strength of the penalty.
     h : float
         Step of the numeric derivatives.
     tolerance : float
-        Largest relative error against the numeric derivative that passes if the scores are wrong already, so that no
-        right gradient is known.
+        Largest relative error between gradient and numeric derivative that passes. It is used only
+        if the scores are wrong, because then the right gradients are unknown.
     max_checks : int
-        Largest number of coordinates of each parameter that are tried numerically. They are drawn at random if there
-        are more.
+        Largest number of coordinates of each parameter in the numeric check. If a parameter has
+        more, the check draws some at random.
     rng : None, int, RandomState or Generator
-        Source of those coordinates.
+        Source of the random coordinates.
 
     Returns
     -------
@@ -64,12 +68,12 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     Raises
     ------
     ValueError, TypeError
-        If the parameters are not those of a two-layer net, or X and y are no data for it.
+        If the parameters are not those of a two-layer net, or if X and y do not fit the net.
 
     Notes
     -----
-    A coordinate is skipped if the step flips the sign of a hidden unit for some row: the loss has a kink there, and
-    the numeric derivative is that of neither side.
+    The numeric check skips a coordinate if the step changes the sign of a pre-activation in some
+    row. The loss has a kink there, and the numeric derivative is not that of either side.
     """
     report = NetReport()
     report.add(notice(PARAMS, net.params))
@@ -91,7 +95,10 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
 
 
 def _find_stage(calls, report):
-    """Name the first of scores, loss, gradients, update and predict that is missing or wrong, or "done"."""
+    """Return the first stage that is missing or wrong, or "done".
+
+    The stages are "scores", "loss", "gradients", "update" and "predict".
+    """
     if calls.scores is None or report.has(SCORES):
         return "scores"
     if calls.loss is None or report.has(OVERFLOW) or any("loss" in finding.names for finding in report.found):
@@ -100,7 +107,7 @@ def _find_stage(calls, report):
 
 
 def _check_training(net, X, y, report):
-    """Check the update and the predictions of a net whose gradients are right, if it has them."""
+    """Check ``train`` and ``predict`` of a net with right gradients, if it has these methods."""
     if net.has("train"):
         report.add(notice(TRAIN, ask_to_train(net, X, y)))
     if net.has("predict"):
@@ -109,20 +116,21 @@ def _check_training(net, X, y, report):
 
 
 def _check_rows(net, X, y, reg, report, h, tolerance, max_checks, rng):
-    """Compare the gradients with numeric derivatives, and tell what nothing explains."""
+    """Compare the gradients with numeric derivatives, and report unexplained differences."""
     unexplained = report.ok
     report.rows, at_kinks = check_numerically(net, X, y, reg, h, max_checks, rng)
     for name in at_kinks:
         report.add(notice(KINKS, name))
     for row in report.rows:
-        # Without right scores no right gradient is known: what counts then is the net's own loss.
+        # If the scores are wrong, the right gradients are unknown. The gradients must then be
+        # those of the net's own loss.
         of_own_loss = report.has(SCORES) and not row.error <= tolerance
         if of_own_loss or unexplained and contradicts(net, row, X, y, reg, h):
             report.add(notice(NUMERIC, row))
 
 
 def _explain(net, X, y, reg, calls, report):
-    """Explain what is wrong with a net; tell whether its gradients can be checked numerically."""
+    """Report what is wrong with a net; tell whether a numeric check of its gradients is useful."""
     wrong_scores = []
     if calls.error is not None and calls.scores is not None:
         wrong_scores = _compare_scores(calls.scores, Reference(net.params, X, y))
@@ -141,19 +149,19 @@ def _explain(net, X, y, reg, calls, report):
 
 
 def _compare(net, X, y, reg, calls, report):
-    """Compare scores, loss and gradients with the right formulas, as far as they are written."""
+    """Compare scores, loss and gradients with the right formulas, if they exist."""
     params, remark = dict(net.params), ""
     for name in BIASES:
         if not params[name].any():  # biases of zero would hide mistakes
             params[name] = 0.3 * np.cos(1.0 + np.arange(params[name].size))
-            remark = ", with biases other than your zeros"
+            remark = " (with nonzero biases in place of your zeros)"
     reference = Reference(params, X, y, remark)
     report.add(_compare_scores(net.ask(params, X), reference))
-    if report.has(SCORES) or report.has(PRECISION) or calls.loss is None:  # all the rest follows from the scores
+    if report.has(SCORES) or report.has(PRECISION) or calls.loss is None:  # everything else depends on the scores
         return
 
     report.add(_compare_answers(net, reference, calls.names))
-    if report.ok and remark:  # a net may be wrong for biases of zero only
+    if report.ok and remark:  # a net may be wrong only for biases of zero
         report.add(_compare_answers(net, Reference(net.params, X, y), calls.names))
         if not report.ok:
             return
@@ -171,12 +179,12 @@ def _compare(net, X, y, reg, calls, report):
 
 def _compare_scores(scores, reference):
     scores = np.asarray(scores, dtype=np.float64)
-    evidence = "an array of scores", scores, reference.scores, reference.floor["scores"]
+    evidence = "the array of scores", scores, reference.scores, reference.floor["scores"]
     return notice(PRECISION, evidence) or explain_answers(SCORES, {"scores": scores}, reference)
 
 
 def _compare_answers(net, reference, names):
-    """Compare the loss without penalty, and the gradients of the named parameters."""
+    """Compare the loss and the gradients of the named parameters, both without penalty."""
     loss, grads = net.ask(reference.params, reference.X, reference.y, 0.0)
     answers = {"loss": loss, **{name: grads[name] for name in names}}
     for name, answer in answers.items():
@@ -187,10 +195,10 @@ def _compare_answers(net, reference, names):
 
 
 def _explain_overflow(net):
-    """Put questions that overflow if a net makes a mistake; stop at the first infinite loss or NaN."""
+    """Try inputs with large scores; report the first one with an infinite loss or NaN."""
     zeros = {name: np.zeros_like(param) for name, param in net.params.items()}
     if not np.isfinite(net.ask(zeros, np.zeros((1, len(zeros["W1"]))), np.array([0]))[0]):
-        return []  # it is not the size of the scores
+        return []  # large scores are not the cause
     for mistake in MISTAKES:
         if mistake.stage == OVERFLOW and not np.isfinite(net.ask(*mistake.formula(net.params))[0]):
             return [Finding(mistake)]

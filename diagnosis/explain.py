@@ -1,4 +1,4 @@
-"""Explains answers by the table of mistakes."""
+"""Explains wrong answers with the table of mistakes."""
 
 from itertools import combinations
 
@@ -9,7 +9,10 @@ from .stages import PENALTY
 
 
 def notice(stage, evidence):
-    """List the mistakes of a stage that `seen` finds in some evidence, up to the first that hides the stage."""
+    """Return a finding for each mistake of a stage that `seen` recognises in the evidence.
+
+    The list ends with the first mistake that hides the stage.
+    """
     found = []
     for mistake in MISTAKES:
         values = mistake.seen(evidence) if mistake.stage == stage else None
@@ -21,25 +24,26 @@ def notice(stage, evidence):
 
 
 def explain(stage, wrong, fit):
-    """Explain each wrong answer by the first mistake of a stage that fits it.
+    """Explain each wrong answer with the first mistake of a stage that fits it.
 
     Parameters
     ----------
     stage : str
-        Which mistakes come into question.
+        Only mistakes of this stage are tried.
     wrong : list of str
         Names of the wrong answers.
     fit : callable
-        Called as ``fit(mistake, names)``. Maps those of the names that the mistake explains to the
-        values of its sentence.
+        Called as ``fit(mistake, names)``. Returns a dict with the names that the mistake explains
+        as keys. Its values are the values for the sentence of the mistake.
 
     Returns
     -------
     found : list of Finding
-        Answers with one explanation and equal values share a finding, but the loss shares one only
-        of a mistake in the softmax. In the order of `wrong`, mistakes in the softmax first.
+        Answers with the same mistake and the same values share a finding. The loss shares one only
+        if the mistake is in the softmax. The order is that of `wrong`, but mistakes in the softmax
+        come first.
     unexplained : list of str
-        The names that nothing explains.
+        Names of the answers that no mistake explains.
     """
     found, unexplained = [], wrong
     for mistake in MISTAKES:
@@ -67,14 +71,15 @@ def explain_answers(stage, answers, reference):
     stage : str
         SCORES or ANSWERS.
     answers : dict
-        Maps names, as in ``reference.right``, to what the net answers.
+        The net's answers. The keys are names as in ``reference.right``.
     reference : Reference
-        For the same parameters and data.
+        Right answers for the same parameters and data.
 
     Returns
     -------
     list of Finding
-        As `explain`. What a mistake in the softmax and a second one together explain is told as these two.
+        As in `explain`. If only two mistakes together explain the answers, and one of them is in
+        the softmax, both are reported.
     """
     found = _explain_by(stage, answers, reference)
     for group in (["loss"], [name for name in NAMES if name in answers]):
@@ -86,7 +91,10 @@ def explain_answers(stage, answers, reference):
 
 
 def _merge(found):
-    """Tell mistakes in the softmax first, and each of them once, as well as gradients that nothing explains."""
+    """Merge findings of the same mistake in the softmax; these findings come first.
+
+    Unexplained gradients are merged into one finding, too.
+    """
     merged, order = {}, [finding for finding in found if finding.mistake.softmax]
     for finding in order + [finding for finding in found if not finding.mistake.softmax]:
         mistake, names, values = finding.mistake, finding.names, finding.values
@@ -101,7 +109,10 @@ def _merge(found):
 
 
 def _explain_by_two(stage, answers, reference):
-    """Explain all of some answers by one or two mistakes in the softmax and what else is wrong then, or by nothing."""
+    """Explain answers with one or two mistakes in the softmax, and other mistakes on top of them.
+
+    Return an empty list if an answer remains unexplained.
+    """
     mistakes = [mistake for mistake in MISTAKES if mistake.stage == stage and mistake.softmax]
     for some in [(mistake,) for mistake in mistakes] + list(combinations(mistakes, 2)):
         base = reference
@@ -114,7 +125,7 @@ def _explain_by_two(stage, answers, reference):
 
 
 def _explain_by(stage, answers, reference):
-    """Explain each answer that is not right by one mistake."""
+    """Explain each wrong answer with one mistake."""
 
     def agrees(name, guess):
         return agree(answers[name], guess[name], reference.floor[name])
@@ -138,7 +149,7 @@ def _explain_by(stage, answers, reference):
 
 
 def explain_penalty(factors):
-    """Explain how the penalty is counted.
+    """Explain what is wrong with the penalty.
 
     Parameters
     ----------
@@ -160,7 +171,7 @@ def explain_penalty(factors):
         }
 
     w1, w2 = factors["W1"], factors["W2"]
-    usual = (1, 2) if w1 != w2 and (1, 2) in (w1, w2) else (0.5, 1)  # a net without the half is right for both or none
+    usual = (1, 2) if w1 != w2 and (1, 2) in (w1, w2) else (0.5, 1)  # both weights must follow the same convention
     right = {"b1": (0, 0), "b2": (0, 0), "W1": usual, "W2": usual}
     wrong = [name for name in right if factors[name] != right[name] and all(f == f for f in factors[name])]  # no NaN
     return explain(PENALTY, wrong, fit)[0]

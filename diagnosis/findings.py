@@ -1,4 +1,4 @@
-"""A mistake, as an entry of the table in mistakes.py, and a finding: the mistake with the places where it shows."""
+"""`Mistake`, an entry of the table in mistakes.py, and `Finding`, a mistake that a net makes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,32 +8,37 @@ from .reference import NAMES, WEIGHTS
 
 @dataclass(frozen=True)
 class Mistake:
-    """One entry of the table: a mistake, how it shows, and its sentence.
+    """Entry of the table: a mistake, how to recognise it, and the sentence that explains it.
 
     Attributes
     ----------
     stage : str
-        The questions that show it.
+        Stage of the check that finds the mistake, see stages.py.
     sentence : str
-        Format string for the values that `seen` returns and for `Finding.words`.
+        Explanation for the author of the net. It is a format string. Its values come from `seen`
+        and `Finding.words`.
     formula : callable or tuple
-        What a net with this mistake answers; its form depends on the stage, see mistakes.py.
+        Answer of a net with this mistake. Its form depends on the stage, see mistakes.py.
     seen : callable
-        Looks at an answer. Returns the sentence's values, or None if the net does not make the mistake. An entry has
-        one of `formula`, `seen` and `softmax`.
+        Recognises the mistake in an answer. Returns the values for the sentence, or None if the net
+        does not make the mistake. An entry has one of `formula`, `seen` and `softmax`.
     up_to_factor : bool
-        A multiple of the formula fits too, because a second mistake may have scaled it.
+        A multiple of the formula fits, too, because a second mistake may scale the answer.
     softmax : callable
-        Of a mistake in the softmax, which the loss and all gradients share: maps the right `Reference` to one with this
-        mistake, and stands in place of a formula. It explains gradients only if it fits all.
+        Used instead of `formula` for a mistake in the softmax, because it changes the loss and all
+        gradients. Maps the right `Reference` to one with this mistake. The mistake explains the
+        gradients only if it explains all of them.
     only : tuple of str
-        The mistake does not fit if it would also explain answers of other names.
+        Names of the answers that may have the mistake. If it also explains other answers, it does
+        not fit.
     vague : bool
-        The sentence says only that something is wrong. A combination of two mistakes is a better explanation.
+        The sentence says only that something is wrong. A combination of two mistakes is a better
+        explanation.
     note : bool
-        Worth knowing, but not wrong.
+        The sentence is a remark: nothing is wrong.
     hides : tuple of str
-        Stages that tell nothing if this is found, unless it is found in gradients alone.
+        Stages to skip after this finding, because their results would mean nothing. If the mistake
+        is only in gradients, no stage is skipped.
     """
 
     stage: str
@@ -50,7 +55,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Finding:
-    """A mistake that a net makes, the names of the answers that show it, and the values for its sentence."""
+    """Mistake of a net, with the names of the wrong answers and the values for the sentence."""
 
     mistake: Mistake
     names: tuple = ()
@@ -62,7 +67,7 @@ class Finding:
         return () if in_gradients_alone else self.mistake.hides
 
     def words(self):
-        """Return the names in the words that sentences need."""
+        """Return the phrases of the sentence that depend on the names."""
         params = [name for name in self.names if name in NAMES]
         which = " and ".join(params)
         gradient = "the gradient" if len(params) == len(NAMES) else f"the gradient of {which}"

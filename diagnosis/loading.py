@@ -1,4 +1,4 @@
-"""Loads the net in a student's file, and says in one sentence why a file cannot be loaded."""
+"""Loads the net in a student's file, or says in one sentence why the file cannot be loaded."""
 
 import ast
 import builtins
@@ -20,8 +20,8 @@ import numpy as np
 from .standins import PACKAGE, Missing, Placeholder, StandIn
 
 SIZES = (4, 10, 3, 1e-1)
-MEGABYTES = 5  # more than any homework
-LINE = 200  # characters of a line that are quoted
+MEGABYTES = 5  # size limit; homework files are smaller
+LINE = 200  # quoted characters of a line, at most
 HERE = Path(__file__).resolve().parent
 
 PYTHON_2 = (
@@ -39,13 +39,13 @@ PYTHON_2 = (
 
 
 class LoadError(Exception):
-    """A file does not hold a net. The text says all, without the file's name."""
+    """The file does not contain a net. The message, such as "does not exist", follows its name."""
 
 
 class RegAsAttribute:
-    """A net of the course's 2021 interface: the strength of the penalty is its attribute `reg`.
+    """Adapter for a net of the course's 2021 interface, with `reg` as an attribute.
 
-    Offers ``loss(X, y, reg)`` as `check_net` calls it.
+    It has the method ``loss(X, y, reg)``, as `check_net` calls it.
     """
 
     def __init__(self, net):
@@ -70,7 +70,7 @@ class RegAsAttribute:
 
 
 def read_source(path):
-    """Read Python source as text, or say what else the file is.
+    """Read a Python source file as text.
 
     Parameters
     ----------
@@ -83,6 +83,7 @@ def read_source(path):
     Raises
     ------
     LoadError
+        If the file cannot be read or is not Python source.
     """
     try:
         if path.is_dir():
@@ -100,13 +101,13 @@ def read_source(path):
 
 
 def decode_source(path, data):
-    """Return the bytes of a file as Python source, or say in a LoadError what else they are."""
+    """Decode the bytes of a file as Python source; raise LoadError if they are something else."""
     _check_kind(path, data)
     return _decode(data)
 
 
 def _net_inside(folder):
-    """Name a neural_net.py in a folder, up to two folders down."""
+    """Say which file in a folder to name: a neural_net.py, at most two levels down."""
     for pattern in ("", "*/", "*/*/"):
         for file in sorted(folder.glob(f"{pattern}neural_net.py")):
             return f"Name the file: {file}"
@@ -114,9 +115,9 @@ def _net_inside(folder):
 
 
 def _check_kind(path, data):
-    """Recognise files that are not Python source."""
+    """Raise LoadError for a file that is not Python source."""
     start = data[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    every_other = b"\0" in data[:100] and not (any(data[:100:2]) and any(data[1:100:2]))  # UTF-16 without a mark
+    every_other = b"\0" in data[:100] and not (any(data[:100:2]) and any(data[1:100:2]))  # UTF-16 without a BOM
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or every_other and any(data[:100]):
         raise LoadError("is saved as UTF-16. Save it as UTF-8")
     if b"\0" in data:
@@ -138,7 +139,7 @@ def _json(data):
 
 
 def _decode(data):
-    """Decode source as Python does: as UTF-8, if its first lines name no other encoding."""
+    """Decode source as Python does: as UTF-8, or in the encoding that its first lines name."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         return io.TextIOWrapper(io.BytesIO(data), encoding).read()
@@ -158,16 +159,18 @@ def _decode(data):
 
 
 def load_net(path, name, sizes=SIZES):
-    """Run a file and make a net of its class; see `standins.homework_imports` for what it may import.
+    """Run a file and create a net from its class.
+
+    See `standins.homework_imports` for the modules that the file may import.
 
     Parameters
     ----------
     path : Path
-        Absolute.
+        Absolute path.
     name : str
-        Of the class.
+        Name of the class.
     sizes : tuple
-        The arguments of its constructor.
+        Arguments of its constructor.
 
     Returns
     -------
@@ -179,10 +182,10 @@ def load_net(path, name, sizes=SIZES):
     LoadError
         If the file is not Python 3 source.
     BaseException
-        Whatever the file or the constructor raises; AttributeError if the class is missing.
+        Any exception of the file or the constructor. AttributeError if the class is missing.
     """
     source = read_source(path)
-    with np.errstate(), warnings.catch_warnings():  # the file may set either to raise
+    with np.errstate(), warnings.catch_warnings():  # undo settings of the file
         warnings.simplefilter("ignore")
         module = run_source(source, path)
         if not source.strip():
@@ -191,12 +194,12 @@ def load_net(path, name, sizes=SIZES):
             raise AttributeError(f"the file has no class {name}{_others(module)}")
         net = getattr(module, name)(*sizes)
     if _takes_reg_as_attribute(getattr(module, name), net):
-        return RegAsAttribute(net), ["loss takes no reg, so reg was set as the attribute reg of the net"]
+        return RegAsAttribute(net), ["loss has no argument reg, so the check sets the attribute reg of the net"]
     return net, []
 
 
 def _others(module):
-    """Name the classes that a file does have."""
+    """Say which classes a file has."""
     names = [n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
     return f". It has {', '.join(names)}: name one with --class" if names else ""
 
@@ -227,7 +230,7 @@ def run_source(source, path):
 
 
 def _stand_in_for_stars(tree, module):
-    """Put placeholders for the functions that a file calls but lacks, as absent modules would give them."""
+    """Add placeholders for functions that a file calls, if absent modules should define them."""
     stars = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
     origins = [importlib.util.resolve_name("." * node.level + (node.module or ""), PACKAGE) for node in stars]
     absent = [name for name in origins if isinstance(sys.modules.get(name), StandIn) and sys.modules[name].absent]
@@ -244,14 +247,14 @@ def explain_failure(error, path, call):
     error : BaseException
         Raised by `load_net`, or by the net while it was checked.
     path : Path
-        As `load_net` took it.
+        The path that `load_net` got.
     call : str
-        How the net is made.
+        Text of the call that creates the net.
 
     Returns
     -------
     str
-        What follows the name of the file.
+        Text that follows the file's name in a message.
     """
     if isinstance(error, LoadError):
         return f" {error}"
@@ -268,7 +271,7 @@ def explain_failure(error, path, call):
 
 
 def _explain_syntax(error, path):
-    """Tell Python 2 and mixed tabs from other syntax errors."""
+    """Explain a syntax error; recognise Python 2 and mixed tabs."""
     line = (error.text or linecache.getline(error.filename, error.lineno)).rstrip()[:LINE]
     start = " " if Path(error.filename) == path else f": {Path(error.filename).name} "
     where = f"line {error.lineno}"
@@ -281,7 +284,10 @@ def _explain_syntax(error, path):
 
 
 def _place(error, path):
-    """Quote the last line of a traceback in the file, or else in another that is not Python's or the check's."""
+    """Quote the last line of a traceback that is in the file.
+
+    If there is none, quote the last line outside Python's import system and this package.
+    """
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

@@ -1,4 +1,4 @@
-"""The part of the table of mistakes that is about the update and prediction, see mistakes.py."""
+"""Mistakes in the update and in predictions: a part of the table in mistakes.py."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")
 
 
 def _unchanged(t):
-    """No step at all."""
+    """No parameter changes."""
     return {} if t.names and all(np.array_equal(t.after[name], t.before[name]) for name in NAMES) else None
 
 
@@ -21,7 +21,7 @@ def _which(names):
 
 
 def _forgotten(t):
-    """Parameters that stay, though they have a gradient."""
+    """Parameters that have a gradient but do not change."""
     return _which([name for name in t.names if np.array_equal(t.after[name], t.before[name])])
 
 
@@ -37,12 +37,12 @@ def _without_reg(t):
 
 
 def _decayed(t):
-    """A rate that was multiplied by the decay before the first step."""
+    """A learning rate that decays before the first step."""
     return _which(t.names_with(-DECAY * t.rate))
 
 
 def _factor(t):
-    """Steps that are another multiple of the gradient, if no step is anything else."""
+    """Steps that are a wrong multiple of the gradient, if every step is a multiple of it."""
     found, right = {}, t.names_with(-t.rate)
     for name in t.names:
         k = factor_between(t.after[name] - t.before[name], -t.rate * t.grads[name], 1e-12)
@@ -54,31 +54,31 @@ def _factor(t):
 
 
 def _other_step(t):
-    """Steps that are none of that."""
+    """Steps that are wrong in another way."""
     right = t.names_with(-t.rate)
     return _which([name for name in t.names if name not in right])
 
 
 def _not_decaying(t):
-    """A second step with the rate of the first."""
+    """A second step with the learning rate of the first."""
     return {} if t.second_is(-t.rate) and not t.second_is(-DECAY * t.rate) else None
 
 
 def _other_second_step(t):
-    """A second step that is wrong otherwise."""
+    """A second step that is wrong in another way."""
     return None if t.second_is(-DECAY * t.rate) else {}
 
 
 def _wrong_histories(t):
-    """An answer of train that is no dict of histories."""
+    """A return value of train that is not a dict of complete histories."""
     if not isinstance(t.answer, dict):
         return {"got": type(t.answer).__name__}
-    lengths = {name: len(t.answer[name]) if name in t.answer else "nothing" for name in HISTORIES}
+    lengths = {name: len(t.answer[name]) if name in t.answer else "missing" for name in HISTORIES}
     return None if set(lengths.values()) == {2} else {"got": ", ".join(f"{n}: {k}" for n, k in lengths.items())}
 
 
 def _late_loss(t):
-    """A history of losses that does not start before the first step."""
+    """A loss history that does not start with the loss before the first step."""
     got, (right, after) = float(t.answer["loss_history"][0]), t.losses
     if abs(got - right) <= 1e-9 * (1 + abs(right)):
         return None
@@ -86,7 +86,7 @@ def _late_loss(t):
 
 
 def _confused(prediction):
-    """Predictions that are no classes of the rows."""
+    """Predictions that are not one class for each row."""
     got, scores = prediction.got, prediction.scores
     right = scores.argmax(axis=1)
     if got is None or np.shape(got) != right.shape:
@@ -102,7 +102,7 @@ def _smallest(prediction):
 
 
 def _other_class(prediction):
-    """Another class."""
+    """A class without the highest score."""
     got, scores = prediction.got, prediction.scores
     best, rows = scores.argmax(axis=1), np.arange(len(scores))
     outside = ~np.isin(got, np.arange(scores.shape[1]))
@@ -117,41 +117,41 @@ def _other_class(prediction):
 MISTAKES_IN_TRAINING = (
     Mistake(
         TRAIN,
-        "train is not written to its end. Next: {next}{place}",
+        "train is not written to the end. Next: {next}{place}",
         seen=lambda t: signs.unwritten(t.error),
         hides=(TRAIN,),
     ),
     Mistake(TRAIN, "train raises {kind}: {error}{place}", seen=lambda t: signs.raised(t.error), hides=(TRAIN,)),
     Mistake(
         TRAIN,
-        "train changes no parameter: the update is missing, or goes to copies. Write self.params[name] -= "
-        "learning_rate * grads[name] for each",
+        "train changes no parameter: the update is missing, or it changes copies. For each parameter, write "
+        "self.params[name] -= learning_rate * grads[name]",
         seen=_unchanged,
         hides=(TRAIN,),
     ),
     Mistake(
         TRAIN,
-        "the update of {which} climbs: it is W -= learning_rate * dW, down the gradient",
+        "the update of {which} goes up the gradient, so the loss rises. Use W -= learning_rate * dW",
         seen=_climbing,
         hides=(TRAIN,),
     ),
-    Mistake(TRAIN, "train forgets to update {which}", seen=_forgotten, hides=(TRAIN,)),
+    Mistake(TRAIN, "train does not update {which}", seen=_forgotten, hides=(TRAIN,)),
     Mistake(
         TRAIN,
-        "the update of {which} lacks the penalty's gradient: train must hand reg on, self.loss(X_batch, y=y_batch, "
-        "reg=reg)",
+        "the update of {which} lacks the gradient of the penalty. In train, pass reg to loss: "
+        "self.loss(X_batch, y=y_batch, reg=reg)",
         seen=_without_reg,
         hides=(TRAIN,),
     ),
     Mistake(
         TRAIN,
-        "the learning rate decays before the first step ({which}): it decays at the end of an epoch",
+        "the learning rate decays before the first step ({which}). It must decay at the end of an epoch",
         seen=_decayed,
         hides=(TRAIN,),
     ),
     Mistake(
         TRAIN,
-        "the update of {which} is {k:g} times what it should be, W -= learning_rate * dW",
+        "the update of {which} is {k:g} times what it should be. Use W -= learning_rate * dW",
         seen=_factor,
         hides=(TRAIN,),
     ),
@@ -163,42 +163,42 @@ MISTAKES_IN_TRAINING = (
     ),
     Mistake(
         TRAIN,
-        "the learning rate does not decay: multiply it by learning_rate_decay once an epoch, after the step",
+        "the learning rate does not decay. Multiply it by learning_rate_decay once in each epoch, after the step",
         seen=_not_decaying,
         hides=(TRAIN,),
     ),
     Mistake(
         TRAIN,
-        "the second iteration does not follow from the first: it is W -= learning_rate * dW, with the gradient at the "
-        "new parameters and the rate after one decay",
+        "the first iteration is right, but the second is wrong. It must be W -= learning_rate * dW, with the gradient "
+        "at the new parameters and the learning rate after one decay",
         seen=_other_second_step,
         hides=(TRAIN,),
     ),
     Mistake(
         TRAIN,
-        "train must return a dict of the lists loss_history, train_acc_history and val_acc_history, here each of 2 "
-        "numbers; got {got}",
+        "train must return a dict with the lists loss_history, train_acc_history and val_acc_history. Here each list "
+        "must have 2 numbers, got {got}",
         seen=_wrong_histories,
         hides=(TRAIN,),
     ),
     Mistake(
         TRAIN,
-        "loss_history starts with {got:.8g}{late}. It must be the loss before the step, {right:.8g}",
+        "loss_history starts with {got:.8g}{late}. It must start with the loss before the step, {right:.8g}",
         seen=_late_loss,
     ),
     Mistake(
         TRAIN,
-        "the batch mixes rows: X and y of an example come from different ones. Index both with the same numbers",
+        "the batch mixes rows: an example gets the label of another row. Index X and y with the same row numbers",
         seen=lambda t: {} if t.mixed else None,
     ),
     Mistake(
         TRAIN,
-        "train does not heed batch_size: with batch_size=1 a step takes both of two rows",
+        "train ignores batch_size: with batch_size=1 and two rows of data, a step uses both rows",
         seen=lambda t: {} if t.batch_ignored else None,
     ),
     Mistake(
         PREDICT,
-        "predict is not written to its end. Next: {next}{place}",
+        "predict is not written to the end. Next: {next}{place}",
         seen=lambda prediction: signs.unwritten(prediction.error),
         hides=(PREDICT,),
     ),
@@ -210,14 +210,19 @@ MISTAKES_IN_TRAINING = (
     ),
     Mistake(
         PREDICT,
-        "predict must return one class for each row, shape {right}; got {got}. It is np.argmax(scores, axis=1)",
+        "predict must return one class for each row, shape {right}, got {got}. Use np.argmax(scores, axis=1)",
         seen=_confused,
         hides=(PREDICT,),
     ),
-    Mistake(PREDICT, "predict takes the lowest score, not np.argmax(scores, axis=1)", seen=_smallest, hides=(PREDICT,)),
     Mistake(
         PREDICT,
-        "predict gives class {got} for row {row}; the highest score is that of class {right}",
+        "predict returns the class with the lowest score. Use np.argmax(scores, axis=1)",
+        seen=_smallest,
+        hides=(PREDICT,),
+    ),
+    Mistake(
+        PREDICT,
+        "predict returns class {got} for row {row}, but class {right} has the highest score",
         seen=_other_class,
     ),
 )

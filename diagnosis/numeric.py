@@ -8,15 +8,18 @@ from gradient_check import central_difference, rel_error
 
 from .reference import NAMES
 
-CLOSE = 1e-5  # relative error that no right gradient has, but for rounding and curvature
+CLOSE = 1e-5  # relative error that is allowed besides rounding and curvature
 
 
 class Row(NamedTuple):
-    """The numeric check of one parameter.
+    """Result of the numeric check of one parameter.
 
-    `error` is the largest ``|numeric - analytic| / max(|numeric| + |analytic|, 0.001 max |gradient|, 1e-8)`` and
-    `where` its coordinate. `checked` coordinates were tried, `skipped` ones lie at a kink of the ReLU. Nothing can be
-    compared if the gradient has the wrong shape or all coordinates lie at kinks: `error` is NaN then.
+    `error` is the largest relative error, with
+    ``|numeric - analytic| / max(|numeric| + |analytic|, 0.001 max |gradient|, 1e-8)`` for each
+    coordinate. `where` is the coordinate of the largest, `numeric` and `analytic` are the two
+    derivatives there. `checked` is the number of compared coordinates, `skipped` the number of
+    coordinates at a kink of the ReLU. `error` is NaN if the gradient has the wrong shape or if all
+    coordinates lie at kinks.
     """
 
     name: str
@@ -34,11 +37,11 @@ def check_numerically(net, X, y, reg, h, max_checks, rng):
     Parameters
     ----------
     net : NetUnderTest
-        Asked at its own parameters.
+        The net; its own parameters are used.
     X, y, reg, h, max_checks : object
         As for `check_net`.
     rng : RandomState or Generator
-        Draws coordinates if there are more than `max_checks`.
+        Draws coordinates if a parameter has more than `max_checks`.
 
     Returns
     -------
@@ -66,9 +69,10 @@ def check_numerically(net, X, y, reg, h, max_checks, rng):
 
 
 def contradicts(net, row, X, y, reg, h):
-    """Tell whether the numeric derivative of a row contradicts its gradient by more than its own error.
+    """Tell whether gradient and numeric derivative differ by more than the numeric error.
 
-    A smaller step shows how far the curvature of the loss carries. Rounding is a share of the loss by the step.
+    The numeric error has two parts. The part from curvature is estimated with a smaller step. The
+    part from rounding is proportional to the loss divided by the step.
     """
     if not row.checked:
         return False
@@ -85,7 +89,7 @@ def contradicts(net, row, X, y, reg, h):
 
 def _worst(net, name, grad, indices, X, y, reg, h):
     """Return the largest relative error, its coordinate, and both derivatives there."""
-    x, floor = net.params[name].copy(), max(1e-8, 1e-3 * np.abs(grad).max())  # in this order a NaN leaves 1e-8
+    x, floor = net.params[name].copy(), max(1e-8, 1e-3 * np.abs(grad).max())  # max(1e-8, NaN) is 1e-8
     numeric = [
         float(central_difference(lambda x: net.ask({**net.params, name: x}, X, y, reg)[0], x, index, h))
         for index in indices
@@ -97,7 +101,7 @@ def _worst(net, name, grad, indices, X, y, reg, h):
 
 
 def at_kinks(name, params, X, h):
-    """Tell at which coordinates of a parameter a step of h flips the sign of a hidden unit for some row.
+    """Mark the coordinates at which a step of h changes the sign of a pre-activation in some row.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Asks a net: for its answers as it is, and for its loss and gradients at parameters of our choice."""
+"""Calls a net, with its own parameters and data, and with parameters that the check chooses."""
 
 import io
 import warnings
@@ -12,16 +12,16 @@ from checks import check_shapes
 
 from .reference import NAMES, WEIGHTS, agree
 
-PROBE_REG = 0.7  # unlike its own square and its double, so that they are not mistaken for it
+PROBE_REG = 0.7  # differs from its square and its double, so a wrong power or factor of reg shows
 
 
 class NetUnderTest:
-    """A net that answers for any parameters; its own are left as they are.
+    """Wrapper of a net that calls it with any parameters. The net's own parameters do not change.
 
     Parameters
     ----------
     net : object
-        With `params` and `loss`.
+        Object with `params` and `loss`.
 
     Raises
     ------
@@ -36,7 +36,7 @@ class NetUnderTest:
 
     @contextmanager
     def _with(self, params):
-        """Yield the net with these very arrays; silence its warnings, and collect what it prints."""
+        """Yield the net with these arrays, without copies; hide warnings and collect its output."""
         self.net.params = params
         try:
             silent = redirect_stdout(self._printed), redirect_stderr(self._printed)
@@ -51,9 +51,10 @@ class NetUnderTest:
         return self._printed.getvalue().count("\n")
 
     def ask(self, params, X, y=None, reg=0.0):
-        """Return the scores or, with labels, loss and gradients for copies of all arguments.
+        """Call ``loss`` with copies of all arguments.
 
-        What is not written yet is None or missing: a net may return a loss alone, or gradients of some parameters.
+        Without labels, return the scores. With labels, return loss and gradients. In an unfinished
+        net the loss may be None, and gradients may be missing from the dict.
         """
         with self._with(_copy(params)) as net:
             answer = net.loss(X.copy()) if y is None else net.loss(X.copy(), y.copy(), reg)
@@ -63,21 +64,22 @@ class NetUnderTest:
         grads = {} if grads is None else grads
         if isinstance(grads, dict):
             grads = {name: grad for name, grad in grads.items() if grad is not None}
-        return None if loss is None else float(loss), deepcopy(grads)  # a net may hand out the same arrays each time
+        return None if loss is None else float(loss), deepcopy(grads)  # a net may return the same arrays at each call
 
     def has(self, method):
         """Tell whether the net has a method of this name."""
         return callable(getattr(self.net, method, None))
 
     def predict(self, params, X):
-        """Return what the net predicts for copies of the arguments."""
+        """Return the net's predictions for copies of the arguments."""
         with self._with(_copy(params)) as net:
             return net.predict(X.copy())
 
     def train(self, params, X, y, learning_rate, learning_rate_decay, reg, num_iters, seed=0):
-        """Train copies of the parameters in batches of one row; return them, and what ``train`` returns.
+        """Train copies of the parameters with batches of one row.
 
-        The net's other attributes, and NumPy's global stream, are put back.
+        Return the trained parameters and the return value of ``train``. Afterwards the net's other
+        attributes and NumPy's global random stream are restored.
         """
         attributes, stream = dict(vars(self.net)), np.random.get_state()
         options = {"learning_rate": learning_rate, "learning_rate_decay": learning_rate_decay, "reg": reg}
@@ -108,11 +110,12 @@ def _copy(arrays):
 
 @dataclass(frozen=True)
 class Calls:
-    """What a net answers if it is called with its own parameters and data.
+    """Answers of a net for its own parameters and data.
 
-    `scores` is the answer without labels, `first` and `second` are loss and gradients of two equal calls, `changed`
-    names the arrays that loss changes in place. If loss raises an exception, `error` is that and the rest is missing,
-    but for the scores if they came before. `scores_right` tells whether those are right.
+    `scores` is the answer without labels. `first` and `second` are loss and gradients of two equal
+    calls. `changed` names the arrays that ``loss`` changes in place. If ``loss`` raises an
+    exception, it is stored in `error`, and all later answers are missing. `scores_right` tells
+    whether the scores are right.
     """
 
     params: dict
@@ -155,27 +158,28 @@ def call_as_given(net, X, y, reg):
 
 
 def penalty_factors(net, X, y, names):
-    """Find the factors of the penalty: what the loss and the gradients multiply ``reg * W**2`` and ``reg * W`` with.
+    """Find the factors of ``reg * W**2`` in the loss and of ``reg * W`` in the gradients.
 
     Returns
     -------
     dict
-        Maps each name to the pair of factors, (0.5, 1) for a weight with the penalty ``0.5 * reg * W**2``. None stands
-        for a loss that is not a multiple of the sum of squares, and for a gradient that is not one of its parameter.
-        For a parameter whose gradient is not among `names`, the second factor is a right one.
+        Maps each name to a pair of factors. A weight with the penalty ``0.5 * reg * W**2`` has
+        (0.5, 1). The first factor is None if the loss is not a multiple of the sum of squares. The
+        second is None if the gradient is not a multiple of the parameter. A parameter that is not
+        among `names` has no gradient yet: its second factor is set to a right one.
     """
     factors = {}
     for name in NAMES:
         in_loss, in_gradient, in_transposed = [], [], []
         for probe in _probes(net.params[name].shape):
-            # With zeros in the other parameters the gradient of a weight is that of its penalty alone.
+            # If the other parameters are zero, the gradient of a weight is only that of the penalty.
             params = {other: np.zeros_like(param) for other, param in net.params.items()} | {name: probe}
             (loss0, grads0), (loss1, grads1) = (net.ask(params, X, y, reg) for reg in (0.0, PROBE_REG))
             in_loss.append((loss1 - loss0) / (PROBE_REG * np.sum(probe**2)))
             if name not in names:
                 continue
             difference = (np.asarray(grads1[name]) - np.asarray(grads0[name])) / PROBE_REG
-            if difference.size == probe.size:  # another shape is a finding of its own, and so is a transposed gradient
+            if difference.size == probe.size:  # wrong shapes and transposed gradients are other findings
                 in_gradient.append(difference.reshape(probe.shape) / probe)
                 in_transposed.append(difference.T.reshape(probe.shape) / probe)
             else:
@@ -189,7 +193,7 @@ def penalty_factors(net, X, y, names):
 
 
 def _probes(shape):
-    """Yield two arrays to put in place of a parameter. Only a square fits both: their sizes and signs differ."""
+    """Yield two arrays for a parameter; only a square fits both, as sizes and signs differ."""
     place = np.arange(np.prod(shape, dtype=int)).reshape(shape)
     rising = 1 + place / place.size
     yield rising
@@ -197,7 +201,10 @@ def _probes(shape):
 
 
 def _agreed(values):
-    """The number that all values equal except for rounding, or None. NaN if one is NaN or infinite."""
+    """Return the number that all values equal except for rounding, or None if they differ.
+
+    If a value is NaN or infinite, return NaN.
+    """
     values = np.concatenate([np.ravel(value) for value in values])
     if not np.isfinite(values).all():
         return float("nan")
@@ -206,7 +213,7 @@ def _agreed(values):
 
 @dataclass(frozen=True)
 class PenaltyAtOnce:
-    """Where the penalty of all parameters at once is wrong, at which reg, and which conventions the net has."""
+    """Result of `penalty_at_once`: the wrong answers, the value of reg, the net's conventions."""
 
     wrong: list
     reg: float
@@ -215,7 +222,7 @@ class PenaltyAtOnce:
 
 
 def penalty_at_once(net, params, X, y, reg, factors, names):
-    """Compare the penalty in loss and gradients with the formulas at these parameters."""
+    """Compare the penalty in loss and gradients with the formulas, for these parameters."""
     without_half, with_biases = factors["W1"] == (1, 2), factors["b1"] != (0, 0)
     full, penalised = 2 if without_half else 1, NAMES if with_biases else WEIGHTS
     (loss0, grads0), (loss, grads) = (net.ask(params, X, y, r) for r in (0.0, reg))
@@ -229,7 +236,7 @@ def penalty_at_once(net, params, X, y, reg, factors, names):
 
 
 def is_rough(net, reference):
-    """Tell whether the loss follows steps of a ten-millionth of the parameters less well than float64 lets it."""
+    """Tell whether relative steps of about 1e-7 show that the loss is less precise than float64."""
     params, X, y = reference.params, reference.X, reference.y
     slope = sum(np.vdot(reference.right[name], params[name]) for name in NAMES)
     for step in (1e-7, 1.7e-7, 3.1e-7):

@@ -1,4 +1,4 @@
-"""The right scores, loss and gradients of a two-layer net, and when an answer agrees with them."""
+"""Right scores, loss and gradients of a two-layer net, and the comparison with an answer."""
 
 from functools import cached_property
 
@@ -7,11 +7,11 @@ import numpy as np
 WEIGHTS = ("W1", "W2")
 BIASES = ("b1", "b2")
 NAMES = ("W1", "b1", "W2", "b2")
-RTOL = 1e-7  # rounding stays far below; a factor of 1.00001 is far above
+RTOL = 1e-7  # far above rounding errors, far below the error of a factor of 1.00001
 
 
 def agree(answer, right, floor=0.0):
-    """Tell whether two numbers or arrays differ by rounding at most.
+    """Tell whether two numbers or arrays are equal except for rounding.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def agree(answer, right, floor=0.0):
 
 
 def factor_between(answer, right, floor):
-    """Return the number k for which ``answer = k * right``, or None if there is none but 0."""
+    """Return the number k, not 0, with ``answer = k * right``; None if there is no such number."""
     answer, right = np.asarray(answer, dtype=np.float64), np.asarray(right)
     if answer.shape != right.shape or not np.abs(right).max(initial=0) > 1e3 * floor:
         return None
@@ -40,7 +40,7 @@ def factor_between(answer, right, floor):
 
 
 class Reference:
-    """The right answers for some parameters and data, and the steps that lead to them.
+    """Right answers for some parameters and data, with the intermediate results.
 
     Parameters
     ----------
@@ -49,20 +49,21 @@ class Reference:
     X, y : ndarray, shapes (N, D) and (N,)
         Data.
     remark : str
-        Said behind numbers that are not those of the parameters that the author of the net sees.
+        Text after the numbers of a finding. It says that they belong to other parameters than the
+        net's own.
     axis : int
-        Of the softmax: 1, or 0 for a mistake.
+        Axis of the softmax. 0 is a mistake.
 
     Attributes
     ----------
     pre, hidden, scores : ndarray, shapes (N, H), (N, H) and (N, C)
         The forward pass: before the ReLU, after it, and its result.
     dhidden : ndarray, shape (N, H)
-        Gradient by the hidden layer, before the ReLU's mask.
+        Gradient with respect to the hidden layer, before the ReLU's mask.
     right : dict
         The right "scores", "loss" (without penalty) and gradients.
     floor : dict of float
-        How much of each of them may be rounding: what is summed up may cancel.
+        Possible rounding error of each right answer, because large terms of a sum may cancel.
     """
 
     def __init__(self, params, X, y, remark="", axis=1):
@@ -100,7 +101,7 @@ class Reference:
         return -np.mean(log_p[rows, self.y]), dscores / self.N
 
     def variant(self, y=None, axis=None):
-        """Return the answers of a net with other labels, or with a softmax over another axis."""
+        """Return a `Reference` with other labels, or with a softmax over another axis."""
         y, axis = self.y if y is None else y, self.axis if axis is None else axis
         return Reference(self.params, self.X, y, axis=axis)
 
@@ -109,7 +110,7 @@ class Reference:
         return {"loss": self._softmax[0], **self.grads()}
 
     def grads(self, mask=None, hidden=None):
-        """Return the gradients without penalty; each argument replaces the right array of that name."""
+        """Return the gradients without penalty; an argument replaces the right array of that name."""
         dscores = self.dscores
         mask = self.pre > 0 if mask is None else mask
         hidden = self.hidden if hidden is None else hidden
@@ -122,7 +123,7 @@ class Reference:
         }
 
     def times(self, k):
-        """Return loss and gradients, all multiplied with k."""
+        """Return loss and gradients, all multiplied by k."""
         return {name: k * answer for name, answer in self.answers().items()}
 
     def unsummed(self):

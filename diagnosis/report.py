@@ -1,14 +1,14 @@
-"""The report of `check_net`: a table of the numeric check, and sentences."""
+"""The report of `check_net`: a table of the numeric check, and the findings as sentences."""
 
 import math
 from html import escape
 
-HANDFUL = 5  # findings that are told; the most fundamental ones come first
+HANDFUL = 5  # findings that are shown, at most; the most important ones come first
 COLUMNS = ("parameter", "largest relative error", "where", "numeric", "analytic", "checked", "at kinks")
 
 
 class NetReport:
-    """What `check_net` returns; prints as a table and sentences, and shows as HTML in a notebook.
+    """Result of `check_net`. It prints as a table and sentences, and shows as HTML in a notebook.
 
     Attributes
     ----------
@@ -21,10 +21,10 @@ class NetReport:
     notes : list of str
         What is worth knowing, but not wrong.
     found : list of Finding
-        Both as objects, in the order in which they were found.
+        Findings and notes as objects, in the order in which they were found.
     stage : str or None
-        The first of "scores", "loss", "gradients", "update" and "predict" that is missing or wrong, or "done". None if
-        the parameters are wrong already.
+        The first of "scores", "loss", "gradients", "update" and "predict" that is missing or wrong,
+        or "done". None if the parameters are wrong.
     """
 
     def __init__(self):
@@ -43,7 +43,7 @@ class NetReport:
         return [str(finding) for finding in self.found if finding.mistake.note]
 
     def add(self, found):
-        """Append findings, in the order in which they are told."""
+        """Append findings, in the order in which the report shows them."""
         self.found += found
 
     def has(self, stage):
@@ -51,7 +51,7 @@ class NetReport:
         return any(finding.mistake.stage == stage for finding in self.found)
 
     def hides(self, stage):
-        """Tell whether a stage's questions tell nothing, because of what is found already."""
+        """Tell whether a stage must be skipped because of earlier findings."""
         return any(stage in finding.hides for finding in self.found)
 
     def to_dict(self):
@@ -71,9 +71,9 @@ class NetReport:
 
     @property
     def _sentences(self):
-        """A handful of findings, and all notes."""
+        """The first findings, and all notes."""
         told, more = self.findings[:HANDFUL], len(self.findings) - HANDFUL
-        rest = [f"{more} more in report.findings: correct these first."] if more > 0 else []
+        rest = [f"There are {more} more in report.findings. Correct these first."] if more > 0 else []
         return [*told, *rest, *(f"Note: {note}" for note in self.notes)]
 
     def _repr_html_(self):
@@ -99,7 +99,7 @@ class NetReport:
 
 
 def _plain(value):
-    """Turn a value of a row into what JSON can hold."""
+    """Convert a value of a row to a type that JSON can hold."""
     if isinstance(value, str):
         return value
     if isinstance(value, tuple):

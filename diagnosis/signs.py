@@ -1,7 +1,8 @@
 """Signs of mistakes, for the entries of the table in mistakes.py that are not plain formulas.
 
-The first functions look at answers of the net. They return the values for the entry's sentence, or None if the sign is
-not there. The last three put questions to which a net with a mistake gives an infinite loss or NaN.
+Most functions look for a sign of one mistake in the answers of a net. They return the values for
+the sentence of the entry, or None if there is no such sign. The last three return parameters and
+data for which the loss of a net with a mistake is infinite or NaN.
 """
 
 import sysconfig
@@ -25,17 +26,17 @@ def bias_in_a_row(params):
 
 
 def raised(error):
-    """An exception, with its type, its text, and the line of the net's own code that it came from."""
+    """An exception, with its type, its text, and the line of the net's own code that raises it."""
     return None if error is None else {"kind": type(error).__name__, "error": error, "place": _own_line(error)}
 
 
 def unwritten(error):
-    """A NotImplementedError: the code ends at what is to be written."""
+    """A NotImplementedError: the code after it is not written yet."""
     return {**raised(error), "next": str(error) or "this line"} if isinstance(error, NotImplementedError) else None
 
 
 def unwritten_loss(calls):
-    """A loss that is not written to its end, with what is right so far."""
+    """A loss that is not written to the end; the values say whether the scores are right."""
     found = unwritten(calls.error)
     return found and {**found, "so_far": "the scores are right. " if calls.scores_right else ""}
 
@@ -75,7 +76,7 @@ def left_to_write(calls):
     """What is missing after right scores: the loss, or gradients."""
     missing = [name for name in NAMES if name not in calls.grads]
     if calls.loss is None:
-        return {"right": "the scores are", "next": "the loss: the mean of -log p over the rows, and the penalty"}
+        return {"right": "the scores are", "next": "the loss, the mean of -log p over the rows plus the penalty"}
     if not missing:
         return None
     there = f" and the gradient of {', '.join(calls.names)}" if calls.names else ""
@@ -98,14 +99,14 @@ def wrong_shape(name, answer, reference):
 
 
 def single_precision(evidence):
-    """Numbers that are right to the digits of float32 only, or a loss that float32 can hold."""
+    """Numbers that are only as precise as float32, or a loss that is exactly a float32 number."""
     what, answer, right, floor = evidence
     if np.shape(answer) != np.shape(right):
         return None
     k = factor_between(answer, right, floor)
     close = k is not None and abs(k - 1) < 2e-6  # no mistake has such a factor
     size, scaled = float(np.vdot(right, right)), right
-    if np.size(right) > 2 and size > 0:  # another factor is told when the digits are there
+    if np.size(right) > 2 and size > 0:  # a wrong factor is reported after the precision
         scaled = right * (float(np.vdot(right, answer)) / size)
     if not np.max(np.abs(answer - scaled), initial=0) <= 5e-6 * np.max(np.abs(scaled), initial=0):
         return None
@@ -120,7 +121,7 @@ def printed(lines):
 
 
 def largest_difference(name, scores, reference):
-    """Scores that nothing else explains; the largest difference is shown."""
+    """Scores that no other entry explains, with the largest difference."""
     row, column = np.unravel_index(np.abs(scores - reference.scores).argmax(), scores.shape)
     return {"row": row, "column": column, "got": scores[row, column], "right": reference.scores[row, column]}
 
@@ -128,16 +129,16 @@ def largest_difference(name, scores, reference):
 def factor(name, answer, reference):
     """A gradient that is a multiple of the right one."""
     k = factor_between(answer, reference.right[name], reference.floor[name]) if name in NAMES else None
-    return None if k is None else {"k": float(f"{k:.9g}")}  # rounded, so that equal factors are told in one sentence
+    return None if k is None else {"k": float(f"{k:.9g}")}  # rounded, because equal factors share one sentence
 
 
 def wrong_loss(name, answer, reference):
-    """A loss that nothing else explains."""
+    """A loss that no other entry explains."""
     return {"got": answer, "right": reference.right["loss"]} if name == "loss" else None
 
 
 def wrong_gradient(name, answer, reference):
-    """A gradient that nothing else explains; the largest difference is shown."""
+    """A gradient that no other entry explains, with the largest difference."""
     if name not in NAMES:
         return None
     difference = np.abs(answer - reference.right[name])
@@ -147,7 +148,7 @@ def wrong_gradient(name, answer, reference):
 
 
 def penalised_like_weights(name, factors):
-    """A bias with the penalty that all parameters have, in the loss and in the gradient."""
+    """A bias with the same penalty as the weights, in the loss and in the gradient."""
     alike = set(factors.values()) in ({(0.5, 1)}, {(1, 2)})
     return {} if name in BIASES and alike else None
 
@@ -185,7 +186,7 @@ def low_right_class(params):
 
 
 def one_high_row(params):
-    """Return parameters, X and y for two rows; all scores of the first are 1000, of the second 0."""
+    """Return parameters, X and y for two rows; the first has scores of 1000, the second of 0."""
     zeros = {name: np.zeros_like(param) for name, param in params.items()}
     X = np.zeros((2, len(params["W1"])))
     X[0, 0], zeros["W1"][0, 0], zeros["W2"][0] = PROBE_SCORE, 1, 1

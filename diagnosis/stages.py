@@ -1,4 +1,4 @@
-"""The stages of the check: each mistake belongs to one, see mistakes.py."""
+"""Stages of the check. Each mistake belongs to one stage, see mistakes.py."""
 
 FORM, ELSEWHERE, SCORES, ANSWERS = "form", "elsewhere", "scores", "loss and gradients"
 PENALTY, AT_ONCE, OVERFLOW = "penalty", "penalty at once", "overflow"

@@ -1,4 +1,4 @@
-"""Stand-ins for modules that homework files import: old Python 2 helpers, and files of the course that are absent."""
+"""Stand-ins for modules that homework files import: Python 2 helpers and absent course files."""
 
 import builtins
 import contextlib
@@ -10,13 +10,13 @@ import sys
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
 
-PACKAGE = "cs231n.classifiers"  # where the homework has the net: ``..layers`` is cs231n.layers
-# Python 2 also imported neighbours by their bare names.
+PACKAGE = "cs231n.classifiers"  # package of the homework's net: ``..layers`` is cs231n.layers
+# Python 2 also imports files of the same folder by their plain names.
 COURSE = re.compile(r"(assignment_?\d?|cs231n|layers|layer_utils|fast_layers)(\.|$)")
 
 
 def _listing(function):
-    """Return a list, as Python 2 did."""
+    """Make a function return a list, as in Python 2."""
     return lambda *arguments: list(function(*arguments))
 
 
@@ -62,11 +62,17 @@ NAMES = {
 
 
 class Missing(BaseException):
-    """What the file calls is not there during a check. No ``except Exception`` takes it for a mistake of the net."""
+    """Something that the file calls does not exist during a check.
+
+    It is a BaseException. An ``except Exception`` must not count it as a mistake of the net.
+    """
 
 
 class Placeholder:
-    """A name of an absent module, or of one of several: it can be imported and passed on, but not called."""
+    """Object for a name of an absent module. It can be imported and passed on, but not called.
+
+    If several modules are absent, the name may belong to any of them.
+    """
 
     def __init__(self, modules, name):
         self._modules, self._name = modules, name
@@ -85,7 +91,7 @@ class Placeholder:
 
 
 class StandIn(ModuleType):
-    """A module that is not there. ``from it import *`` gives only what is known of it."""
+    """Module object for an absent module. ``from module import *`` gives only the known names."""
 
     @property
     def absent(self):
@@ -96,12 +102,12 @@ class StandIn(ModuleType):
             raise AttributeError(f"the stand-in for {self.__name__} has no {name}")
         return Placeholder([self.__name__], name)
 
-    def __call__(self, *arguments, **options):  # ``from package import Class`` finds a module of that name
+    def __call__(self, *arguments, **options):  # ``from package import Class`` creates a module of that name
         Placeholder([self.__name__], self.__name__.rpartition(".")[2])()
 
 
 class Finder(MetaPathFinder, Loader):
-    """Finds stand-ins. It is asked last, so that a real module comes first."""
+    """Import finder for stand-ins. It is the last finder, so real modules come first."""
 
     def find_spec(self, name, path=None, target=None):
         known = name in NAMES or COURSE.match(name)
@@ -117,19 +123,20 @@ class Finder(MetaPathFinder, Loader):
 
 @contextlib.contextmanager
 def homework_imports(folder):
-    """Let a file in a folder import what homework files import; undo it afterwards.
+    """Let a file in a folder import what homework files import; restore the imports at the end.
 
-    Its neighbours come first, also those one folder up, then what Python finds, then stand-ins.
+    Files beside it and one folder up come first, then the modules that Python finds, then
+    stand-ins.
     """
     finders, paths = list(sys.meta_path), list(sys.path)
-    # The lab's own modules must not hide a neighbour of the same name.
+    # The lab's own modules must not hide a file of the same name in the folder.
     hidden = [name for name in ("checks", "gradient_check") if (folder / f"{name}.py").exists()]
     hidden = {name: sys.modules.pop(name) for name in hidden if name in sys.modules}
     sys.path[:] = [str(folder), *paths, str(folder.parent), str(folder.parent.parent)]
     real = importlib.util.find_spec("cs231n") if "cs231n" not in sys.modules else None
     found = list(real.submodule_search_locations or ()) if real else []
     near = [str(folder.parent), str(folder)]
-    # Made by hand: the course's own __init__.py imports all classifiers, also those that are not there.
+    # Do not run the course's own __init__.py: it imports all classifiers, also absent ones.
     top, package = ModuleType("cs231n"), ModuleType(PACKAGE)
     top.__path__ = [*found, *(near if folder.name == "classifiers" else near[::-1])]
     package.__path__ = [*near[::-1], *(f"{place}/classifiers" for place in top.__path__)]

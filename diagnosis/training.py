@@ -1,4 +1,7 @@
-"""Asks a net to train and to predict, on so few rows that the right answer is known whatever it draws."""
+"""Calls ``train`` and ``predict`` of a net and records what they do.
+
+The training data have only one or two rows. So the right step is known for every random batch.
+"""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -9,35 +12,36 @@ from .probes import PROBE_REG
 from .reference import NAMES, agree
 
 DECAY = 0.5
-SEEDS = range(8)  # one of them draws X and y from different rows, if that is how a net draws
+SEEDS = range(8)  # if a net draws X and y separately, one of the seeds gives different rows
 
 
 @dataclass
 class Training:
-    """What a net makes of its parameters in an iteration or two, and what it should make.
+    """Results of one and of two training iterations, and the gradients for the right steps.
 
-    With one row every batch is that row, so a step is known: minus the rate times the gradient.
+    If the data have one row, every batch is that row. So the right step is minus the learning rate
+    times the gradient.
 
     Attributes
     ----------
     rate : float
-        Of the first step; the second has ``DECAY`` times as much.
+        Learning rate of the first step. The second step has ``DECAY`` times this rate.
     before, after, later : dict of ndarray
         Parameters at the start, after one iteration and after two.
     grads, later_grads : dict of ndarray
-        The net's own gradients at the first and the second.
+        The net's own gradients for the first and for the second step.
     grads_without_reg : dict of ndarray
-        Those at the start for ``reg=0``.
+        The net's own gradients at the start for ``reg=0``.
     losses : tuple of float
         The net's own loss at the start and after one iteration.
     answer : object
-        What ``train`` returned for two iterations.
+        Return value of ``train`` for two iterations.
     mixed : bool
-        Whether a step on two rows took X and y from different ones.
+        Whether a step on two rows used X of one row and y of the other.
     batch_ignored : bool
-        Whether a step with a batch of one row took both.
+        Whether a step on two rows with ``batch_size=1`` used both.
     error : Exception or None
-        What ``train`` raised.
+        Exception that ``train`` raised.
     """
 
     rate: float
@@ -54,13 +58,13 @@ class Training:
     error: Exception | None = None
 
     def names_with(self, factor, grads=None):
-        """Name the parameters whose first step is ``factor * gradient``, where rounding does not hide that."""
+        """Return those of `names` with ``factor * gradient`` as their first step."""
         grads = self.grads if grads is None else grads
         return [name for name in self.names if _is_step(self.before[name], self.after[name], factor * grads[name])]
 
     @property
     def names(self):
-        """The parameters whose step is far above rounding."""
+        """The parameters with a step far larger than rounding errors."""
         sizes = {name: self.rate * np.abs(grad).max() for name, grad in self.grads.items()}
         return [name for name in NAMES if sizes[name] > 1e-9 * (1 + np.abs(self.before[name]).max())]
 
@@ -70,14 +74,15 @@ class Training:
 
 
 def _is_step(before, after, step):
-    """Tell whether two arrays differ by a step, but for rounding."""
+    """Tell whether two arrays differ by a step, except for rounding."""
     return agree(after - before, step, 1e-12 * (1 + np.abs(before).max()))
 
 
 class Prediction(NamedTuple):
-    """What predict returns for some rows, the net's scores (N, C) of these, and what predict raised if it did.
+    """Result of ``predict`` for some rows, and the net's scores (N, C) for these rows.
 
-    `of` is said behind the number of a row that its author does not see.
+    `of` is text after a row number; it says if the row is not from the user's data. `error` is the
+    exception that ``predict`` raised, or None.
     """
 
     got: object
@@ -87,9 +92,9 @@ class Prediction(NamedTuple):
 
 
 def ask_to_predict(net, X):
-    """Ask a `NetUnderTest` for its predictions of X (N, D), and of more rows: few may be right by chance."""
+    """Yield a net's predictions for X (N, D), and for more rows: a few may be right by chance."""
     more = np.abs(X).max(initial=1) * np.cos(np.arange(50 * X.shape[1]).reshape(50, -1) ** 2)
-    for rows, of in ((X, ""), (more, " of other data than yours")):
+    for rows, of in ((X, ""), (more, " of the check's own data")):
         scores = np.asarray(net.ask(net.params, rows))
         try:
             yield Prediction(net.predict(net.params, rows), scores, of)
@@ -103,9 +108,9 @@ def ask_to_train(net, X, y):
     Parameters
     ----------
     net : NetUnderTest
-        Its gradients are right.
+        A net with right gradients.
     X, y : ndarray, shapes (N, D) and (N,)
-        Data, from which the row comes that opens the most hidden units.
+        Data. Training uses the row with the most active hidden units.
 
     Returns
     -------
@@ -129,7 +134,7 @@ def ask_to_train(net, X, y):
 
 
 def _ask_for_rows(net, training, X, y):
-    """See which rows a step on two rows with different labels takes, if the batch has one."""
+    """Record which rows a step with ``batch_size=1`` uses, for two rows with different labels."""
     C = len(net.params["b2"])
     y = np.array([y[0], (y[0] + 1) % C])
 

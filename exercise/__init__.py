@@ -1,1 +1,1 @@
-"""The lab as homework: `exercise.make` takes the solution out, `exercise.grade` grades what comes back."""
+"""The lab as homework: `exercise.make` makes the exercise, `exercise.grade` grades submissions."""

@@ -1,4 +1,4 @@
-"""Runs one function of a student in a process of its own, with limits, beside the right version of all others."""
+"""Runs one student function in a separate process with limits. All other code is the solution's."""
 
 import contextlib
 import ctypes
@@ -32,34 +32,34 @@ LAB = ["checks.py", "exercise/__init__.py", "exercise/parts.py", "exercise/cases
 LAB += [f"classifiers/{name}.py" for name in ("__init__", "layers", "evaluation", "files")]
 LAB += [f"classifiers/{name}.py" for name in ("safety", "sgd", "neural_net")]
 EXPLAINS = ["gradient_check.py", *(f"diagnosis/{path.name}" for path in sorted((ROOT / "diagnosis").glob("*.py")))]
-PROCESSES = 64  # of a submission at a time; counts only for users other than root
-MARK = {"EXERCISE_PART": str(os.getpid())}  # in the environment of a worker and of what it starts
-ANSWER = 16 << 20  # bytes of a file that is read back; the worker cannot write a larger one
+PROCESSES = 64  # of a submission at a time; the limit does not apply to root
+MARK = {"EXERCISE_PART": str(os.getpid())}  # environment variable of a worker and of its children
+ANSWER = 16 << 20  # largest answer file in bytes; the worker cannot write a larger one
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux' prctl
 
 _starting = threading.Lock()
-_running, _left_behind = set(), set()  # servers, and what a worker did not end
+_running, _left_behind = set(), set()  # process ids: servers, and what workers left running
 _idle = queue.SimpleQueue()
 
 
 class Limits(NamedTuple):
-    """What a part may take: seconds of time, and MB of memory."""
+    """Limits of a part: time in seconds, and memory in MB."""
 
     seconds: float = 10.0
     megabytes: int = 2048
 
 
 class Run(NamedTuple):
-    """What came of a run.
+    """Result of a run.
 
     Attributes
     ----------
     state : str
-        "finished", "timeout", "memory" or "ended", if the process ended before all was done.
+        "finished", "timeout", "memory" or "ended". The last one means that the process ended early.
     answers : list of (dict or str)
-        For each case what `cases.call` returned, or a sentence that says why it returned nothing.
+        For each case, what `cases.call` returned, or a sentence that says why there is no answer.
     seconds : float
-        That it took.
+        Duration of the run.
     """
 
     state: str
@@ -68,13 +68,13 @@ class Run(NamedTuple):
 
 
 def run_part(part, text, cases, limits):
-    """Call a student's function with some cases.
+    """Call a student's function with all given cases.
 
     Parameters
     ----------
     part : parts.Part
     text : str
-        The function, from column 0 on. All else is the lab's own.
+        Source of the function, from column 0 on. All other code is the solution's.
     cases : list of cases.Case
     limits : Limits
 
@@ -99,33 +99,36 @@ def run_part(part, text, cases, limits):
 
 
 def explain(part, text, limits):
-    """Return the sentences of `check_net` on a net with a student's function; none if the check does not end well."""
+    """Return the sentences of `check_net` about a net with a student's function.
+
+    The list is empty if the check fails or reaches a limit.
+    """
     with _temporary_folder() as folder:
         _make_lab(folder / "lab", part, text, LAB + EXPLAINS)
         _run_worker(folder, limits, part=part.name, explain=True)
         try:
             findings = [*json.loads(_read_file(folder / "findings.json") or b"[]")]
-        except (OSError, ValueError, TypeError, RecursionError):  # the function may have written anything
+        except (OSError, ValueError, TypeError, RecursionError):  # written by the function
             return []
     return [str(finding).replace(str(folder), "") for finding in findings]
 
 
 @contextlib.contextmanager
 def _temporary_folder():
-    """Make a folder, and remove it with whatever a function has put into it."""
+    """Make a folder, and remove it at the end with everything in it."""
     folder = Path(tempfile.mkdtemp(prefix="part-")).resolve()
     try:
         yield folder
     finally:
         try:
             shutil.rmtree(folder)
-        except (OSError, RecursionError):  # locked folders, or thousands inside each other
+        except (OSError, RecursionError):  # folders without permission, or too deeply nested
             subprocess.run(["chmod", "-R", "u+rwx", str(folder)], check=False, capture_output=True)
             subprocess.run(["rm", "-rf", str(folder)], check=False, capture_output=True)
 
 
 def _make_lab(lab, part, text, files):
-    """Copy the modules that the function needs, with the student's text in place of the right one."""
+    """Copy the modules that the function needs, and put the student's text into its file."""
     for name in files:
         (lab / name).parent.mkdir(parents=True, exist_ok=True)
         source = (ROOT / name).read_text(encoding="utf-8")
@@ -135,7 +138,7 @@ def _make_lab(lab, part, text, files):
 
 
 def _run_worker(folder, limits, **task):
-    """Do a task in a process of its own, to its end or to the limit; return the exit status, or None if stopped."""
+    """Run a task in a worker process. Return its exit status, or None at the time limit."""
     task |= {"seconds": limits.seconds, "megabytes": limits.megabytes, "processes": _count_processes() + PROCESSES}
     (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
     (folder / "empty").mkdir()
@@ -150,11 +153,11 @@ def _run_worker(folder, limits, **task):
     finally:
         if server.process.poll() is None:
             _idle.put(server)
-        _bury_orphans()
+        _kill_orphans()
 
 
 class Server:
-    """A process that has imported NumPy, and forks for each task. It knows nothing of the lab."""
+    """Process that has imported NumPy and forks for each task. It does not import the lab."""
 
     def __init__(self):
         folder = tempfile.mkdtemp(prefix="part-server-")
@@ -165,7 +168,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "-s", "-B", os.path.join(folder, "worker.py")],
                 cwd=folder,
-                env=threads | MARK | {"PYTHONHASHSEED": "0"},  # sets then have one order
+                env=threads | MARK | {"PYTHONHASHSEED": "0"},  # fixes the order of sets
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -176,11 +179,11 @@ class Server:
         weakref.finalize(self, _end, self.process, folder)
 
     def run(self, folder, seconds):
-        """Fork for the task in a folder; return the exit status, or None if it was stopped after some seconds."""
+        """Fork for the task in a folder. Return the exit status, or None at the time limit."""
         self.process.stdin.write(f"{folder}\n".encode())
         child = int(self.process.stdout.readline() or 0)
         if not child:
-            raise ChildProcessError("the process that grades has ended")
+            raise ChildProcessError("the server process has ended")
         try:
             ended, _, _ = select.select([self.process.stdout], [], [], seconds)
         finally:
@@ -191,7 +194,7 @@ class Server:
 
 
 def _end(process, folder):
-    """End a server, and remove its folder."""
+    """Stop a server and remove its folder."""
     process.kill()
     process.communicate()  # closes its pipes
     shutil.rmtree(folder, ignore_errors=True)
@@ -199,10 +202,10 @@ def _end(process, folder):
         _running.discard(process.pid)
 
 
-def _bury_orphans():
-    """End what workers left running."""
+def _kill_orphans():
+    """Kill the processes that workers left running."""
     with _starting:
-        for _ in range(100):  # a process that is killed may have started another one
+        for _ in range(100):  # a killed process may have started another one
             orphans = [
                 child for child in psutil.Process().children() if child.pid not in _running and _is_marked(child)
             ]
@@ -216,7 +219,7 @@ def _bury_orphans():
 
 
 def _is_marked(child):
-    """Tell whether a child of this process is what a worker left behind, running or not yet buried."""
+    """Tell whether a worker left this child process behind. The child may be a zombie."""
     try:
         if child.status() == psutil.STATUS_ZOMBIE:
             return child.pid in _left_behind
@@ -235,14 +238,14 @@ def _children(process):
 
 @functools.cache
 def _adopt_orphans():
-    """On Linux, become the parent of processes whose own parent has ended, so that they can be found."""
+    """On Linux, become the parent of processes whose parent has ended. Then they can be found."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
 
 
 @functools.cache
 def _count_processes():
-    """Count the user's threads: what the system's limit on processes counts, too."""
+    """Count the user's threads. The system's limit on processes counts threads, too."""
     count, name = 0, psutil.Process().username()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -251,7 +254,7 @@ def _count_processes():
 
 
 def _read_answer(folder, number, end):
-    """Read what the function returned for a case, or why it returned nothing."""
+    """Return the answer to a case, or a sentence that says why there is none."""
     try:
         for name in ("import.txt", f"{number}.txt"):
             if text := _read_file(folder / name):
@@ -261,17 +264,18 @@ def _read_answer(folder, number, end):
             return end
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             if any(member.compress_type != zipfile.ZIP_STORED for member in file.infolist()):
-                raise ValueError("the worker compresses nothing, so this may be a bomb")
+                raise ValueError("the worker does not compress: this may be a zip bomb")
         with np.load(io.BytesIO(data), allow_pickle=False) as answers:
             return {name: answers[name] for name in answers.files}
-    except Exception:  # objects, or a damaged file
-        return "returns what is neither numbers nor arrays of numbers"
+    except Exception:  # Python objects, or a damaged file
+        return "must return numbers or arrays of numbers, but returns something else"
 
 
 def _read_file(path):
-    """Read a file of a worker's folder, or return None if there is none.
+    """Read a file of a worker's folder, or return None if it does not exist.
 
-    A function may have put something else in its place. A named pipe would wait for ever, and a link may lead out.
+    A function may have replaced the file with something else. Reading a named pipe would never end. A
+    link may point to a file outside of the folder.
     """
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)

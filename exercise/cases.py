@@ -1,4 +1,4 @@
-"""Cases that try the functions to be written: arrays to call them with. No answer stands here."""
+"""Cases that test the students' functions: arguments only, no answers."""
 
 import importlib
 import json
@@ -9,26 +9,26 @@ import numpy as np
 
 CHANGES = {"penalty": ["dW1", "db1", "dW2", "db2"], "backward": ["dW1"], "draw_minibatch": ["out"]}  # in place
 CHANGES["update"] = ["param", "velocity"]
-# What the lab needs no more after the call: to change it costs only the points for types.
+# Arguments that the lab does not need after the call. A change costs only the points for types.
 SCRATCH = {"softmax_loss": ["scores"], "backward": ["hidden", "dscores"], "update": ["grad"]}
 PARAMS = ("W1", "b1", "W2", "b2")
 
 
 class Case(NamedTuple):
-    """A call of a function, and which of its answers count.
+    """One call of a function, and the answers that are checked.
 
     Attributes
     ----------
     part, aspect : str
         See `parts.Part`.
     label : str
-        What is tried, in a few words.
+        Short description of the case.
     arrays : dict of ndarray
-        What `call` hands to the function.
+        Arguments of the function; see `call`.
     outputs : tuple of str
-        Which of the answers count.
+        Names of the answers that are checked.
     typed : bool
-        Whether the answers must also have the right type of number, and arrays of `SCRATCH` must stay as they are.
+        Whether types are checked, too. If so, arrays of `SCRATCH` must not change either.
     """
 
     part: str
@@ -53,15 +53,15 @@ def call(name, function, arrays):
     Parameters
     ----------
     name : str
-        Of the part.
+        Name of the part.
     function : callable
     arrays : dict of ndarray
-        Of a case. They are copied.
+        Arrays of a case. The function gets copies.
 
     Returns
     -------
     dict of ndarray
-        What the function returned or changed. "changed" lists arrays that it should have left alone.
+        The answers. "changed" names the arrays that the function changed but must not change.
     """
     given = {key: array.copy(order="K") for key, array in arrays.items()}
     answers = {key: np.asarray(answer) for key, answer in CALLS[name](function, given).items()}
@@ -125,7 +125,7 @@ def _update(update, a):
 
 
 def _predict(predict, a):
-    from classifiers.neural_net import TwoLayerNet  # here, since its import takes a while
+    from classifiers.neural_net import TwoLayerNet  # imported late because it is slow
 
     net = type("Net", (TwoLayerNet,), {"_predict": predict})(1, 1, 1)
     net.params = _params(a)
@@ -149,11 +149,11 @@ def make_cases(name, seed, hidden):
     Parameters
     ----------
     name : str
-        Of the part.
+        Name of the part.
     seed : int
         Equal seeds give equal cases.
     hidden : bool
-        Whether to make those that students do not see: other shapes, and more of them.
+        Whether to make the cases that students do not see. They use more shapes, and other numbers.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def _shape(N, D, H, C):
 
 def _forward_cases(rng, N, D, H, C):
     arrays = {**_draw_params(rng, D, H, C), "X": 3 * rng.standard_normal((N, D))}
-    arrays["b1"][0] += 25  # one unit is open for all rows: nobody is right who returns zeros
+    arrays["b1"][0] += 25  # unit 0 is active in all rows, so zeros are wrong
     keep = np.where((rng.random((N, H)) < 0.5) & (np.arange(H) > 0), 0, 2.0)
     single = {key: array.astype(np.float32) for key, array in arrays.items()}
     yield "scores", _shape(N, D, H, C), arrays, ("scores",)
@@ -225,9 +225,9 @@ def _backward_cases(rng, N, D, H, C):
 
 
 def _minibatch_cases(rng, N, D, H, C):
-    N, batch = 3 * N + 20, np.array(H + 8)  # so many that two batches do not agree by chance
+    N, batch = 3 * N + 20, np.array(H + 8)  # enough rows that two random batches differ
     X, y, seed = rng.integers(0, 256, (N, D + 3)).astype(np.uint8), rng.integers(0, C, N), np.array(rng.integers(1e6))
-    X[:, 0] = np.arange(N)  # rows that can be told apart
+    X[:, 0] = np.arange(N)  # makes each row unique
     arrays = {"X": X, "y": y, "batch_size": batch, "seed": seed}
     larger = {**arrays, "batch_size": np.array(2 * N + 1)}
     strided = {**arrays, "X": np.repeat(X, 2, axis=0), "every other": np.array(1)}
@@ -254,7 +254,7 @@ def _update_cases(rng, N, D, H, C):
 
 
 def _predict_cases(rng, N, D, H, C):
-    arrays = _draw_params(rng, D := D + C, H := H + C, C)  # input c speaks for class c, and each class has some rows
+    arrays = _draw_params(rng, D := D + C, H := H + C, C)  # input c raises the score of class c
     arrays |= {"W1": arrays["W1"] + 9 * np.eye(D, H), "W2": arrays["W2"] + 9 * np.eye(H, C)}
     some, many = (rng.random((n, D)) + 9 * np.eye(C, D)[np.arange(n) % C] for n in (N + 5, N + 2000))  # two chunks
     twice = {**arrays, "W2": np.repeat(arrays["W2"], 2, axis=1), "b2": np.repeat(arrays["b2"], 2)}
@@ -275,7 +275,7 @@ MAKERS = {
 
 
 def save_cases(path, cases, expected=()):
-    """Write cases, and what is expected of each, to one ``.npz`` file without pickle."""
+    """Write cases and their expected answers to one ``.npz`` file without pickle."""
     arrays = {"cases": np.array(json.dumps([[*case[:3], case.outputs, case.typed] for case in cases]))}
     for number, case in enumerate(cases):
         arrays |= {f"{number}/{key}": array for key, array in case.arrays.items()}
@@ -285,7 +285,7 @@ def save_cases(path, cases, expected=()):
 
 
 def load_cases(path):
-    """Read what `save_cases` wrote: the cases, and what is expected of each (empty dicts if nothing was written)."""
+    """Read a file of `save_cases`: cases and expected answers (empty dicts if not saved)."""
     with np.load(path, allow_pickle=False) as file:
         heads = json.loads(str(file["cases"]))
         given, expected = ([{} for _ in heads] for _ in range(2))

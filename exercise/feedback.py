@@ -1,12 +1,12 @@
-"""Feedback: what is right and what is wrong in a submission, as a web page and as Gradescope reads it."""
+"""Feedback on a submission: a web page, and a file for Gradescope."""
 
 import hashlib
 import html
 
 from .parts import PARTS
 
-LONGEST = 100  # bytes of a file's name, beside its ending
-SHOWN = 3  # cases of an aspect that a page names
+LONGEST = 100  # bytes of a file's name without its ending
+SHOWN = 3  # different mistakes of an aspect that are listed
 STATES = {
     "right": "right",
     "partly": "partly right",
@@ -29,7 +29,7 @@ td.number { text-align: right } h2 { margin-top: 2em } li { overflow-wrap: anywh
 
 
 def file_name(name):
-    """Return a name for the files of a submission that is not too long for a file system."""
+    """Return a name for a submission's files, cut if it is too long for a file system."""
     data = name.encode("utf-8", "replace")
     if len(data) <= LONGEST:
         return name
@@ -37,7 +37,7 @@ def file_name(name):
 
 
 def make_page(result):
-    """Make the page of a submission.
+    """Make the web page of a submission.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def make_page(result):
 <head><meta charset="utf-8"><title>{name}: {result["total"]:g} of {full:g} points</title><style>{STYLE}</style></head>
 <body>
 <h1>{name}</h1>
-<p><strong>{result["total"]:g} of {full:g} points.</strong> Each function is tried by itself, with right versions of the
+<p><strong>{result["total"]:g} of {full:g} points.</strong> Each function is tested alone, with correct versions of the
 others.</p>
 <table>
 <tr><th>function</th><th>points</th><th>of</th><th></th></tr>
@@ -74,7 +74,7 @@ def _row(title, graded, points):
 
 
 def _details(part, graded):
-    """Say what is wrong with a part, or nothing."""
+    """Return HTML that says what is wrong with a part. It is empty if the part is right."""
     if graded["state"] == "right":
         return ""
     head = f"<h2>{html.escape(part.function)}</h2>\n"
@@ -98,12 +98,12 @@ def _list(texts):
 
 
 def sentences(graded, aspect):
-    """Return a few sentences on what is wrong with an aspect of a part.
+    """Return a few sentences that say what is wrong with an aspect of a part.
 
     Parameters
     ----------
     graded : dict
-        Of the part.
+        Result of the part; see `marking.grade_part`.
     aspect : str
 
     Returns
@@ -125,7 +125,7 @@ def sentences(graded, aspect):
 
 
 def gradescope(result):
-    """Return what a results.json of Gradescope holds.
+    """Return the content of a results.json for Gradescope.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def gradescope(result):
     Returns
     -------
     dict
-        With a test for each aspect of each part.
+        It has one test for each aspect of each part.
     """
     tests = []
     for number, part in enumerate(PARTS, 1):
@@ -144,7 +144,7 @@ def gradescope(result):
         for place, (aspect, full) in enumerate(part.points.items(), 1):
             score = graded["points"][aspect]
             told = [] if score >= full else sentences(graded, aspect) + check
-            check = [] if told else check  # once a part is enough
+            check = [] if told else check  # shown once for each part
             tests.append(
                 {
                     "name": f"{part.name}: {aspect}",

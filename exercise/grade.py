@@ -1,4 +1,4 @@
-"""Grades a folder of submissions: ``python -m exercise.grade SUBMISSIONS --csv grades.csv --feedback FOLDER``."""
+"""Command that grades submissions: ``python -m exercise.grade SUBMISSIONS --csv grades.csv``."""
 
 import argparse
 import contextlib
@@ -18,38 +18,39 @@ from .marking import Journal, Plan, grade_parts, no_points
 from .parts import PARTS
 from .submissions import Found, find_submissions, read_parts
 
-FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the wide ones too, which some spreadsheets take for the others
+FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # some spreadsheets accept full-width signs, too
 
 
 def main(arguments=None):
-    """Grade as the command line says.
+    """Run the command.
 
     Parameters
     ----------
     arguments : list of str, optional
-        Of the command line.
+        Arguments of the command line; by default those of the process.
 
     Raises
     ------
     SystemExit
-        0 if all is graded, 1 if something could not be graded, 2 if the command line is wrong or a file cannot be
-        written, 130 after Ctrl-C.
+        Always raised. The status is 0 if all parts are graded, 1 if a part could not be graded, 2 if
+        the command line is wrong or a file cannot be written, and 130 after Ctrl-C.
     """
     parser = _make_parser()
     args = parser.parse_args(arguments)
     if os.name == "nt":
-        parser.error("submissions can be run with limits on Linux and macOS only. Use WSL or a container")
+        parser.error("grading needs the process limits of Linux or macOS. Use WSL or a container")
     if not args.submissions.exists():
         parser.error(f"{args.submissions} does not exist")
     for path in filter(None, (args.csv, args.feedback, args.json)):
         if args.submissions.is_dir() and path.resolve().is_relative_to(args.submissions.resolve()):
-            parser.error(f"{path} lies in the folder of the submissions. Name a place outside of it")
+            parser.error(f"{path} is inside the folder of submissions. Choose a path outside of it")
     plan = Plan(Limits(args.timeout, args.memory), args.seed, bool(args.feedback or args.json))
     try:
         with _signals_interrupt():
             sys.exit(_grade(args, plan, parser))
     except KeyboardInterrupt:
-        print(f"Interrupted. What is graded is in {_journal(args.csv)}: the same command goes on", file=sys.stderr)
+        saved = f"Interrupted. Graded parts are saved in {_journal(args.csv)}"
+        print(f"{saved}: run the same command again to continue", file=sys.stderr)
         sys.exit(130)
     except OSError as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
@@ -57,19 +58,19 @@ def main(arguments=None):
 
 def _make_parser():
     parser = argparse.ArgumentParser(prog="python -m exercise.grade", description="Grade a folder of submissions.")
-    parser.add_argument("submissions", type=Path, help="holds a folder, a zip or a Python file for each student")
-    parser.add_argument("--csv", type=Path, required=True, help="is written: a line for each submission")
-    parser.add_argument("--feedback", type=Path, help="a folder: a web page for each submission is written to it")
-    parser.add_argument("--json", type=Path, help="a folder: Gradescope's results.json, each in a folder of its own")
-    parser.add_argument("--timeout", type=_number(float), default=Limits().seconds, help="seconds for a part (10)")
-    parser.add_argument("--memory", type=_number(int), default=Limits().megabytes, help="MB for a part (2048)")
+    parser.add_argument("submissions", type=Path, help="folder with a folder, zip or Python file of each student")
+    parser.add_argument("--csv", type=Path, required=True, help="output file: one line for each submission")
+    parser.add_argument("--feedback", type=Path, help="output folder for a web page of each submission")
+    parser.add_argument("--json", type=Path, help="output folder for Gradescope's results.json files")
+    parser.add_argument("--timeout", type=_number(float), default=Limits().seconds, help="seconds per part (10)")
+    parser.add_argument("--memory", type=_number(int), default=Limits().megabytes, help="MB of memory per part (2048)")
     parser.add_argument("-j", "--jobs", type=_number(int), default=_count_cores(), help="parts at a time (cores)")
-    parser.add_argument("--seed", type=_number(int, 0), default=0, help="of the numbers in the hidden cases (0)")
+    parser.add_argument("--seed", type=_number(int, 0), default=0, help="seed of the hidden cases (0)")
     return parser
 
 
 def _number(kind, least=None):
-    """Return a function that reads a number above 0, or from `least` on."""
+    """Return a function that reads a number > 0. If `least` is given, the number is >= `least`."""
 
     def read(text):
         with contextlib.suppress(ValueError):
@@ -86,7 +87,7 @@ def _count_cores():
 
 @contextlib.contextmanager
 def _signals_interrupt():
-    """Let the signals that end a program interrupt it as Ctrl-C does, so that it leaves no process behind."""
+    """Treat SIGTERM and SIGHUP like Ctrl-C. Then no process is left running."""
 
     def interrupt(number, frame):
         raise KeyboardInterrupt
@@ -104,10 +105,10 @@ def _journal(path):
 
 
 def _grade(args, plan, parser):
-    """Grade what is not graded yet, and write all files; return the exit status."""
+    """Grade what is not graded yet, and write all files. Return the exit status."""
     submissions = [(name, _read(path)) for name, path in find_submissions(args.submissions)]
     if not submissions:
-        parser.error(f"{args.submissions} holds no submissions: no folder, zip or Python file")
+        parser.error(f"{args.submissions} holds no submissions. It must contain folders, zips or Python files")
     for folder in filter(None, (args.csv.parent, args.feedback, args.json)):
         folder.mkdir(parents=True, exist_ok=True)
     with Journal(_journal(args.csv)) as journal:
@@ -123,12 +124,12 @@ def _grade(args, plan, parser):
     failed = [result["name"] for result in results if "not graded" in result["state"]]
     print(f"{len(results) - len(failed)} of {len(results)} submissions are graded: {args.csv}")
     if failed:
-        print(f"Not graded: {', '.join(failed)}. The same command tries them again", file=sys.stderr)
+        print(f"Not graded: {', '.join(failed)}. Run the same command again", file=sys.stderr)
     return 1 if failed else 0
 
 
 def _read(path):
-    """Read a submission. Whatever is wrong with it must not stop the others."""
+    """Read a submission. An error in it must not stop the grading of the others."""
     try:
         return read_parts(path)
     except Exception as error:
@@ -136,7 +137,7 @@ def _read(path):
 
 
 def assemble(name, parts, graded):
-    """Put together what is known of a submission.
+    """Combine the results of a submission's parts.
 
     Parameters
     ----------
@@ -149,7 +150,8 @@ def assemble(name, parts, graded):
     Returns
     -------
     dict
-        ``name``, ``state``, ``total``, ``seconds``, and ``parts``: for each what `marking.grade_part` returns.
+        ``name``, ``state``, ``total``, ``seconds`` and ``parts``. The last one maps the name of each
+        part to the result of `marking.grade_part`.
     """
     done = {
         part.name: graded(part, found.text) if found.state == "found" else no_points(part, found.state, found.text)
@@ -161,7 +163,7 @@ def assemble(name, parts, graded):
 
 
 def _state(parts):
-    """Say in a few words how a submission stands: in one, if all parts stand alike."""
+    """Return the state of a submission: one if all parts agree, else those that are not right."""
     states = {name: part["state"] for name, part in parts.items()}
     if len(set(states.values())) == 1:
         return next(iter(states.values()))
@@ -169,7 +171,7 @@ def _state(parts):
 
 
 def write_csv(path, results):
-    """Write a table with a line for each submission.
+    """Write the table of grades, with one line for each submission.
 
     Parameters
     ----------
@@ -188,7 +190,7 @@ def write_csv(path, results):
 
 
 def _no_formula(name):
-    """Put an apostrophe before a name that a spreadsheet would take for a formula."""
+    """Put an apostrophe before a name that a spreadsheet would read as a formula."""
     return f"'{name}" if name.lstrip().startswith(FORMULA) else name
 
 

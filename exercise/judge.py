@@ -1,22 +1,22 @@
-"""Judges the answers of a student's function, and counts points."""
+"""Compares the answers of a student's function with the correct ones, and counts points."""
 
 import numpy as np
 
 from .cases import SCRATCH
 
-TOLERANCE = {4: 1e-4, 8: 1e-9}  # relative, for numbers of so many bytes
+TOLERANCE = {4: 1e-4, 8: 1e-9}  # relative tolerance, by bytes per number
 
 
 def judge(case, answers, expected):
-    """Compare the answers of a function with the right ones.
+    """Compare the answers of a function with the correct ones.
 
     Parameters
     ----------
     case : cases.Case
     answers : dict of ndarray, or str
-        What `cases.call` returned, or a sentence that says why it returned nothing.
+        What `cases.call` returned, or a sentence that says why there is no answer.
     expected : dict of ndarray
-        What it returns for the right function.
+        What `cases.call` returns for the solution's function.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def judge(case, answers, expected):
 
 
 def _compare(name, got, right, typed):
-    """Say how an answer differs from the right one, or nothing."""
+    """Say how an answer differs from the correct one. Return an empty string if it does not."""
     if got is None:
         return f"{name} is missing"
     if got.dtype.kind not in "buif":
@@ -63,7 +63,7 @@ def _first(mask):
 
 
 def _factor(got, right, tolerance):
-    """Say that all numbers are off by one factor, if they are."""
+    """Name the factor by which all numbers are wrong. Return an empty string if there is none."""
     right = right.astype(np.float64)
     size = np.vdot(right, right)
     k = np.vdot(right, got) / size if right.size > 1 and size > 0 else 0
@@ -79,12 +79,12 @@ def points(part, verdicts):
     ----------
     part : parts.Part
     verdicts : list of (cases.Case, str)
-        What `judge` says of each case. A case without an answer counts as wrong.
+        The cases and what `judge` says of each. A case without an answer counts as wrong.
 
     Returns
     -------
     dict of str to float
-        Maps each aspect to its points: the share of right cases times what the part gives for it.
+        Maps each aspect to its points: the share of right cases times the aspect's full points.
     """
     gained = {}
     for aspect, full in part.points.items():

@@ -1,4 +1,4 @@
-"""Makes the exercise from the solution: ``python -m exercise.make FOLDER``."""
+"""Command that makes the exercise from the solution: ``python -m exercise.make FOLDER``."""
 
 import argparse
 import hashlib
@@ -22,42 +22,43 @@ COPIED = ("LICENSE", ".gitignore", "requirements.txt", "checks.py", "data_utils.
 COPIED += ("curves.py", "vis_utils.py", "run_notebook.py", "classifiers/*.py", "datasets/*.py")
 COPIED += ("exercise/parts.py", "exercise/cases.py", "exercise/judge.py")
 MANIFEST = "exercise/made.json"
-CACHES = {".venv", "build", "__pycache__", ".pytest_cache", ".ipynb_checkpoints"}  # can be made again
+# Made by tools, not by students.
+CACHES = {".venv", "build", "__pycache__", ".pytest_cache", ".ipynb_checkpoints"}
 MESSAGE = "Write {function} ({file}, line {{line}}): {task}. Section {section} of the notebook explains it."
 
 
 def main(arguments=None):
-    """Make the exercise as the command line says.
+    """Run the command.
 
     Parameters
     ----------
     arguments : list of str, optional
-        Of the command line.
+        Arguments of the command line; by default those of the process.
 
     Raises
     ------
     SystemExit
-        With a sentence, if the exercise cannot be made.
+        If the exercise cannot be made. The text is a sentence that says why.
     """
     parser = argparse.ArgumentParser(prog="python -m exercise.make", description=__doc__)
-    parser.add_argument("folder", type=Path, help="is made; it may hold an earlier exercise, but nothing else")
+    parser.add_argument("folder", type=Path, help="output folder: a new or empty one, or an unchanged earlier exercise")
     folder = parser.parse_args(arguments).folder
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold what a code page lacks
+        sys.stdout.reconfigure(errors="backslashreplace")  # a code page lacks some characters
     try:
         make_exercise(folder)
     except (OSError, ValueError) as error:
-        sys.exit(f"The exercise is not made: {error}")
-    print(f"The exercise is in {folder}. Its README.md is for students")
+        sys.exit(f"Cannot make the exercise: {error}")
+    print(f"The exercise is in {folder}. Give it to students with its README.md")
 
 
 def make_exercise(folder):
-    """Write the exercise, whole or not at all.
+    """Write all files of the exercise, or none if an error occurs.
 
     Parameters
     ----------
     folder : Path
-        Must be missing or empty, or hold an earlier exercise that nobody has worked in. That one is replaced.
+        Must be missing or empty, or hold an earlier exercise without changes. That one is replaced.
 
     Raises
     ------
@@ -76,26 +77,26 @@ def make_exercise(folder):
             (made / name).parent.mkdir(parents=True, exist_ok=True)
             (made / name).write_bytes(data)
         if folder.exists():
-            os.replace(folder, old)  # fails on Windows if a program has a file of it open: then nothing has changed
+            os.replace(folder, old)  # on Windows an open file stops this: nothing has changed
         if (old / ".venv").exists():
             os.replace(old / ".venv", made / ".venv")
         os.replace(made, folder)
 
 
 def check_folder(folder):
-    """Raise ValueError unless a folder is missing or empty, or holds an exercise as it was made."""
+    """Raise ValueError unless a folder is missing or empty, or holds an unchanged exercise."""
     if not folder.exists() or folder.is_dir() and not any(folder.iterdir()):
         return
     try:
         made = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        raise ValueError(f"{folder} is not empty, and is not an earlier exercise. Name another folder") from None
+        raise ValueError(f"{folder} is not empty and not an earlier exercise. Choose another folder") from None
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if not CACHES.isdisjoint(name.parts) or name.as_posix() == MANIFEST or path.is_dir():
             continue
         if not path.is_file() or made.get(name.as_posix()) != _hash(path.read_bytes()):
-            raise ValueError(f"{folder} holds work: {name} is new or has changed. Name another folder, or move it")
+            raise ValueError(f"{folder} holds work: {name} is new or has changed. Choose another folder, or move it")
 
 
 def _hash(data):
@@ -103,7 +104,7 @@ def _hash(data):
 
 
 def collect_files():
-    """Return the files of the exercise: their names, with slashes, and their bytes."""
+    """Return the files of the exercise as a dict. It maps names with slashes to bytes."""
     files = {
         path.relative_to(ROOT).as_posix(): path.read_bytes()
         for pattern in COPIED
@@ -121,26 +122,27 @@ def collect_files():
 
 
 def empty_parts(sources):
-    """Empty the functions to be written.
+    """Remove the bodies of the functions that students write.
 
     Parameters
     ----------
     sources : dict of str to str
-        Maps each file that has such functions to its source.
+        Maps the name of each file that has such functions to its source.
 
     Returns
     -------
     dict of str to bytes
     """
     whole = dict(sources)
-    for part in sorted(PARTS, key=lambda part: find_function(whole[part.file], part.function).lineno):  # lines stay
+    # From top to bottom: later changes do not move the lines that earlier messages name.
+    for part in sorted(PARTS, key=lambda part: find_function(whole[part.file], part.function).lineno):
         message = MESSAGE.format(**part._asdict())
         sources[part.file] = empty_function(sources[part.file], part.function, message)
     return {name: source.encode() for name, source in sources.items()}
 
 
 def pack(paths):
-    """Pack files into a zip that is the same in each run.
+    """Pack files into a zip. Its bytes are the same in each run.
 
     Parameters
     ----------
@@ -153,14 +155,14 @@ def pack(paths):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for path in sorted(paths):
-            entry = zipfile.ZipInfo(path.name)  # of 1980
+            entry = zipfile.ZipInfo(path.name)  # dated 1980
             entry.external_attr = 0o644 << 16
             file.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
 def make_visible():
-    """Return the file of the cases that students see, with what the solution answers."""
+    """Return the bytes of a file with the visible cases and the solution's answers."""
     cases = [case for part in PARTS for case in make_cases(part.name, seed=0, hidden=False)]
     functions = {part.name: load_function(part) for part in PARTS}
     answers = [call(case.part, functions[case.part], case.arrays) for case in cases]

@@ -1,4 +1,4 @@
-"""Gives points to functions, several at a time, and records what is done."""
+"""Grades functions in parallel, and records the results in a journal."""
 
 import contextlib
 import functools
@@ -20,15 +20,15 @@ from .parts import PARTS
 
 try:
     import fcntl
-except ImportError:  # Windows, where nothing is graded
+except ImportError:  # on Windows, where grading does not run
     fcntl = None
 
 GRADER = [f"exercise/{name}.py" for name in ("source", "judge", "apart", "worker", "marking")]
-STOPPED = ("timeout", "memory", "ended")  # not run once more for `check_net`
+STOPPED = ("timeout", "memory", "ended")  # in these states `check_net` is not run
 
 
 class Plan(NamedTuple):
-    """How parts are graded."""
+    """Settings of grading: limits, seed of the hidden cases, and whether `check_net` runs."""
 
     limits: Limits = Limits()
     seed: int = 0
@@ -36,17 +36,19 @@ class Plan(NamedTuple):
 
 
 class Journal:
-    """File of the parts that are graded, a line of JSON each. Grading that was interrupted goes on from it.
+    """Journal of graded parts: a file with one line of JSON for each.
+
+    Grading that was interrupted continues from it.
 
     Parameters
     ----------
     path : Path
-        Is created if it does not exist. Lines that are not complete are left out.
+        Created if it does not exist. Incomplete lines are ignored.
 
     Attributes
     ----------
     graded : dict of str to dict
-        Maps the key of a part, see `make_key`, to what `grade_part` returned.
+        Maps the key of a part to what `grade_part` returned. See `make_key`.
     """
 
     def __init__(self, path):
@@ -59,7 +61,7 @@ class Journal:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.close()
-            raise OSError(f"another grading writes {self.path}. Wait for it, or name another --csv") from None
+            raise OSError(f"another grading run writes {self.path}. Wait for it, or choose another --csv") from None
         except OSError:  # a file system without locks
             pass
         self._file.seek(0)
@@ -76,20 +78,20 @@ class Journal:
         self._file.close()
 
     def add(self, key, result):
-        """Record a part."""
+        """Record the result of a part, and write it to the file."""
         self.graded[key] = result
         self._file.write(json.dumps([key, result]).encode() + b"\n")
         self._file.flush()
 
 
 def make_key(part, text, plan):
-    """Hash all that decides on the points of a part.
+    """Return a hash of everything that decides the points of a part.
 
     Parameters
     ----------
     part : parts.Part
     text : str
-        The function.
+        Source of the function.
     plan : Plan
 
     Returns
@@ -108,22 +110,23 @@ def _hash_grader():
 
 
 def grade_parts(submissions, plan, jobs, journal):
-    """Grade the functions of all submissions, equal ones once, several at a time.
+    """Grade the functions of all submissions in parallel. Equal functions are graded once.
 
     Parameters
     ----------
     submissions : list of dict
-        Of `submissions.read_parts`.
+        Results of `submissions.read_parts`.
     plan : Plan
     jobs : int
-        How many at a time.
+        Number of parts that are graded at a time.
     journal : Journal
-        What it has is not graded again.
+        Parts that it already has are not graded again.
 
     Returns
     -------
     callable
-        From a part and its text to what `grade_part` returned. If that raised, the state is "not graded".
+        Maps a part and its text to the result of `grade_part`. If `grade_part` raised an error, the
+        state is "not graded".
     """
     tasks = {}
     for part in PARTS:
@@ -131,7 +134,7 @@ def grade_parts(submissions, plan, jobs, journal):
         tasks |= {make_key(part, text, plan): (part, text) for text in sorted(texts)}
     tasks = {key: task for key, task in tasks.items() if key not in journal.graded}
     for name in {part.name for part, _ in tasks.values()}:
-        make_trial(name, plan.seed)  # here, once, rather than in several threads at a time
+        make_trial(name, plan.seed)  # cached before several threads need it
     executor, failed = ThreadPoolExecutor(jobs), {}
     futures = {executor.submit(grade_part, *task, plan): key for key, task in tasks.items()}
     try:
@@ -146,14 +149,14 @@ def grade_parts(submissions, plan, jobs, journal):
 
 
 def _stop(executor, futures):
-    """Let no part begin, and end those that run."""
+    """Start no more parts, and kill those that are running."""
     executor.shutdown(wait=False, cancel_futures=True)
     while not all(future.done() for future in futures):
         with _no_interrupt():
             for server in psutil.Process().children():
                 with contextlib.suppress(psutil.Error):
                     for worker in server.children() if server.environ().items() >= MARK.items() else ():
-                        worker.kill()  # its server, which forked it, can be used again
+                        worker.kill()  # the server that forked it is used again
             wait(futures, timeout=0.05)
     executor.shutdown()
 
@@ -170,14 +173,14 @@ def _no_interrupt():
 
 @functools.cache
 def make_trial(name, seed):
-    """Make the cases of a part, and what is expected of each.
+    """Make the cases of a part and their expected answers.
 
     Parameters
     ----------
     name : str
-        Of the part.
+        Name of the part.
     seed : int
-        Of the hidden cases. Those that students see are always the same.
+        Seed of the hidden cases. The visible cases are always the same.
 
     Returns
     -------
@@ -189,20 +192,21 @@ def make_trial(name, seed):
 
 
 def grade_part(part, text, plan):
-    """Try a student's function with all cases.
+    """Test a student's function with all cases.
 
     Parameters
     ----------
     part : parts.Part
     text : str
-        The function, from column 0 on.
+        Source of the function, from column 0 on.
     plan : Plan
 
     Returns
     -------
     dict
-        ``state``; ``points`` of each aspect; ``wrong``, a list of aspect, case and sentence; ``problem``, a sentence if
-        no case was tried; ``check``, the sentences of `check_net`; and ``seconds``.
+        ``state`` is a key of `feedback.STATES`. ``points`` maps each aspect to its points. ``wrong``
+        lists the aspect, label and sentence of each wrong case. ``problem`` is a sentence if no case
+        was tested, else empty. ``check`` lists the sentences of `check_net`. ``seconds`` is the time.
     """
     trial = make_trial(part.name, plan.seed)
     run = run_part(part, text, [case for case, _ in trial], plan.limits)
@@ -222,7 +226,7 @@ def grade_part(part, text, plan):
 
 
 def no_points(part, state, problem):
-    """Return what `grade_part` returns, for a part that is not tried.
+    """Return the result of a part that is not tested, in the form of `grade_part`.
 
     Parameters
     ----------

@@ -43,25 +43,28 @@ class Put(NamedTuple):
 CHANGES = {
     "# The two-layer net": (
         Put("# The two-layer net", (q.START,)),
-        Edit("import forward, softmax_loss", "import forward, penalty, softmax_loss"),
-        Edit("sweep_hidden, sweep_iters = [200, 500], [1000, 2000]  # two axes of the sweep in section 9\n", ""),
-        Edit("largest_gap = 0.05  # between the default net's training and validation accuracy\n", ""),
-        Edit('expected_effect = ["learning_rate"]  # the hyperparameter that must matter most\n', ""),
-        Edit(
-            "tolerated_gap = 0.0  # by how much varied images may widen the gap between training and validation\n", ""
-        ),
+        Edit("import backward, forward, penalty, softmax_loss", "import forward, penalty, softmax_loss"),
+        Edit("sweep_hidden, sweep_iters = [200, 500], [1000, 2000]  # two axes of the search in section 9\n", ""),
     ),
     "## 2. Does the forward pass compute the right scores?": (
+        Edit(
+            "\n\nThe next cell shows the function that computes this. A comment at the end of a line is the shape of\n"
+            "the array.",
+            "",
+        ),
         Put("## 2.", (KEEP, q.SCORES)),
+        Put("Code(inspect", ()),
         Put("published_scores =", (KEEP, *q.CHECK_SCORES)),
     ),
     "## 3. Does the loss agree with the published one?": (
+        Put("The published loss is", ()),
+        Put("Code(inspect", ()),
         Put("## 3.", q.LOSS),
-        Edit('penalty = sum(np.sum(net.params[name] ** 2) for name in ("W1", "W2"))\n', ""),
-        Edit("loss + 0.5 * 0.05 * penalty - published_loss", "loss + penalty(net.params, 0.05) - published_loss"),
     ),
     "## 4. Does the backward pass compute the right gradients?": (
+        Edit("The next cell shows the function that computes this. ", ""),
         Put("## 4.", (KEEP, q.GRADIENTS)),
+        Put("Code(inspect", ()),
         Edit("loss, grads = net.loss(", "net = make_toy_net()\nloss, grads = net.loss("),
         Put("A relative error says", (q.CHECK_GRADIENTS,)),
         Put("class ForgetfulNet", (q.code("check_net(net, X_toy, y_toy)"),)),
@@ -76,7 +79,7 @@ CHANGES = {
     ),
     "## 8. What is wrong?": (
         Put("## 8.", q.WRONG),
-        Edit("\nassert train_accuracy - val_accuracy < largest_gap", ""),
+        Edit("\nassert train_accuracy - val_accuracy < 0.05", ""),
     ),
     "## 9. Which hyperparameters are better?": (
         Put("## 9.", (q.SEARCH,)),
@@ -84,27 +87,30 @@ CHANGES = {
     ),
     "## 10. The best net": (Put("## 10.", q.BEST),),
     "## 11. How good is it really?": (
-        Edit("The winner of 24 was", "The winner was"),
+        Edit("We chose the best of 24 nets", "We chose the best net"),
         Edit("among 24 noisy numbers", "among many noisy numbers"),
     ),
     "## 12. What did each hyperparameter do?": (
         Put("## 12.", q.EFFECTS),
         Edit("effect = {}\n", ""),
         Edit("np.mean([t.val_accuracy for t in some])", "np.nanmean([t.val_accuracy for t in some])"),
-        Edit("    effect[name] = max(means) - min(means)\nassert max(effect, key=effect.get) in expected_effect", ""),
+        Edit('    effect[name] = max(means) - min(means)\nassert max(effect, key=effect.get) == "learning_rate"', ""),
     ),
     "## 13. Towards 60%: what does the net still lack?": (
         Put("## 13.", q.FURTHER),
         Edit("\ngap = [training - validation for training, validation in accuracy.values()]\n", ""),
-        Edit("assert gap[2] < gap[1] + tolerated_gap", ""),
-        Put("Now a larger net", (q.LAST,)),
-        Put("the ten test images that the net gets", (q.CONFIDENCE[0],)),
+        Edit(
+            "gap_with_momentum, gap_with_varied_images = gap[1:3]\nassert gap_with_varied_images < gap_with_momentum",
+            "",
+        ),
+        Put("Now we train a larger net", (q.LAST,)),
+        Put("ten test images that the net classifies wrongly", (q.CONFIDENCE[0],)),
         Put("p = np.exp(", (q.CONFIDENCE[1],)),
     ),
     "## What to take away": (
         Edit(
-            " One hidden layer on raw pixels reaches half of\nCIFAR-10 by plain descent, six tenths with momentum and "
-            "varied images, and seven tenths with the recipes of\n`benchmarks/accuracy.py`.",
+            "\n- On CIFAR-10, one hidden layer on raw pixels reaches about 0.5 by plain SGD, and 0.6 with momentum\n"
+            "  and varied images. The recipes of `benchmarks/accuracy.py` reach 0.7.",
             "",
         ),
     ),

@@ -1,26 +1,26 @@
-"""The functions that students write, and the points for each. A teacher edits the points here."""
+"""The functions that students write, and their points. Teachers can edit the points here."""
 
 from typing import NamedTuple
 
 
 class Part(NamedTuple):
-    """A function to be written.
+    """A function that students write.
 
     Attributes
     ----------
     name : str
-        Of the part, and of the column of grades.
+        Name of the part, and of its column in the table of grades.
     file : str
-        Where the function is, from the top of the lab.
+        File of the function, relative to the folder of the lab.
     function : str
-        Its name, or ``Class.name`` for a method.
+        Name of the function, or ``Class.name`` of a method.
     section : int
-        Of the notebook, which explains it.
+        Section of the notebook that explains the function.
     task : str
         What to write, in a few words.
     points : dict of str to float
-        Maps each aspect to its points. The share of an aspect's cases that are right is the share of its points that a
-        submission gets. `cases.make_cases` has at least one case for each aspect.
+        Maps each aspect to its points. If half of an aspect's cases are right, a submission gets half
+        of its points. `cases.make_cases` makes at least one case for each aspect.
     """
 
     name: str
@@ -45,7 +45,7 @@ PARTS = (
         "classifiers/layers.py",
         "softmax_loss",
         3,
-        "the mean softmax loss, and its gradient by the scores",
+        "the mean softmax loss, and its gradient with respect to the scores",
         {"loss": 7, "gradient": 7, "large scores": 4, "types": 2},
     ),
     Part(

@@ -29,14 +29,14 @@ def answer(number):
 START = text("""
 # The two-layer net
 
-A neural net with one hidden layer, in NumPy: the forward pass, the backward pass, the training loop.
-**You write the lines that do the work**: seven functions, one after the other. We test them on five
-toy points, then train the net on the photographs of CIFAR-10, find out why the first attempt is poor,
-search for better hyperparameters, and measure each of the two final nets once on images that no
-decision has seen.
+This is a neural net with one hidden layer in NumPy: the forward pass, the backward pass and the
+training loop. **You write the lines that do the work**: seven functions, one after the other. We test
+them on five toy points. Then we train the net on the photographs of CIFAR-10, see why the first attempt
+is poor, and search for better hyperparameters. In the end we measure the accuracy of two final nets on
+images that no decision has used.
 
 The lab comes from Stanford's course [CS231n](https://cs231n.github.io). "Published" numbers are those
-that its notebook prints. The code stands in small modules beside this notebook. A function that is
+that the notebook of that course prints. The code is in small modules beside this notebook. A function that is
 not written yet raises an error. The error says what to write, and in which line of which file. The
 docstring says what the function gets and what it returns.
 
@@ -47,8 +47,8 @@ N is the number of examples, D of inputs, H of hidden units, C of classes.
 
 ## 1. Set-up
 
-The first cell finds the modules, wherever the notebook was opened. The second imports them. The third
-holds the sizes that decide how long this notebook takes, and what it should reach.
+The first cell finds the modules. The second imports them. The third sets the sizes that decide how long
+this notebook takes. The asserts say what the full sizes reach.
 """)
 
 SCORES = work("`forward`", "It is the first function in `classifiers/layers.py`.")
@@ -80,8 +80,8 @@ part. If it gets gradients, it adds its own to them, in place. The gradient of `
 """),
     work("`softmax_loss` and `penalty`", "They follow in `classifiers/layers.py`."),
     text("""
-The next cell compares `dscores` with numeric derivatives: it moves each score by a tiny step up and
-down, and sees how the loss changes. Expect a relative error below 1e-7.
+The next cell compares `dscores` with numeric derivatives. It moves each score by a tiny step up and
+down, and computes how the loss changes. Expect a relative error below 1e-7.
 """),
     code("""
 loss, dscores = softmax_loss(scores, y_toy)
@@ -105,10 +105,10 @@ net.params = make_toy_net().params
 check_net(net, X_toy, y_toy)
 """),
     text("""
-The published loss is 1.30378789133, for `reg=0.05`. Look at the two lines that the next cell prints:
-we meet it at `reg=0.1`, and miss it by 0.019 at `reg=0.05`. Both are right. The published number was
-made **without** the half in front of `reg`. With the half, twice the `reg` is the same penalty. When
-you compare hyperparameters with somebody else, ask which convention they use.
+The published loss is 1.30378789133, for `reg=0.05`. The next cell prints two lines. Our loss agrees at
+`reg=0.1`, and differs by 0.019 at `reg=0.05`. Both are right. The published formula has no half in
+front of `reg`. With the half, twice the `reg` is the same penalty. If you compare hyperparameters with
+others, ask which formula they use.
 """),
 )
 
@@ -149,9 +149,9 @@ asks `self._scores` for their scores. It returns the class with the highest scor
 """),
     work("`draw_minibatch`, `update` and `_predict`"),
     text("""
-Before any real data: a net with 83 parameters must be able to learn five points by heart. If it
-cannot, the training loop is wrong. The curve should fall to almost nothing, and the last loss should
-be 0.0171436…, the same on every machine.
+Before any real data, a net with 83 parameters must be able to memorize five points. If it cannot, the
+training loop is wrong. The curve should fall to almost nothing. The last loss should be 0.0171436…, the
+same on every machine.
 """),
 )
 CHECK_STEPS = (
@@ -167,9 +167,9 @@ FIRST_TRY = (
     text("""
 ## 7. A first try
 
-A net of 50 hidden units, with hyperparameters that look harmless: a small learning rate, weights that
-start near zero. Watch the loss in the log. The net computes in float32, like the images: half the
-memory and twice the speed of float64, and losses that agree to five digits.
+We train a net of 50 hidden units. The hyperparameters look harmless: a small learning rate, and weights
+that start near zero. Watch the loss in the log. The net computes in float32, like the images. That takes
+half the memory and half the time of float64. The losses agree to five digits.
 
 **Question 1.** The first loss is almost the same in every run. Which number is it, and why?
 """),
@@ -181,11 +181,12 @@ WRONG = (
 ## 8. What is wrong?
 
 The pictures show the loss, the accuracies and the weights of this net. Each tile of the weights is one
-hidden unit, the image that would excite it most. Each point of the curve of training accuracy is
-measured on one batch of 200, so the curve jumps. The printed number is that of the whole training part.
+hidden unit. It is the image for which this unit has the largest value. Each point of the curve of
+training accuracy is measured on one batch of 200, so the curve jumps. The printed number is that of the
+whole training part.
 
-**Question 2.** What keeps this net from more: the learning rate, the number of iterations, its size, or
-that it knows its training images too well? Say for each what you see, or that the pictures cannot
+**Question 2.** What limits the accuracy of this net: the learning rate, the number of iterations, its
+size, or that it knows its training images too well? Say for each what you see, or that the pictures cannot
 tell. What do the tiles have in common?
 """),
     answer(2),
@@ -202,13 +203,13 @@ nested loops around
     val_accuracy = np.mean(net.predict(X_val) == y_val)
 
 `sweep` does just that, in float32, with a seed of its own for each net, on all cores at once. It
-writes each finished net to a journal and to a folder beside it. Stop this cell and run it again, and
-it goes on where it was.
+writes each finished net to a journal and to a folder beside it. If you stop this cell and run it again,
+it continues where it was.
 
 **Choose the values.** Write a list of one to three values in the place of each `...`; your answer to
-question 2 says where to look. The best net should reach `best_val_accuracy`. A grid of 24 nets takes a
-few minutes, so begin with a small one. A journal belongs to one grid: for another grid, count
-`attempt` up.
+question 2 says where to look. On CIFAR-10 the best net should reach a validation accuracy of 0.465. A
+grid of 24 nets takes a few minutes, so begin with a small one. A journal belongs to one grid. For
+another grid, increase `attempt` by 1.
 """)
 GRID = code("""
 attempt = 1
@@ -234,15 +235,15 @@ EFFECTS = (
     text("""
 ## 12. What did each hyperparameter do?
 
-All results, best first. A star marks those within one standard error of the best: the sweep cannot
-tell them from the winner, and on other validation images their order might be another.
+The table has all results, the best first. A star marks those within one standard error of the best. The
+search cannot tell them from the best. Other validation images might give another order.
 
-Each panel below shows the same accuracies against one hyperparameter, those of one value side by side,
-the best net ringed. The bars are one standard error up and down. The printed means put that into
-numbers.
+Each panel below shows the same accuracies against one hyperparameter. Those with the same value are side
+by side. A ring marks the best net. Bars are one standard error up and down. The printed means say the
+same in numbers.
 
-**Question 4.** Which choice mattered most, and which differences may be chance? Look at whole clouds,
-not only at their tops.
+**Question 4.** Which hyperparameter mattered most, and which differences may be chance? Look at whole
+groups of points, not only at the highest ones.
 """),
     answer(4),
 )
@@ -251,18 +252,17 @@ FURTHER = (
     text("""
 ## 13. What does the net still lack?
 
-We take all 49,000 training images and switch on, one after the other, what later nets have made
-standard. Each is a few lines in `classifiers/`:
+We take all 49,000 training images. Then we switch on, one after the other, what later nets use:
 
-- **momentum**: a step keeps 0.9 of the last one. With it goes a learning rate that rises for some
-  iterations and then falls along a cosine to zero;
-- **mirrored and shifted images**: a ship seen from the other side is still a ship, so each batch shows
-  every image in another of 18 versions;
-- **dropout**: in each step a fifth of the hidden units is left out, so that none can rely on another.
+- **Momentum**: a step keeps 0.9 of the last one. The learning rate rises for some iterations, and then
+  falls along a cosine to zero.
+- **Mirrored and shifted images**: a ship in a mirror is still a ship. Each batch shows every image in
+  one of 18 versions.
+- **Dropout**: each step leaves out a fifth of the hidden units, so no unit can depend on one other.
 
-The first line, plain SGD, already differs from section 9: inputs of unit variance, weights that start at
-`sqrt(2 / D)` (for W1 the rule of He et al., *Delving Deep into Rectifiers*, 2015), a learning rate of
-0.04, and no penalty.
+The first line, plain SGD, already differs from section 9. The inputs have unit variance. The weights
+start at `sqrt(2 / D)` (for W1 this is the rule of He et al., *Delving Deep into Rectifiers*, 2015). The
+learning rate is 0.04, and there is no penalty.
 
 **Question 5.** What does each addition do to the training accuracy, to the validation accuracy, and to
 the gap between them? Why?
@@ -271,15 +271,16 @@ the gap between them? Why?
 )
 
 LAST = text("""
-Now a larger net, 500 hidden units, for longer, with momentum and varied images. The test part is all of
-CIFAR-10's 10,000 test images now, so the standard error is half a point. Section 11 has read the first
-1,000 of them, but nothing was decided by what it found. Look at the weights on the left, and on the
-right at which classes are taken for which.
+Now we train a larger net of 500 hidden units for longer, with momentum and varied images. The test part
+now has all 10,000 test images, so the standard error is 0.005. Section 11 has read the first 1,000 of
+them, but no decision has used its result. Look at the weights on the left. On the right, look at which
+classes the net confuses.
 """)
 CONFIDENCE = (
     text("""
-The next picture shows the ten test images that the net gets most confidently wrong: what it says, how
-sure it is, and what they are. **Write the line for `p`**, and mind large scores.
+The next picture shows ten test images that the net classifies wrongly: those about which it is most
+certain. The titles give its class, its probability, and the true class. **Write the line for `p`.** It
+must work for large scores, too.
 """),
     code("""
 scores = net.loss(X_test).astype(np.float64)  # (N, C)

@@ -1,4 +1,4 @@
-"""Functions in Python source: find one, take out its text, put another in its place, or empty it."""
+"""Finds, extracts, replaces and empties functions in Python source."""
 
 import ast
 import json
@@ -6,7 +6,7 @@ import re
 import textwrap
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-WIDTH = 119  # of a line that is written here
+WIDTH = 119  # longest line that is written here, in characters
 
 
 def find_function(source, qualname):
@@ -15,9 +15,9 @@ def find_function(source, qualname):
     Parameters
     ----------
     source : str
-        Of a module.
+        Source of a module.
     qualname : str
-        ``name`` of a function of the module, or ``Class.name``.
+        ``name`` of a function of the module, or ``Class.name`` of a method.
 
     Returns
     -------
@@ -40,8 +40,8 @@ def find_function(source, qualname):
 def function_source(source, qualname):
     """Return the text of a function from column 0 on, without its decorators.
 
-    If the module cannot be parsed, the function is cut out by its indentation. So a syntax error in one function does
-    not cost the others.
+    If the module cannot be parsed, the function is found by its indentation. Then a syntax error in
+    one function does not affect the others.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ def function_source(source, qualname):
 
 
 def replace_function(source, qualname, new):
-    """Put another text in the place of a function.
+    """Replace a function with another text.
 
     Parameters
     ----------
     source, qualname : str
         See `find_function`.
     new : str
-        From column 0 on. It is indented as the function was.
+        Text from column 0 on. It is indented like the old function.
 
     Returns
     -------
@@ -91,14 +91,15 @@ def replace_function(source, qualname, new):
 
 
 def empty_function(source, qualname, message):
-    """Take away the body of a function; signature and docstring stay.
+    """Remove the body of a function. Its signature and docstring stay.
 
     Parameters
     ----------
     source, qualname : str
         See `find_function`.
     message : str
-        Of the NotImplementedError that becomes the body. ``{line}`` in it becomes the line of the result that raises.
+        Message of the NotImplementedError that becomes the body. ``{line}`` in it is replaced by the
+        number of the line that raises.
 
     Returns
     -------
@@ -115,7 +116,7 @@ def empty_function(source, qualname, message):
     documented = ast.get_docstring(node, clean=False) is not None
     last, column = (first.end_lineno, first.end_col_offset) if documented else (first.lineno, first.col_offset)
     kept = [*lines[: last - 1], _before(lines[last - 1], column)]
-    while not documented and kept[-1].lstrip()[:1] in ("", "#"):  # notes on the body
+    while not documented and kept[-1].lstrip()[:1] in ("", "#"):  # comments on the body
         del kept[-1]
     kept[-1] = kept[-1].rstrip() + "\n"
     indent = " " * (node.col_offset + 4)
@@ -124,7 +125,7 @@ def empty_function(source, qualname, message):
 
 
 def is_empty(function_text):
-    """Tell whether a function does nothing but ``pass``, ``...`` or raise NotImplementedError."""
+    """Tell whether a function has only a docstring, ``pass``, ``...`` or NotImplementedError."""
     return all(map(_does_nothing, ast.parse(function_text).body[0].body))
 
 
@@ -144,7 +145,7 @@ def _find(source, qualname):
 
 
 def _parse(source):
-    """Parse source. All that Python may find wrong with it is a SyntaxError here."""
+    """Parse source. Every error of Python's parser becomes a SyntaxError."""
     try:
         return ast.parse(source)
     except SyntaxError:
@@ -154,7 +155,7 @@ def _parse(source):
 
 
 def _lines(source):
-    """Split source into lines as Python counts them: `str.splitlines` splits at form feeds, too."""
+    """Split source into lines as Python counts them. `str.splitlines` also splits at form feeds."""
     return re.findall(r"[^\n]*\n|[^\n]+", re.sub(r"\r\n?", "\n", source))
 
 
@@ -181,7 +182,7 @@ def _raise(message, indent):
 
 
 def _cut_out(lines, qualname):
-    """Cut out the last function of a name: from ``def`` up to the first line where it can end."""
+    """Return the last function of a name, from ``def`` to the first line at which it can end."""
     *classes, name = qualname.split(".")
     start, stop = 0, len(lines)
     for wanted in classes:
@@ -199,14 +200,18 @@ def _cut_out(lines, qualname):
 
 
 def _first_that_parses(lines, start, ends):
-    """Return the function up to the first end with which it can be parsed. The last end is where the next begins."""
+    """Return the function up to the first end at which it can be parsed.
+
+    The last end is the start of the next function or class.
+    """
     whole = None
     try:
         return _first_function(_at_column_0(lines[start : ends[-1]]))
     except SyntaxError as error:
         error.lineno = (error.lineno or 1) + start  # counted from the top of the module
         whole = error
-    for end in () if isinstance(whole, IndentationError) else ends:  # a line that lost its indentation is no end
+    # A line that lost its indentation is not an end.
+    for end in () if isinstance(whole, IndentationError) else ends:
         try:
             return _first_function(_at_column_0(lines[start:end]))
         except SyntaxError:
@@ -215,18 +220,18 @@ def _first_that_parses(lines, start, ends):
 
 
 def _first_function(text):
-    """Return the first function of a text without what follows it."""
+    """Return the first function of a text, without the text after it."""
     return "".join(_lines(text)[: _parse(text).body[0].end_lineno])
 
 
 def _last(lines, pattern, start, stop, indent="[ \t]*"):
-    """Find the last line between two that begins with a pattern."""
+    """Find the last line between `start` and `stop` that begins with a pattern."""
     found = [number for number in range(start, stop) if re.match(indent + pattern, lines[number])]
     return found[-1] if found else None
 
 
 def _block_end(lines, start):
-    """Find the next line after `start` that begins a function or class and is indented no more."""
+    """Find the next function or class that is not indented deeper than line `start`."""
     for number in range(start + 1, len(lines)):
         begins = re.match(r"[ \t]*(@|(async\s+)?def\s|class\s)", lines[number])
         if begins and _indent(lines[number]) <= _indent(lines[start]):

@@ -1,4 +1,4 @@
-"""Finds what students handed in, and takes the functions to be written out of it. Nothing of it runs here."""
+"""Finds submissions and extracts the students' functions. Code of students does not run here."""
 
 import io
 import os
@@ -17,19 +17,20 @@ from .source import function_source, is_empty
 
 FILES = tuple(dict.fromkeys(part.file for part in PARTS))
 IGNORED = {"__macosx", "site-packages", "node_modules", "venv", "env", "thumbs.db", "desktop.ini"}
-ENTRIES = 50_000  # of a folder, or of a zip: those after them are not looked at
-DEPTH = 20  # of folders in folders
-LIST = 4 << 20  # bytes of a zip's list of members: some 40,000 of them
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may fill the memory before a limit is noticed
+ENTRIES = 50_000  # of a folder or zip; later ones are ignored
+DEPTH = 20  # of nested folders; deeper ones are ignored
+LIST = 4 << 20  # largest list of a zip's members in bytes, about 40,000 members
+# Other methods can fill the memory before a limit is checked.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class Submission(NamedTuple):
-    """What a student handed in.
+    """Submission of a student.
 
     Attributes
     ----------
     name : str
-        Of the file or folder without ``.zip`` or ``.py``, different from all others, and printable.
+        Name of the file or folder without ``.zip`` or ``.py``. It is unique and printable.
     path : Path
     """
 
@@ -38,13 +39,13 @@ class Submission(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A function to be written, as a submission has it.
+    """Function of a student, or the reason why a submission does not have it.
 
     Attributes
     ----------
     state : {"found", "not written", "missing", "syntax error", "unreadable"}
     text : str
-        The function from column 0 on, if it is found. Else a sentence that says what is wrong.
+        Source of the function from column 0 on if it is found, else a sentence that says why not.
     """
 
     state: str
@@ -52,7 +53,7 @@ class Found(NamedTuple):
 
 
 class Unreadable(Exception):
-    """A submission or file cannot be read. The text is a sentence."""
+    """A submission or file cannot be read. The text says why, without the name of the file."""
 
 
 def find_submissions(folder):
@@ -61,8 +62,9 @@ def find_submissions(folder):
     Parameters
     ----------
     folder : Path
-        Each folder, zip and file in it is a submission. Hidden files, and links that lead out, are left out. If it is
-        a file, or holds one of the files that students write, it is itself the only submission.
+        Each folder, zip and file in it is a submission. Hidden files are ignored, and so are
+        links to places outside of it. If `folder` is a file, or holds a file that students write, it is itself the
+        only submission.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def _printable(name):
 
 
 def _make_unique(name, taken):
-    """Add a number to a name that is taken. Case does not count: not every file system tells ``a`` from ``A``."""
+    """Add a number to a name that is taken. Case is ignored, as on some file systems."""
     number, new = 1, name
     while new.casefold() in taken:
         number += 1
@@ -108,7 +110,7 @@ def _make_unique(name, taken):
 
 
 def read_parts(path):
-    """Take the functions to be written out of a submission.
+    """Extract the students' functions from a submission.
 
     Parameters
     ----------
@@ -118,7 +120,7 @@ def read_parts(path):
     Returns
     -------
     dict of str to Found
-        For each part.
+        Maps the name of each part to what was found.
     """
     try:
         files = _open(path)
@@ -129,12 +131,12 @@ def read_parts(path):
     only = next(iter(files)) if len(files) == 1 else None
     sources = {name: _read(read) for name, read in files.items() if name in {only, *_choices(files)}}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python warns of some escapes when it parses
+        warnings.simplefilter("ignore")  # the parser warns about some escape sequences
         return {part.name: _take(part, _choose(files, part.file), only, sources) for part in PARTS}
 
 
 def _open(path):
-    """Map the Python files of a submission that matter to functions that read them."""
+    """Return a dict. It maps names of Python files that are needed to functions that read them."""
     if path.is_dir():
         return _list_folder(path)
     if not path.is_file():
@@ -147,7 +149,7 @@ def _open(path):
 
 
 def _list_folder(folder):
-    """List a folder's files. If no Python file is there, a zip in it is the submission: some platforms do that."""
+    """List a folder's files. If it has a zip and no Python file, list the zip instead."""
     files, zips, seen, top = {}, [], 0, Path(os.path.realpath(folder))
     for here, folders, names in os.walk(top):
         deep = len(Path(here).relative_to(top).parts) > DEPTH
@@ -162,11 +164,11 @@ def _list_folder(folder):
                 files[path.relative_to(top).as_posix()] = lambda path=path: read_source(path)
             elif path.suffix.lower() == ".zip" and Path(here) == top:
                 zips.append(path)
-    return _list_zip(zips[-1]) if zips and not files else _select(files)
+    return _list_zip(zips[-1]) if zips and not files else _select(files)  # some platforms send this
 
 
 def _select(files):
-    """Keep the files that matter: those with a name that students were given, or else the only one."""
+    """Keep the files with a name of `FILES`. If there are none, keep a single file."""
     named = {name: read for name, read in files.items() if _matches(name)}
     return named or (files if len(files) == 1 else {})
 
@@ -176,17 +178,17 @@ def _matches(name):
 
 
 class _Bounded(io.BufferedReader):
-    """A zip file whose list of members cannot be endless."""
+    """Zip file with a limit on the size of its list of members."""
 
     def read(self, size=-1):
         data = super().read(size if 0 <= size <= LIST else LIST + 1)
         if len(data) > LIST:
-            raise Unreadable("is a zip with too many members. Hand in the folder classifiers/ alone")
+            raise Unreadable("is a zip with too many members. Hand in only the folder classifiers/")
         return data
 
 
 def _list_zip(path):
-    """List the members of a zip. Nothing is unpacked but the files that matter, and these in memory."""
+    """List the members of a zip. Nothing is unpacked here. Only needed files are read later."""
     try:
         with _Bounded(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
@@ -212,7 +214,7 @@ def _read_member(path, member):
     if member.flag_bits & 1:
         raise Unreadable("is encrypted. Pack it without a password")
     if member.compress_type not in METHODS:
-        raise Unreadable("is compressed in an unusual way. Pack it as a plain zip")
+        raise Unreadable("is compressed with an unsupported method. Pack it as a plain zip")
     try:
         with _Bounded(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive, archive.open(member) as source:
             data = source.read((MEGABYTES << 20) + 1)
@@ -225,7 +227,7 @@ def _read_member(path, member):
 
 
 def _choose(files, wanted):
-    """Choose the file for a part: the least deep one in the right folder, or else with the right name."""
+    """Choose the file for a part: first by the right folder, then by the shortest path."""
     name, whole = PurePosixPath(wanted).name, f"/{wanted}"
     named = [file for file in files if PurePosixPath(file.casefold()).name == name]
     return min(named, key=lambda file: (not f"/{file.casefold()}".endswith(whole), file.count("/"), file), default=None)
@@ -236,7 +238,7 @@ def _choices(files):
 
 
 def _read(read):
-    """Return the text of a file, or the error that says why there is none."""
+    """Return the text of a file, or the error if it cannot be read."""
     try:
         return read()
     except (LoadError, Unreadable) as error:
@@ -244,9 +246,9 @@ def _read(read):
 
 
 def _take(part, chosen, only, sources):
-    """Take the function of a part out of the file that was chosen for it, or of the only one."""
+    """Take the function of a part from the file that was chosen for it, or from the only file."""
     name, source = chosen or only, sources.get(chosen or only)
-    whole = chosen or only and not _matches(only)  # the functions are looked for in the right place
+    whole = chosen or only and not _matches(only)  # the file should have the function
     lacks = f"{name} has no function {part.function}" if whole else f"The submission has no {part.file}"
     if isinstance(source, Exception):
         return Found("unreadable", f"{name} {source}")
@@ -254,7 +256,7 @@ def _take(part, chosen, only, sources):
         text = None if source is None else _find(source, part)
         if text is None:
             return Found("missing", lacks)
-        compile(text, name, "exec", dont_inherit=True)  # finds more than the parser does
+        compile(text, name, "exec", dont_inherit=True)  # finds more errors than the parser
         return Found("not written", f"{part.function} is not written") if is_empty(text) else Found("found", text)
     except SyntaxError as error:
         return Found("syntax error", f"{name}{_explain(error, name)}")
@@ -263,7 +265,7 @@ def _take(part, chosen, only, sources):
 
 
 def _find(source, part):
-    """Find a method as a function of the module, too."""
+    """Find a function. A method is also found outside of its class."""
     text = function_source(source, part.function)
     return function_source(source, part.function.split(".")[-1]) if text is None else text
 

@@ -1,7 +1,7 @@
-"""Runs a student's function in a process of its own; `exercise.apart` copies this file beside a lab and starts it.
+"""Worker process that runs a student's function. `exercise.apart` copies and starts this file.
 
-The process gives up what it does not need before it loads the function. That stops accidents and simple attempts. It
-does not stop somebody who means harm.
+The process limits its own rights before it loads the function. This stops accidents and simple
+attempts to cheat. It does not stop an attacker.
 """
 
 import json
@@ -9,8 +9,8 @@ import os
 import sys
 import sysconfig
 
-FORKS = 6  # children and their children number 2**6 at most
-FILES = 200  # opened for writing
+FORKS = 6  # with all descendants at most 2**6 processes
+FILES = 200  # that a case may open for writing
 READS = ("open", "os.listdir", "os.scandir", "os.chdir")
 WRITES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.chown", "os.link", "os.symlink")
 REFUSED = ("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.forkpty", "pty.spawn", "os.kill")
@@ -40,7 +40,7 @@ def limit(task):
 
 
 def guard(own, forks=FORKS, files=FILES):
-    """Refuse files outside this process's folder, other programs, the network, and a flood of children or files."""
+    """Refuse other folders, other programs, the network, and too many processes or files."""
     real, join, isinstance_, string = os.path.realpath, os.path.join, isinstance, (str, bytes, os.PathLike)
     libraries = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     libraries |= {join(sys.base_prefix, "lib"), "/dev/null", "/dev/urandom", "/usr/share/zoneinfo"}
@@ -64,7 +64,7 @@ def guard(own, forks=FORKS, files=FILES):
         elif event == "os.fork":
             left["forks"] -= 1
             if left["forks"] < 0:
-                raise PermissionError("so many processes are not allowed while a submission is graded")
+                raise PermissionError("too many processes while a submission is graded")
         elif event.startswith(REFUSED):
             raise PermissionError(f"{event} is not allowed while a submission is graded")
 
@@ -73,7 +73,7 @@ def guard(own, forks=FORKS, files=FILES):
 
 
 def describe(error, folder):
-    """Say what was raised, and in which line of the function."""
+    """Say which error was raised, and in which line of the function."""
     import linecache
     import traceback
 
@@ -84,12 +84,12 @@ def describe(error, folder):
         text = " ".join(str(error).split())[:300]
     except Exception:
         text = "(its text cannot be printed)"
-    hint = ". Helpers must stand inside the function" if isinstance(error, NameError) else ""
+    hint = ". Define helpers inside the function" if isinstance(error, NameError) else ""
     return f"raises {type(error).__name__}: {text}".removesuffix(": ") + hint + (f" ({line[:200]})" if line else "")
 
 
 def run(folder, part_name):
-    """Call the function with each case, and write each answer to a file of its own."""
+    """Call the function with each case, and write each answer to a separate file."""
     import random
 
     import numpy as np
@@ -104,11 +104,11 @@ def run(folder, part_name):
         from exercise import cases, parts
 
         function = cases.load_function(next(part for part in parts.PARTS if part.name == part_name))
-    except BaseException as error:  # a default argument may raise what it likes
+    except BaseException as error:  # a default argument may raise any error
         return write("import.txt", describe(error, folder))
     for number, case in enumerate(cases.load_cases(os.path.join(folder, "cases.npz"))[0]):
         try:
-            random.seed(0)  # equal submissions get equal points, also if they draw from a global stream
+            random.seed(0)  # the global streams are the same in each run
             np.random.seed(0)
             answers = cases.call(part_name, function, case.arrays)
             if os.getpid() == me:
@@ -118,13 +118,13 @@ def run(folder, part_name):
         except BaseException as error:  # SystemExit and KeyboardInterrupt, too
             if os.getpid() == me:
                 write(f"{number}.txt", describe(error, folder))
-        if os.getpid() != me:  # a child that the function left behind
+        if os.getpid() != me:  # a child process that the function forked
             end(0)
     return None
 
 
 def explain(folder):
-    """Check a net with the function, and write down what `check_net` finds."""
+    """Run `check_net` on a net with the function, and write the findings to a file."""
     import numpy as np
 
     guard(folder)
@@ -134,14 +134,14 @@ def explain(folder):
     rng = np.random.default_rng(0)
     net = TwoLayerNet(4, 10, 3, std=0.5, rng=0)
     for name, param in net.params.items():
-        net.params[name] = 0.5 * rng.standard_normal(param.shape)  # biases too: at zero they hide mistakes
+        net.params[name] = 0.5 * rng.standard_normal(param.shape)  # zero biases hide mistakes
     report = check_net(net, rng.standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]), rng=0)
     with open(os.path.join(folder, "findings.json"), "w", encoding="utf-8") as file:
         json.dump(report.findings, file)
 
 
 def work(folder):
-    """Do the task that lies in a folder, and end the process."""
+    """Do the task of a folder, then end the process."""
     end = os._exit
     try:
         with open(os.path.join(folder, "task.json"), encoding="utf-8") as file:
@@ -153,22 +153,22 @@ def work(folder):
             explain(folder)
         else:
             run(folder, task["part"])
-        end(0)  # threads of the function must not keep the process
+        end(0)  # do not wait for threads of the function
     finally:
         end(1)
 
 
 def main():
-    """Fork for each folder that is named on stdin; write the child's number, and its exit status when it has ended.
+    """Fork for each folder named on stdin. Print the child's process id, then its exit status.
 
-    NumPy is imported once, here: for each part it would take longer than the part.
+    NumPy is imported once, here. An import for each part would take longer than the part.
     """
     import linecache  # noqa: F401
     import random  # noqa: F401
     import traceback  # noqa: F401
 
     import numpy.lib  # noqa: F401
-    import tqdm  # noqa: F401  it loads what the guard refuses
+    import tqdm  # noqa: F401  it imports modules that the guard refuses
 
     sys.argv = ["grade"]
     for line in sys.stdin:

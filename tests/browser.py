@@ -1,4 +1,4 @@
-"""JupyterLab and headless Chromium for the tests, each with settings and processes of its own."""
+"""JupyterLab server and headless Chromium for tests, with their own settings and processes."""
 
 import contextlib
 import json
@@ -23,17 +23,17 @@ BROWSERS = [
 OPTIONS = [
     "--headless=new",
     "--window-size=1400,1000",
-    "--no-sandbox",  # as root, and in many containers, the sandbox does not start
+    "--no-sandbox",  # the sandbox does not start as root, or in many containers
     "--disable-dev-shm-usage",  # /dev/shm is small in containers
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # pages cannot load anything from elsewhere
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # pages load from here only
 ]
 SETTINGS = {
-    "apputils-extension/notification": {"fetchNews": "false"},  # else JupyterLab asks if it should fetch news
-    "notebook-extension/tracker": {"windowingMode": "none"},  # else only the visible cells are in the page
+    "apputils-extension/notification": {"fetchNews": "false"},  # else JupyterLab asks for news
+    "notebook-extension/tracker": {"windowingMode": "none"},  # else hidden cells are missing
 }
 FOLDERS = {
     "HOME": "",
@@ -48,7 +48,7 @@ TOKEN = "token-of-the-test"
 
 
 def find_browser():
-    """Return the paths of the system's browser and its driver; skip the test if one is missing."""
+    """Return the paths of the system's browser and its driver. Skip the test if one is missing."""
     pytest.importorskip("selenium", reason="Selenium is not installed")
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     driver = shutil.which("chromedriver")
@@ -60,7 +60,7 @@ def find_browser():
 
 
 def wait_for(condition, what, timeout=300):
-    """Call a function until it returns something true, and return that."""
+    """Call a function until it returns a true value, and return this value."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         if found := condition():
@@ -73,7 +73,7 @@ def processes_of(folder):
     """Return the other processes that have a folder in their command line or environment."""
     found = []
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):  # it has ended, or belongs to somebody else
+        with contextlib.suppress(psutil.Error):  # it has ended or belongs to another user
             texts = [*process.cmdline(), *process.environ().values()]
             if process.pid != os.getpid() and any(str(folder) in text for text in texts):
                 found.append(process)
@@ -89,7 +89,7 @@ def end_processes(folder):
 
 @contextlib.contextmanager
 def open_browser(folder):
-    """Start headless Chromium with its profile in a folder; yield the driver, and end both."""
+    """Start headless Chromium with its profile in a folder. Yield the driver, then end both."""
     browser, chromedriver = find_browser()
     from selenium import webdriver
 
@@ -110,7 +110,7 @@ def open_browser(folder):
 
 
 def read_console(driver, harmless=None):
-    """Return errors and warnings in the console since the last call, without harmless ones."""
+    """Return the console's errors and warnings since the last call, without harmless ones."""
     messages = [entry["message"] for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
     return [message for message in messages if not (harmless and harmless.search(message))]
 
@@ -123,7 +123,7 @@ class LabServer:
     lab : Path
         The folder that JupyterLab shows.
     private : Path
-        A folder to be made. It gets the settings of Jupyter and IPython, and the log.
+        The folder to make for the settings of Jupyter and IPython, and for the log.
     """
 
     def __init__(self, lab, private):
@@ -132,10 +132,10 @@ class LabServer:
             path = private / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
             path.parent.mkdir(parents=True)
             path.write_text(json.dumps(values))
-        # Settings of the user and of the test run must not change what the lab does.
+        # Settings of the user and of the test run must not change JupyterLab.
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "PYTHON", "MPL", "COV"))}
         environment |= {name: str(private / folder) for name, folder in FOLDERS.items()}
-        environment |= {"MPLCONFIGDIR": matplotlib.get_cachedir()}  # else matplotlib lists all fonts anew
+        environment |= {"MPLCONFIGDIR": matplotlib.get_cachedir()}  # else it lists all fonts again
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -148,10 +148,10 @@ class LabServer:
     def __exit__(self, *_):
         end_processes(self.private)
         self.process.wait(60)
-        print(self.log.read_text(encoding="utf-8", errors="replace"))  # pytest shows it if the test fails
+        print(self.log.read_text(encoding="utf-8", errors="replace"))  # shown if the test fails
 
     def wait_for_address(self):
-        """Return URL and port if the server answers."""
+        """Return URL and port as soon as the server answers."""
 
         def read_address():
             assert self.process.poll() is None, "JupyterLab ended"
@@ -163,7 +163,7 @@ class LabServer:
         return wait_for(read_address, "JupyterLab answers", 120)
 
     def find_kernel(self):
-        """Return the kernel as soon as exactly one runs."""
+        """Return the kernel's process as soon as exactly one kernel runs."""
 
         def read_kernels():
             with contextlib.suppress(psutil.NoSuchProcess):  # one has just ended

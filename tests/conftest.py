@@ -1,4 +1,4 @@
-"""The toy problem that the published numbers belong to, and tiny CIFAR-10 folders."""
+"""Fixtures and helpers of the tests: the published toy problem and small CIFAR-10 folders."""
 
 import os
 import pickle
@@ -16,20 +16,20 @@ from datasets.names import DEFAULT_ROOT, TEST_BATCHES, TRAIN_BATCHES, find_CIFAR
 
 matplotlib.use("Agg")
 ROOT = Path(__file__).resolve().parents[1]
-# The limits on submissions need Linux: macOS keeps fewer of them, Windows none.
+# These tests need Linux. macOS has only some of the limits for submissions, and Windows has none.
 GRADING = ["test_exercise_apart.py", "test_exercise_grade.py", "test_exercise_marking.py"]
 collect_ignore = [] if sys.platform == "linux" else GRADING
 posix = pytest.mark.skipif(os.name == "nt", reason="needs signals, links or pipes of Linux and macOS")
 
 
 def make_toy_net(**kwargs):
-    """The published toy net: D=4, H=10, C=3."""
+    """Return the published toy net: D=4, H=10, C=3."""
     np.random.seed(0)
     return TwoLayerNet(4, 10, 3, std=1e-1, **kwargs)
 
 
 def random_problem(N, D, H, C, dtype=np.float64, seed=0):
-    """A net with weights and biases of order 1, and data for it."""
+    """Return a net with weights and biases of order 1, and data for it."""
     rng = np.random.default_rng(seed)
     net = TwoLayerNet(D, H, C, std=0.5, dtype=dtype, rng=rng)
     net.params["b1"] += rng.standard_normal(H).astype(dtype)
@@ -39,7 +39,7 @@ def random_problem(N, D, H, C, dtype=np.float64, seed=0):
 
 @pytest.fixture(autouse=True)
 def interruptible():
-    """Python's own handler of Ctrl-C, which is missing if the tests run in a background that ignores SIGINT."""
+    """Set Python's handler of Ctrl-C. It is missing if a background job ignores SIGINT."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -47,12 +47,12 @@ def interruptible():
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """Fix NumPy's global stream, so that a failure comes again."""
+    """Seed NumPy's global stream. Each failure can then be repeated."""
     np.random.seed(12345)
 
 
 def run_python(code, *arguments, **options):
-    """Start a Python process that imports the lab's modules; its output is read through pipes."""
+    """Start a Python process that can import the lab's modules. Its output goes to a pipe."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, **options)
@@ -71,13 +71,13 @@ def toy_data():
 
 
 def write_batch(path, pixels, labels, protocol=2):
-    """Pickle a batch as the official files hold it, but for the Python version."""
+    """Pickle a batch in the form of the official files, but with Python 3."""
     batch = {"batch_label": path.name, "labels": [int(label) for label in labels], "data": pixels, "filenames": []}
     path.write_bytes(pickle.dumps(batch, protocol))
 
 
 def make_cifar10(folder, rows=20, test_rows=20):
-    """Fabricate a CIFAR-10 folder of noise with a class-dependent brightness, so that there is something to learn."""
+    """Make a CIFAR-10 folder of noise. A net can learn from it: brightness depends on the class."""
     rng = np.random.default_rng(0)
     folder.mkdir()
     for name in TRAIN_BATCHES + TEST_BATCHES:
@@ -96,7 +96,7 @@ def tiny_cifar10(tmp_path):
 
 @pytest.fixture
 def real_cifar10():
-    """The folder of the real CIFAR-10, or a skip that says why."""
+    """The folder of the real CIFAR-10. Skip the test if it is missing."""
     try:
         return find_CIFAR10()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The recipes of the benchmark of accuracy, on small images that are easy to tell apart."""
+"""Tests of the accuracy benchmark and its recipes, on small images that are easy to classify."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ SHAPE = (6, 6, 3)
 
 @pytest.fixture(scope="module")
 def images():
-    """Ten classes of noisy images, of which each has a colour of its own."""
+    """Noisy images of ten classes. Each class has its own colour."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 10, 2300)
     X = np.tile(rng.standard_normal((10, 3)), 36)[y] + rng.standard_normal((2300, 108))
@@ -26,7 +26,7 @@ def images():
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """Small images, nets and trainings."""
+    """Make images, nets and training small."""
     monkeypatch.setattr(recipes, "IMAGE", SHAPE)
     monkeypatch.setattr(recipes, "DIRECTIONS", 60)
     changed = {name: recipe | {"epochs": 8, "hidden_size": 30} for name, recipe in recipes.RECIPES.items()}
@@ -38,7 +38,7 @@ def small(monkeypatch):
 
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_recipes_learn(name, images, tmp_path):
-    """Each gives one net, and the saved net has the accuracy that is told."""
+    """Each recipe gives one net. The saved net has the reported accuracy."""
     row = accuracy.run_recipe(name, images._replace(seconds=1000.0), 0, save=tmp_path / "net.npz")
     recipe = recipes.RECIPES[name]
     assert row["units"] == 30 * (10 * recipe.get("nets", 1) if "local" in recipe else 1)
@@ -49,15 +49,15 @@ def test_recipes_learn(name, images, tmp_path):
     assert np.mean(net.predict(X_test) == y_test) == row["test_accuracy"]
 
 
-def test_where_local_nets_start(images):
-    """W1 is for whitened images, the biases are negative, and W2 has He's standard deviation."""
+def test_initial_parameters_of_local_nets(images):
+    """W1 is for whitened images, the biases are -0.5, and W2 has He's standard deviation."""
     net = recipes.train_net(accuracy.RECIPES["quick"] | {"epochs": 0, "hidden_size": 500}, images, 0)
     assert net.params["W1"].shape == (108, 500) and np.unique(net.params["b1"]).tolist() == [-0.5]
     assert abs(net.params["W2"].std() / np.sqrt(2 / 500) - 1) < 0.05
 
 
-def test_the_record_is_the_mean_of_its_nets(images, tmp_path):
-    """Over nets, mirror images and shifts. Seed 1 of a recipe of three nets has the seeds 3, 4 and 5."""
+def test_record_is_the_mean_of_its_nets(images, tmp_path):
+    """The mean is over nets, mirror images and shifts. Seed 1 gives three nets the seeds 3, 4, 5."""
     accuracy.run_recipe("record", images, 1, save=tmp_path / "net.npz")
     X, expected = images.whitened[4].reshape(-1, *SHAPE), 0
     for seed in (3, 4, 5):
@@ -73,7 +73,7 @@ def test_the_record_is_the_mean_of_its_nets(images, tmp_path):
 
 
 def test_kept_nets_are_not_trained_again(images, tmp_path, monkeypatch):
-    """The long nets are those of the record, with the seconds that they took. Another recipe, seed or image is not."""
+    """Nets of the recipe "long" are used again for "record", and their training times are added."""
     trained = []
     monkeypatch.setattr(accuracy, "train_net", lambda *args: trained.append(args[2]) or recipes.train_net(*args))
     monkeypatch.setattr(accuracy, "make_key", lambda recipe, seed, images: f"{len(recipe)}-{seed}")
@@ -86,8 +86,8 @@ def test_kept_nets_are_not_trained_again(images, tmp_path, monkeypatch):
     assert trained == [1, 0, 2] and row["seconds"] > 1000
 
 
-def test_what_decides_on_a_net_is_in_its_key(images):
-    """In every process."""
+def test_key_of_a_net(images):
+    """It is the same in every process. It depends on the recipe, the seed and the images."""
     code = "from benchmarks.accuracy import *; from benchmarks.recipes import Images\n"
     code += "print(make_key(RECIPES['long'], 0, Images((np.zeros((60, 4)),))))"
     first, second = (
@@ -104,7 +104,7 @@ def test_what_decides_on_a_net_is_in_its_key(images):
 
 @pytest.mark.parametrize(("name", "times"), [("plain", 0), ("quick", 1)])
 def test_images_are_whitened_only_if_a_recipe_asks(name, times, images, monkeypatch):
-    """Whitening takes as long as the plain recipe."""
+    """Whitening would double the time of the plain recipe."""
     calls = []
     monkeypatch.setattr(accuracy, "get_CIFAR10_data", lambda *args, **kwargs: images.plain)
     monkeypatch.setattr(accuracy, "whiten_images", lambda plain: calls.append(1) or images)

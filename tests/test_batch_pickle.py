@@ -1,4 +1,4 @@
-"""What a batch file may say, and what it may not."""
+"""Tests of the reader of batch files: good files, malicious files and damaged files."""
 
 import pickle
 import pickletools
@@ -16,7 +16,7 @@ from datasets.batch_pickle import read_batch
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("protocol", range(6))
 def test_python3_pickles_of_every_protocol(tmp_path, protocol, order, keys):
-    """With str or bytes keys, in C or Fortran order."""
+    """The keys may be str or bytes, and the array in C or Fortran order."""
     pixels = np.random.randint(0, 256, (3, 3072)).astype(np.uint8, order=order)
     batch = {"data": pixels, "labels": [1, 2, 3]}
     if keys == "bytes":
@@ -28,7 +28,7 @@ def test_python3_pickles_of_every_protocol(tmp_path, protocol, order, keys):
 
 
 def test_numpy_1_and_numpy_2_names(tmp_path):
-    """The reconstructing function moved from numpy.core to numpy._core."""
+    """The function that builds an array has moved from numpy.core to numpy._core."""
     write_batch(tmp_path / "batch", np.zeros((1, 3072), np.uint8), [0], protocol=2)
     content = (tmp_path / "batch").read_bytes()
     assert b"cnumpy._core.multiarray\n" in content or b"cnumpy.core.multiarray\n" in content
@@ -40,7 +40,7 @@ def test_numpy_1_and_numpy_2_names(tmp_path):
 
 
 def test_python2_pickle(tmp_path):
-    """Protocol 2 with Python 2's byte strings, as in the official files."""
+    """The official files have protocol 2 with Python 2's byte strings."""
     array = (
         b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01K\x01M\x00\x0c\x86"
         b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89"
@@ -52,7 +52,7 @@ def test_python2_pickle(tmp_path):
 
 
 class Call:
-    """Pickles as a call of a function."""
+    """Object that is pickled as a call of a function."""
 
     def __init__(self, function, *args):
         self.call = function, args
@@ -71,7 +71,7 @@ class Call:
     ],
 )
 def test_files_that_call_something(tmp_path, function, args, name):
-    """Nothing runs, and the error names what was asked for."""
+    """Nothing runs, and the error names the function."""
     victim = tmp_path / "victim"
     args = [a.format(str(victim)) if isinstance(a, str) else [part.format(victim) for part in a] for a in args]
     call = Call(function, *args)
@@ -107,7 +107,7 @@ def test_files_that_call_something(tmp_path, function, args, name):
     ],
 )
 def test_opcodes_that_could_call_something(tmp_path, content, name):
-    """Dotted names, codecs, classes, persistent ids, the extension registry: each is refused by name."""
+    """Dotted names, codecs, classes, persistent ids and extension codes are refused."""
     import copyreg
 
     copyreg.add_extension("os", "system", 0xF0)
@@ -162,7 +162,7 @@ def test_files_that_are_not_batches(tmp_path, batch, wrong):
 
 
 class Array:
-    """Pickles as an array does, but with any shape and any content."""
+    """Object that is pickled as an array, with any shape and any content."""
 
     def __init__(self, shape, raw):
         function, arguments, (version, _, dtype, fortran, _) = np.zeros((1, 1), np.uint8).__reduce__()
@@ -182,15 +182,15 @@ class Array:
         ([1, 3072], bytes(3072), r"data must have shape \(n, 3072\), got \[1, 3072\]"),
     ],
 )
-def test_arrays_that_contradict_themselves(tmp_path, shape, raw, wrong):
-    """The content must fill the shape."""
+def test_arrays_with_inconsistent_content(tmp_path, shape, raw, wrong):
+    """The length of the content must match the shape."""
     (tmp_path / "batch").write_bytes(pickle.dumps({"data": Array(shape, raw), "labels": [1]}, 4))
     with pytest.raises(ValueError, match=f"batch is not a CIFAR-10 batch: {wrong}"):
         read_batch(tmp_path / "batch")
 
 
 def read_damaged(path, content):
-    """Read content as a batch: well-formed arrays, or a ValueError that names the file. Return whether it was read."""
+    """Check that content gives good arrays or a ValueError. Return whether it gives arrays."""
     path.write_bytes(content)
     tracemalloc.reset_peak()
     labels = None
@@ -201,13 +201,13 @@ def read_damaged(path, content):
     else:
         assert pixels.dtype == np.uint8 and pixels.shape == (len(labels), 3072)
         assert ((labels >= 0) & (labels <= 9)).all()
-    assert tracemalloc.get_traced_memory()[1] < 50e6  # whatever lengths the file announces
+    assert tracemalloc.get_traced_memory()[1] < 50e6  # even if the file contains huge lengths
     return labels is not None
 
 
 @pytest.fixture
 def traced():
-    """Count every byte that Python and NumPy reserve."""
+    """Trace the memory that Python and NumPy reserve."""
     tracemalloc.start()
     yield
     tracemalloc.stop()
@@ -224,10 +224,10 @@ def make_content(protocol):
 
 
 def regions(content):
-    """Sort the places in a pickle: opcodes, their arguments (names, lengths, numbers), labels, and pixels."""
+    """Return the positions of opcodes, of their arguments, of labels and of pixels in a pickle."""
     opcodes = [place for _, _, place in pickletools.genops(content)]
     length, start = max((b - a, a) for a, b in zip(opcodes, opcodes[1:], strict=False))
-    pixels = range(start + 9, start + length)  # behind an opcode and at most eight bytes of length
+    pixels = range(start + 9, start + length)  # after an opcode and at most eight bytes of length
     first = content.index(b"".join(b"K%c" % label for label in LABELS)) + 1  # K is BININT1
     labels = [first + 2 * i for i in range(len(LABELS))]
     arguments = set(range(len(content))) - {*opcodes, *labels, *pixels}
@@ -237,7 +237,7 @@ def regions(content):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(("region", "count"), [("opcodes", 120), ("arguments", 150), ("labels", 30), ("pixels", 30)])
 def test_damaged_files(tmp_path, traced, protocol, region, count):
-    """A bit is flipped, or a byte set to 0 or 255: a sample of the places and changes of each region."""
+    """One bit is changed, or one byte is set to 0 or 255, at a sample of positions per region."""
     content = make_content(protocol)
     changes = [(place, change) for place in regions(content)[region] for change in range(10)]
     rng = np.random.default_rng(protocol)
@@ -249,7 +249,7 @@ def test_damaged_files(tmp_path, traced, protocol, region, count):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_truncated_files(tmp_path, traced, protocol):
-    """Cut off at a sample of lengths; in the official files' protocol also at each of the first and last 200."""
+    """A sample of lengths is tested. Protocol 2 is also cut at each of the first and last 200 bytes."""
     content = make_content(protocol)
     lengths = set(np.random.default_rng(protocol).choice(len(content), 50, replace=False).tolist())
     if protocol == 2:
@@ -258,8 +258,8 @@ def test_truncated_files(tmp_path, traced, protocol):
         assert not read_damaged(tmp_path / "batch", content[:length])
 
 
-def test_lengths_that_the_file_decides(tmp_path, traced):
-    """Opcodes that announce gigabytes get what is there."""
+def test_huge_lengths_in_a_file(tmp_path, traced):
+    """If an opcode contains a huge length, only the existing bytes are read."""
     huge = (1 << 40).to_bytes(8, "little")
     for opcode in (b"\x8e", b"\x96", b"\x8d", b"\x95"):  # BINBYTES8, BYTEARRAY8, BINUNICODE8, FRAME
         read_damaged(tmp_path / "batch", b"\x80\x05" + opcode + huge + b"abc.")
@@ -270,7 +270,7 @@ def test_lengths_that_the_file_decides(tmp_path, traced):
 
 
 def test_swapped_files(tmp_path):
-    """A batch under another's name is a batch; batches.meta under a batch's name is not."""
+    """A batch with another batch's name is accepted. batches.meta with a batch's name is refused."""
     write_batch(tmp_path / "test_batch", np.zeros((2, 3072), np.uint8), [1, 2])
     assert read_batch(tmp_path / "test_batch")[1].tolist() == [1, 2]
     (tmp_path / "data_batch_1").write_bytes(pickle.dumps({"label_names": ["cat"], "num_vis": 3072}, 2))
@@ -288,8 +288,8 @@ def test_swapped_files(tmp_path):
         ("datasets/mine", "Put a batch of CIFAR-10 in its place"),
     ],
 )
-def test_only_our_own_files_are_to_be_deleted(tmp_path, monkeypatch, place, advice):
-    """What lies elsewhere is the user's."""
+def test_advice_to_delete_is_for_our_own_files(tmp_path, monkeypatch, place, advice):
+    """Files in other places belong to the user."""
     monkeypatch.setattr(names, "DATASETS", tmp_path / "datasets")
     (tmp_path / place).mkdir(parents=True)
     (tmp_path / place / "test_batch").write_bytes(b"")
@@ -299,8 +299,8 @@ def test_only_our_own_files_are_to_be_deleted(tmp_path, monkeypatch, place, advi
 
 @pytest.mark.parametrize("place", ["_parse", "open"])
 @pytest.mark.parametrize("error", [MemoryError(), PermissionError(13, "no"), OSError(5, "disk"), KeyboardInterrupt()])
-def test_errors_of_the_machine_stay_what_they_are(tmp_path, monkeypatch, error, place):
-    """A lack of memory says nothing about the file."""
+def test_errors_of_the_machine(tmp_path, monkeypatch, error, place):
+    """They keep their type, because the content of the file is not their cause."""
 
     def fail(*args):
         raise error

@@ -1,4 +1,4 @@
-"""Callbacks: when they are called, how they end training, and what a sweep makes of them."""
+"""Tests of callbacks: their calls, how they end training, and their use in a sweep."""
 
 import signal
 import warnings
@@ -15,7 +15,7 @@ from classifiers.sweep import sweep
 
 
 def train(callback=None, num_iters=12, **arguments):
-    """Train a net on 30 examples in batches of 10, so that an epoch has three iterations; return net and history."""
+    """Train a net on 30 examples in batches of 10: three iterations per epoch. Return net and history."""
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((30, 4)), rng.integers(0, 3, 30)
     net = TwoLayerNet(4, 10, 3, std=0.1, rng=0)
@@ -25,7 +25,7 @@ def train(callback=None, num_iters=12, **arguments):
 
 
 class Recorder:
-    """Callback that keeps what it gets, and stops at some iteration."""
+    """Callback that records its arguments, and stops at a given iteration."""
 
     def __init__(self, stop=None):
         self.calls, self.ends, self.stop = [], [], stop
@@ -39,7 +39,7 @@ class Recorder:
 
 
 def test_called_once_an_epoch():
-    """After the step and its values, with the net as it is then; it changes nothing."""
+    """After the step, with the net after that step. A callback that only reads changes no result."""
     recorder = Recorder()
     net, stats = train(recorder)
     assert [(it, lengths) for it, lengths, _ in recorder.calls] == [
@@ -54,7 +54,7 @@ def test_called_once_an_epoch():
 
 @pytest.mark.parametrize("stop", [0, 6])
 def test_true_ends_training(stop):
-    """At once, with the parameters as they are."""
+    """Training ends at once and keeps the current parameters."""
     recorder = Recorder(stop)
     net, stats = train(recorder)
     assert stats.ended == net.history.ended == "stopped" and len(stats["loss_history"]) == stop + 1
@@ -63,7 +63,7 @@ def test_true_ends_training(stop):
 
 
 def test_stop_at_an_iteration_that_is_not_of_an_epoch():
-    """It is not asked there."""
+    """The callback is not called there."""
     assert train(Recorder(stop=4))[1].ended == "finished"
 
 
@@ -71,12 +71,12 @@ def test_stop_at_an_iteration_that_is_not_of_an_epoch():
     "answer, ends", [(None, False), (False, False), (np.False_, False), (True, True), (np.True_, True)]
 )
 def test_answers(answer, ends):
-    """What NumPy compares counts, too."""
+    """True of NumPy ends training as well. None and False do not."""
     assert (train(lambda net, it, stats: answer)[1].ended == "stopped") is ends
 
 
 def test_callback_is_checked_before_training():
-    """As augment and schedule."""
+    """A callback that is not a function is an error before training."""
     net = make_toy_net()
     with pytest.raises(TypeError, match="callback must be None or a function, got 3"):
         net.train(np.ones((2, 4)), [0, 1], np.ones((2, 4)), [0, 1], callback=3)
@@ -84,7 +84,7 @@ def test_callback_is_checked_before_training():
 
 
 def test_callback_that_raises():
-    """Its error ends training. The last step is whole, and the history is kept."""
+    """Its error ends training. The last step is complete, and the net keeps the history."""
 
     def fail(net, it, stats):
         if it == 3:
@@ -97,8 +97,8 @@ def test_callback_that_raises():
     np.testing.assert_array_equal(nets[0].params["W1"], train(num_iters=4)[0].params["W1"])
 
 
-def test_divergence_comes_before_the_end():
-    """The callback's end sees the parameters that are restored."""
+def test_finish_after_divergence():
+    """`finish` gets the restored parameters."""
     recorder = Recorder()
     with pytest.warns(RuntimeWarning, match="diverged"):
         net, stats = train(recorder, learning_rate=1e300)
@@ -108,7 +108,7 @@ def test_divergence_comes_before_the_end():
 
 
 def test_interrupt_in_a_callback():
-    """Ctrl-C waits for its end, training ends as interrupted, and `finish` is called."""
+    """Ctrl-C takes effect after the callback. Training ends as interrupted, and `finish` is called."""
     recorder = Recorder()
     net, stats = train(Callbacks(lambda *arguments: signal.raise_signal(signal.SIGINT), recorder))
     assert stats.ended == "interrupted" and len(recorder.calls) == 1 == len(stats["loss_history"])
@@ -116,12 +116,12 @@ def test_interrupt_in_a_callback():
 
 
 def test_interrupt_while_finishing():
-    """The best parameters are still put back, and the history says that training was interrupted."""
+    """The best parameters are still restored, and the history says that training was interrupted."""
     stopper = EarlyStopping(100)
 
     class Late:
         def __call__(self, net, it, stats):
-            net.params["b1"] += 1  # so that the last epoch is not the best
+            net.params["b1"] += 1  # the last epoch is not the best
 
         def finish(self, net, stats):
             signal.raise_signal(signal.SIGINT)
@@ -131,7 +131,7 @@ def test_interrupt_while_finishing():
 
 
 def history(**values):
-    """A history with these values, shorter by one each time it is asked for the next."""
+    """Histories after the first epoch, after the second, and so on."""
     return [{name: list(numbers[: i + 1]) for name, numbers in values.items()} for i in range(len(*values.values()))]
 
 
@@ -149,7 +149,7 @@ def history(**values):
     ],
 )
 def test_patience(patience, monitor, values, stopped):
-    """Epochs after the best one; NaN is worse than anything."""
+    """Counted in epochs after the best one. NaN is worse than any number."""
     net, stopper = make_toy_net(), EarlyStopping(patience, monitor=monitor)
     said = [bool(stopper(net, i, stats)) for i, stats in enumerate(history(**{monitor: values}))]
     assert (said.index(True) if any(said) else None) == stopped
@@ -157,7 +157,7 @@ def test_patience(patience, monitor, values, stopped):
 
 @pytest.mark.parametrize("stop_early", [True, False])
 def test_best_parameters_are_restored(stop_early):
-    """Those of the best epoch, whether patience ran out or training came to its end."""
+    """The net has those of the best epoch, after an early stop and after the last iteration."""
     recorder, stopper = Recorder(), EarlyStopping(2 if stop_early else 1000, monitor="val_loss_history")
     net, stats = train(Callbacks(recorder, stopper), num_iters=600, learning_rate=2.0, learning_rate_decay=1.0)
     best = int(np.argmin(stats["val_loss_history"]))
@@ -174,7 +174,7 @@ def validation():
 
 
 def test_last_parameters_stay_if_asked():
-    """With restore_best=False."""
+    """With restore_best=False, the net keeps the last parameters."""
     recorder = Recorder()
     net, stats = train(Callbacks(EarlyStopping(2, restore_best=False), recorder), num_iters=600, learning_rate=2.0)
     assert stats.ended == "stopped"
@@ -182,15 +182,15 @@ def test_last_parameters_stay_if_asked():
 
 
 def test_stopper_can_be_used_again():
-    """It keeps nothing from one training to the next, so equal stoppers stay equal."""
+    """It keeps no state from one training to the next."""
     stopper = EarlyStopping(2, monitor="val_loss_history")
     first, second = (train(stopper, num_iters=300, learning_rate=2.0) for _ in range(2))
     assert first[1] == second[1] and vars(stopper) == vars(EarlyStopping(2, monitor="val_loss_history"))
     np.testing.assert_array_equal(first[0].params["W1"], second[0].params["W1"])
 
 
-def test_after_divergence_the_best_epoch_is_back():
-    """Rather than that before the divergence."""
+def test_divergence_restores_the_best_epoch():
+    """Not the epoch before the divergence."""
     recorder = Recorder()
 
     def explode(net, it, stats):
@@ -205,7 +205,7 @@ def test_after_divergence_the_best_epoch_is_back():
 
 
 def test_divergence_counts_more_than_a_stop():
-    """A callback that spoils the parameters and stops: the snapshot is back."""
+    """If a callback makes the parameters diverge and stops, the snapshot is restored."""
 
     def spoil(net, it, stats):
         net.params["W2"] *= 1e200
@@ -231,13 +231,13 @@ def test_divergence_counts_more_than_a_stop():
     ],
 )
 def test_bad_arguments(make, error, message):
-    """Named, with what they must be and what they were."""
+    """The error gives the argument's name, what it must be and what it was."""
     with pytest.raises(error, match=message):
         make()
 
 
 def test_all_callbacks_are_called():
-    """Also those behind one that stops."""
+    """Also those after a callback that stops."""
     recorder = Recorder()
     _, stats = train(Callbacks(lambda *arguments: True, recorder))
     assert stats.ended == "stopped" and len(recorder.calls) == len(recorder.ends) == 1
@@ -247,7 +247,7 @@ def test_all_callbacks_are_called():
 
 
 def stopping_sweep(tmp_path=None, **arguments):
-    """Three rates with early stopping: the middle one learns nothing and is stopped."""
+    """Three learning rates with early stopping. The middle one, 0, learns nothing and is stopped."""
     X, y = make_data()[:2]
     settings = {"hidden_size": 5, "num_iters": 40, "batch_size": len(X) // 2, "callback": EarlyStopping(3)}
     grid = {"learning_rate": [0.05, 0.0, 0.1]}
@@ -261,7 +261,7 @@ def summary(result):
 
 
 def test_stopped_trial_is_recorded():
-    """It is done, it says that it was stopped, and its accuracy is that of the best epoch."""
+    """It is done and `stopped`, and its accuracy is that of the best epoch."""
     result = stopping_sweep()
     _, lazy, _ = result.trials
     assert lazy.state == "done" and lazy.stopped and len(lazy.stats["loss_history"]) == 3 * 2 + 1
@@ -271,7 +271,7 @@ def test_stopped_trial_is_recorded():
 
 
 def test_diverged_trial_was_not_stopped():
-    """It is recorded as diverged alone."""
+    """It is recorded as diverged, not as stopped."""
     X, y = make_data()[:2]
     grid = {"learning_rate": [0.1, 1e300]}
     result = sweep(grid, X, y, X, y, hidden_size=5, num_iters=9, n_jobs=1, progress=False, callback=EarlyStopping(9))
@@ -280,21 +280,21 @@ def test_diverged_trial_was_not_stopped():
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_stopped_trials_do_not_depend_on_the_backend(backend):
-    """Each trial has its own copy of the callback, in threads, too."""
+    """Each trial has its own copy of the callback, also in threads."""
     expected = summary(stopping_sweep())
     with joblib.parallel_config(backend=backend):
         assert summary(stopping_sweep(n_jobs=2)) == expected
 
 
-def test_sweep_leaves_the_callback_alone():
-    """A callback that counts is copied for each trial."""
+def test_sweep_does_not_change_the_callback():
+    """Each trial gets a copy of it."""
     recorder = Recorder(stop=2)
     result = stopping_sweep(callback=recorder)
     assert recorder.calls == [] and [trial.stopped for trial in result.trials] == 3 * [True]
 
 
-def test_stopped_trials_come_back_from_the_journal(tmp_path, monkeypatch):
-    """With the same values; another patience is another sweep."""
+def test_stopped_trials_are_read_from_the_journal(tmp_path, monkeypatch):
+    """They have the same values. Another patience is another sweep."""
     first = stopping_sweep(tmp_path)
     with monkeypatch.context() as patched:
         patched.setattr(TwoLayerNet, "train", lambda *arguments, **more: pytest.fail("nothing is trained again"))
@@ -305,15 +305,15 @@ def test_stopped_trials_come_back_from_the_journal(tmp_path, monkeypatch):
 
 
 def test_several_callbacks_in_a_journal(tmp_path):
-    """They print alike in every process, so that the journal knows them again."""
+    """They have the same repr in every process, so the journal recognises them."""
     both = [Callbacks(EarlyStopping(3), EarlyStopping(9)) for _ in range(2)]
     assert summary(stopping_sweep(tmp_path, callback=both[0])) == summary(stopping_sweep(tmp_path, callback=both[1]))
     with pytest.raises(ValueError, match="belongs to another sweep: its fixed is"):
         stopping_sweep(tmp_path, callback=Callbacks(EarlyStopping(3)))
 
 
-def test_resumed_sweep_is_as_if_never_interrupted(tmp_path):
-    """The journal's lines behind the first trial are lost: the two others are trained again, with the same values."""
+def test_resumed_sweep_gives_the_same_results(tmp_path):
+    """The journal loses all lines after the first trial. The sweep trains the two others again."""
     first = stopping_sweep(tmp_path)
     path = tmp_path / "sweep.jsonl"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
@@ -321,7 +321,7 @@ def test_resumed_sweep_is_as_if_never_interrupted(tmp_path):
 
 
 def test_swept_callbacks():
-    """They can be values of the grid."""
+    """Callbacks can be values of the grid."""
     X, y = make_data()[:2]
     grid = {"callback": [None, EarlyStopping(1), EarlyStopping(3)]}
     settings = {"hidden_size": 5, "num_iters": 40, "batch_size": len(X) // 2, "learning_rate": 0.0, "progress": False}
@@ -330,7 +330,7 @@ def test_swept_callbacks():
 
 
 def test_callback_that_raises_fails_its_trial():
-    """The sweep goes on, and says so."""
+    """The sweep continues, and warns."""
 
     def fail(net, it, stats):
         if stats["val_loss_history"][-1] < stats["val_loss_history"][0]:

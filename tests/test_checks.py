@@ -1,4 +1,4 @@
-"""Each check: what it takes, what it refuses, and that the message names the argument and what was passed."""
+"""Tests of the checks: what they accept, what they refuse, and what their messages say."""
 
 import re
 
@@ -42,8 +42,8 @@ BIG[2041, 1] = np.inf
         (lambda: check_loss((np.float32(0.5), GOOD), GOOD, SHAPES), (0.5, GOOD)),
     ],
 )
-def test_what_is_taken(call, value):
-    """The bounds themselves too; the value comes back in its plain type."""
+def test_accepted_values(call, value):
+    """The bounds are accepted too. The value is returned in its plain Python type."""
     returned = call()
     assert returned == value
     if isinstance(value, tuple):
@@ -128,15 +128,15 @@ def test_what_is_taken(call, value):
         ),
     ],
 )
-def test_what_is_refused(call, error, message):
-    """Its type, the argument's name, what it must be and what it was."""
+def test_refused_values(call, error, message):
+    """The error has the right type. It names the argument, what it must be and what it was."""
     with pytest.raises(error) as caught:
         call()
     assert re.match(message, str(caught.value)), str(caught.value)
 
 
-def test_rng_takes_the_largest_seed():
-    """2**32 - 1, as np.random.seed does; other seeds give other numbers."""
+def test_rng_accepts_the_largest_seed():
+    """It is 2**32 - 1, as for np.random.seed. Other seeds give other numbers."""
     largest = check_rng(2**32 - 1)
     assert largest.rand() == np.random.RandomState(2**32 - 1).rand() != check_rng(0).rand()
     for rng in (np.random.RandomState(0), np.random.default_rng(0)):
@@ -147,8 +147,8 @@ def test_rng_takes_the_largest_seed():
     assert drawn == np.random.rand()
 
 
-def test_arrays_stay_what_they_are():
-    """No copy is made of what is an array already; lists and objects that are numbers become arrays."""
+def test_arrays_are_not_copied():
+    """An array is returned itself. A list, or an array of number objects, is converted."""
     array = np.arange(6, dtype=np.uint8).reshape(2, 3)
     assert check_array("a", array, 2) is array
     assert check_array("a", [[1, 2]], 2, 2).dtype == int
@@ -157,7 +157,7 @@ def test_arrays_stay_what_they_are():
 
 @pytest.mark.parametrize("mask", [False, [0, 1, 0]])
 def test_masked_arrays_are_refused(mask):
-    """As data and as labels, whether something is masked or not: the maths would take what is behind the mask."""
+    """As data and as labels, with or without masked entries: the maths would use masked values."""
     masked = np.ma.array([0, 1, 2], mask=mask)
     message = r"a must not be a masked array: pass a.filled\(value\) with a value for masked entries"
     for check in (
@@ -171,14 +171,14 @@ def test_masked_arrays_are_refused(mask):
 
 
 def test_matrices_become_arrays():
-    """The product of matrices is another one than that of arrays."""
+    """The * of matrices is a matrix product. The * of arrays is not."""
     with pytest.warns(PendingDeprecationWarning):
         matrix = np.matrix([[1.0, 2.0], [3.0, 4.0]])
     assert type(check_array("a", matrix, 2)) is np.ndarray
 
 
 def test_one_number():
-    """As such or alone in an array; several numbers get the advice, other things do not."""
+    """A number or an array of one number is accepted. Only an array of several gets the advice."""
     for value in (0.5, np.float32(0.5), np.array(0.5), np.array([[0.5]]), [0.5]):
         assert check_one_number("f must return", value) == 0.5
     assert np.isnan(check_one_number("f must return", np.nan))
@@ -188,14 +188,14 @@ def test_one_number():
         check_one_number("f must return", None, "; take the sum")
 
 
-def test_sums_that_overflow_are_not_taken_for_infinity():
-    """Finite numbers whose sum is infinite are finite numbers."""
+def test_finite_numbers_with_an_infinite_sum():
+    """An overflow of their sum is not an error."""
     big = np.full((3, 2), 1e308)
     assert check_array("a", big, 2) is big
 
 
 def test_labels_become_integers():
-    """Whole floats and any integer type; the largest class is taken."""
+    """Whole floats and every integer type become int64. The largest class is accepted."""
     for labels in ([0, 1, 2], np.array([0.0, 1.0, 2.0]), np.array([0, 1, 2], np.uint8)):
         checked = check_labels("y", labels, 3, 3)
         assert checked.dtype == np.int64 and checked.tolist() == [0, 1, 2]

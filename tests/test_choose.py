@@ -1,4 +1,4 @@
-"""Which data a run uses, and what it calls them."""
+"""Tests of the choice of data and of their printed name."""
 
 import hashlib
 import shutil
@@ -13,8 +13,8 @@ from datasets.names import BATCHES, CLASS_NAMES
 
 
 @pytest.fixture(autouse=True)
-def world(tmp_path, monkeypatch):
-    """No data anywhere, no network, and a stand-in of ten images a file."""
+def empty_machine(tmp_path, monkeypatch):
+    """Simulate a machine without data and without network. The stand-in has ten images per file."""
 
     def no_network(folder):
         raise ConnectionError("no mirror delivered CIFAR-10")
@@ -29,7 +29,7 @@ def world(tmp_path, monkeypatch):
 
 
 def test_environment_comes_first(tmp_path, monkeypatch):
-    """CIFAR10_DIR before datasets/."""
+    """CIFAR10_DIR is used before datasets/."""
     make_cifar10(tmp_path / "cifar-10-batches-py")
     monkeypatch.setenv("CIFAR10_DIR", str(make_cifar10(tmp_path / "mine")))
     source = choose_data()
@@ -38,34 +38,34 @@ def test_environment_comes_first(tmp_path, monkeypatch):
 
 
 def test_datasets_comes_second(tmp_path):
-    """Files that lie in datasets/ are used without a download."""
+    """Files in datasets/ are used without a download."""
     folder = make_cifar10(tmp_path / "cifar-10-batches-py")
     assert choose_data() == describe(folder)
 
 
 def test_download_comes_third(tmp_path, monkeypatch):
-    """If nothing is there, it is fetched."""
+    """If there are no files, they are downloaded."""
     monkeypatch.setattr(fetch, "fetch", lambda folder: make_cifar10(folder / "fetched"))
     assert choose_data().folder == tmp_path / "fetched"
 
 
 def test_standin_comes_last(tmp_path, capsys):
-    """Without a network the run goes on with the stand-in, and says so."""
+    """Without a network the run uses the stand-in and prints a message."""
     source = choose_data()
     assert source == (tmp_path / "stand-in", "STAND-IN, not CIFAR-10", standin.CLASS_NAMES)
     assert "no mirror delivered CIFAR-10\nUsing the stand-in instead.\n" in capsys.readouterr().out
 
 
 def test_standin_on_demand(tmp_path, monkeypatch):
-    """DATA=stand-in wins over everything, as does the argument over DATA."""
+    """DATA=stand-in has priority over files, and the argument has priority over DATA."""
     make_cifar10(tmp_path / "cifar-10-batches-py")
     monkeypatch.setenv("DATA", "stand-in")
     assert choose_data().name == standin.MARK
     assert choose_data("cifar-10").folder == tmp_path / "cifar-10-batches-py"
 
 
-def test_empty_variables_are_unset_ones(tmp_path, monkeypatch):
-    """CIFAR10_DIR="" leads neither to the current folder nor to an error; DATA="" is cifar-10."""
+def test_empty_variables_count_as_unset(tmp_path, monkeypatch):
+    """CIFAR10_DIR="" does not mean the current folder. DATA="" means cifar-10."""
     monkeypatch.chdir(make_cifar10(tmp_path / "here"))
     monkeypatch.setenv("CIFAR10_DIR", "")
     monkeypatch.setenv("DATA", "")
@@ -87,15 +87,15 @@ def test_data_of_a_readonly_installation(tmp_path, monkeypatch):
     assert choose_data().folder == tmp_path / "cache" / "two-layer-net" / "fetched"
 
 
-def test_standin_cannot_pass_for_cifar10(tmp_path):
-    """Not even from CIFAR-10's own folder."""
+def test_standin_in_the_folder_of_cifar10(tmp_path):
+    """It is recognised as the stand-in."""
     shutil.copytree(standin.make_standin(tmp_path / "stand-in"), tmp_path / "cifar-10-batches-py")
     assert choose_data().name == "STAND-IN, not CIFAR-10"
 
 
 @pytest.mark.parametrize("changed", BATCHES)
 def test_official_files_are_known_by_their_hashes(tmp_path, monkeypatch, changed):
-    """One batch without its hash is enough for another name, whichever it is."""
+    """If any one batch has another hash, the data have another name."""
     folder = make_cifar10(tmp_path / "official")
     md5 = {name: hashlib.md5((folder / name).read_bytes()).hexdigest() for name in BATCHES}
     monkeypatch.setattr(choose, "MD5", md5)
@@ -106,15 +106,15 @@ def test_official_files_are_known_by_their_hashes(tmp_path, monkeypatch, changed
 
 
 def test_incomplete_folder_is_not_replaced(tmp_path, monkeypatch):
-    """Neither by a download nor by the stand-in: the user may want to keep what is there."""
+    """No download and no stand-in replaces it, because the user may want to keep the files."""
     monkeypatch.setattr(fetch, "fetch", lambda folder: real_fetch(folder, mirrors=[]))
     (make_cifar10(tmp_path / "cifar-10-batches-py") / "data_batch_3").unlink()
     with pytest.raises(FileExistsError, match="exists, but lacks data_batch_3"):
         choose_data()
 
 
-def test_full_disk_is_no_reason_for_other_data(tmp_path, monkeypatch):
-    """The stand-in replaces CIFAR-10 only if no mirror delivers."""
+def test_full_disk_is_an_error(tmp_path, monkeypatch):
+    """The stand-in is used only if no mirror delivers."""
 
     def fail(folder):
         raise OSError(28, "No space left on device")
@@ -126,7 +126,7 @@ def test_full_disk_is_no_reason_for_other_data(tmp_path, monkeypatch):
 
 
 def test_wrong_choices(monkeypatch, tmp_path):
-    """A CIFAR10_DIR that is not there is an error, as is another word than the two."""
+    """A missing CIFAR10_DIR is an error. A choice other than cifar-10 and stand-in is an error too."""
     monkeypatch.setenv("CIFAR10_DIR", str(tmp_path / "typo"))
     with pytest.raises(FileNotFoundError, match="typo"):
         choose_data()

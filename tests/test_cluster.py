@@ -1,4 +1,4 @@
-"""Backends: the same results on a Dask cluster, data on each worker, maps of files that workers see as we do."""
+"""Tests of backends: the same results on a Dask cluster, data on each worker, and memory maps."""
 
 import os
 import signal
@@ -24,8 +24,8 @@ from classifiers.cluster import copy_odd_maps, receive_data, send_data
 from classifiers.sweep import run_trial
 
 
-def test_without_dask_the_data_stay_where_they_are():
-    """On joblib's own backends there is nothing to send."""
+def test_without_dask_no_data_are_sent():
+    """On joblib's own backends, `send_data` returns the arrays themselves."""
     arrays = [np.ones(3), np.zeros(2)]
     for backend in ("loky", "threading", "sequential"):
         with joblib.parallel_config(backend=backend):
@@ -34,7 +34,7 @@ def test_without_dask_the_data_stay_where_they_are():
 
 
 def test_futures_are_resolved():
-    """Whatever has a result is replaced by it."""
+    """An object with a method `result` is replaced by its result."""
 
     class Future:
         def result(self):
@@ -44,7 +44,7 @@ def test_futures_are_resolved():
 
 
 def map_of(array, mode="r", named=True):
-    """A memory map of a new file of these numbers."""
+    """Return a memory map of a new file with these numbers."""
     with tempfile.NamedTemporaryFile(delete=False, dir=map_of.folder) if named else tempfile.TemporaryFile() as file:
         file.write(array.tobytes())
         file.flush()
@@ -63,7 +63,7 @@ def without_its_file(array):
     return left
 
 
-MAPS = {  # what maps the array, and whether workers can map the file themselves
+MAPS = {  # function that maps the array, and whether workers can map the file
     "whole": (lambda A: map_of(A), True),
     "reshaped": (lambda A: map_of(A.ravel()).reshape(A.shape), True),
     "part": (lambda A: map_of(np.vstack([A + 5, A]))[len(A) :], True),
@@ -82,14 +82,14 @@ MAPS = {  # what maps the array, and whether workers can map the file themselves
 
 @pytest.fixture(params=MAPS)
 def mapped(request, tmp_path, monkeypatch):
-    """X_train, mapped in some way, and whether it may be sent as a map."""
+    """X_train as a memory map, and whether it can be sent as a map."""
     monkeypatch.setattr(map_of, "folder", tmp_path, raising=False)
     function, plain = MAPS[request.param]
     return function(make_data()[0]), plain
 
 
 def test_maps_that_are_copied(mapped):
-    """Only those that workers would not see as we do, and only if something is sent to them."""
+    """Only those that workers would read wrongly, and only if the trials run in other processes."""
     array, plain = mapped
     np.testing.assert_array_equal(array, make_data()[0])
     (sent,) = copy_odd_maps([array], 2)
@@ -101,7 +101,7 @@ def test_maps_that_are_copied(mapped):
 
 
 def test_maps_train_on_the_right_rows_in_workers(mapped):
-    """The same nets as from memory."""
+    """The nets are the same as with X_train in memory."""
     settings = {"grid": {"hidden_size": [3, 5]}, "n_jobs": 2}
     trained = small_sweep(**settings, X_train=mapped[0])
     expected = small_sweep(**settings)
@@ -128,7 +128,7 @@ def cluster(distributed):
 
 @pytest.mark.filterwarnings("default")  # Dask's own
 def test_dask_gives_the_same_results(cluster):
-    """The same call inside parallel_config, bit-identical."""
+    """The same call inside parallel_config gives bit-identical results."""
     with joblib.parallel_config(backend="dask"):
         result = small_sweep()
     assert fingerprint(result) == fingerprint(small_sweep())
@@ -141,8 +141,8 @@ def read_limits():
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("processes", [False, True])
-def test_dask_threads_leave_their_process_as_it_was(distributed, processes):
-    """Two trials at once in one worker, in this process or in its own."""
+def test_dask_threads_restore_the_limits_of_their_process(distributed, processes):
+    """Two trials run at once in one worker, in this process or in its own."""
     host = "127.0.0.1" if processes else None
     options = {"n_workers": 1, "threads_per_worker": 2, "processes": processes, "host": host}
     with (
@@ -158,8 +158,8 @@ def test_dask_threads_leave_their_process_as_it_was(distributed, processes):
 
 @pytest.mark.filterwarnings("default")
 def test_dask_data_are_on_each_worker(cluster):
-    """Before any trial asks for them."""
-    cluster.amm.stop()  # Dask's memory manager, which drops copies that no task needs at the moment
+    """Before the first trial starts."""
+    cluster.amm.stop()  # the memory manager drops copies that no task needs at the moment
     with joblib.parallel_config(backend="dask"):
         sent = send_data([np.ones(3), np.zeros(2)], run_trial)
     assert [len(workers) for workers in cluster.who_has(sent).values()] == [2, 2]
@@ -168,7 +168,7 @@ def test_dask_data_are_on_each_worker(cluster):
 
 @pytest.mark.filterwarnings("default")
 def test_dask_worker_that_is_killed(cluster, tmp_path, monkeypatch):
-    """SIGKILL for a worker in the middle of the sweep: it ends complete, with the same results."""
+    """If a worker gets SIGKILL, the sweep is still complete and has the same results."""
     monkeypatch.setattr(sweep_module, "run_trial", DieOnce(tmp_path / "died", run_trial))
     with joblib.parallel_config(backend="dask"):
         result = small_sweep(journal=tmp_path / "sweep.jsonl")
@@ -177,11 +177,11 @@ def test_dask_worker_that_is_killed(cluster, tmp_path, monkeypatch):
     assert fingerprint(result) == fingerprint(small_sweep())
 
 
-# Workers at other addresses, each started from the command line as README says
+# Workers at other addresses, started from the command line as in README
 
 
 class Processes:
-    """Dask's scheduler at 127.0.0.1 and workers at addresses of their own, each a process."""
+    """Processes of Dask: a scheduler at 127.0.0.1, and workers at other addresses."""
 
     def __init__(self, folder, path=()):
         self.folder, self.file, self.started = folder, str(folder / "scheduler.json"), []
@@ -202,7 +202,7 @@ class Processes:
     def end(self):
         for process in self.started:
             try:
-                os.killpg(process.pid, signal.SIGKILL)  # the group: a nanny's worker too
+                os.killpg(process.pid, signal.SIGKILL)  # the group includes the worker of a nanny
             except ProcessLookupError:
                 pass
             process.wait()
@@ -210,7 +210,7 @@ class Processes:
 
 @contextmanager
 def run_processes(folder, path=(ROOT, Path(__file__).parent)):
-    """A Dask cluster without workers."""
+    """Run a Dask cluster without workers."""
     processes = Processes(folder, path)
     try:
         yield processes
@@ -220,7 +220,7 @@ def run_processes(folder, path=(ROOT, Path(__file__).parent)):
 
 @pytest.fixture(scope="module")
 def addresses():
-    """Skip where the loopback network has only one address, as on macOS."""
+    """Skip if the loopback network has only one address, as on macOS."""
     for host in ("127.0.0.2", "127.0.0.3", "127.0.0.4"):
         try:
             with socket.socket() as probe:
@@ -231,7 +231,7 @@ def addresses():
 
 @pytest.fixture(scope="module")
 def far(distributed, addresses, tmp_path_factory):
-    """The client of two workers at two addresses, which their nannies restart if they die."""
+    """The client of two workers at two addresses. If a worker dies, its nanny restarts it."""
     with run_processes(tmp_path_factory.mktemp("far")) as processes:
         processes.start_workers("127.0.0.2", "127.0.0.3", nanny=True)
         with distributed.Client(scheduler_file=processes.file) as client:
@@ -241,7 +241,7 @@ def far(distributed, addresses, tmp_path_factory):
 
 @pytest.fixture
 def mortal(distributed, addresses, tmp_path):
-    """The processes and the client of two workers at two addresses that nobody restarts."""
+    """The processes and the client of two workers at two addresses. Dead workers are not restarted."""
     (tmp_path / "cluster").mkdir()
     with run_processes(tmp_path / "cluster") as processes:
         processes.start_workers("127.0.0.2", "127.0.0.3")
@@ -270,7 +270,7 @@ def wait_for(condition, seconds=60):
 
 @contextmanager
 def time_limit(seconds):
-    """Fail instead of hanging."""
+    """Fail the test if the block takes longer."""
     before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail(f"still waiting after {seconds} s"))
     signal.alarm(seconds)
     try:
@@ -282,9 +282,10 @@ def time_limit(seconds):
 
 @dataclass(frozen=True)
 class Sign:
-    """Callback: at the tenth iteration the worker writes down its host. One of `deadly` dies, once.
+    """Callback that writes a file with the worker's host name at iteration 10.
 
-    `waits` holds pairs of a host and a file: that host's trials go on when the folder has the file.
+    A worker whose host is in `deadly` then dies, once. `waits` has pairs of a host and a file. A
+    trial on this host waits until the folder has the file.
     """
 
     folder: str
@@ -307,18 +308,18 @@ class Sign:
 
 
 def sign_in(folder, *deadly, **options):
-    """A `Sign` with an empty folder of its own."""
+    """Return a `Sign` with its own empty folder."""
     (folder / "signs").mkdir()
     return Sign(str(folder / "signs"), deadly, **options)
 
 
 def hosts_signed(folder):
-    """The hosts on which trials were at their tenth iteration."""
+    """The hosts on which a trial has reached iteration 10."""
     return sorted(path.name for path in (folder / "signs").glob("127.*"))
 
 
 def sweep_complete(folder, **settings):
-    """Run the sweep on Dask with a journal: all eight trials, each once, with the results of one process."""
+    """Run the sweep on Dask with a journal, and check that it has all eight trials and the same results."""
     with joblib.parallel_config(backend="dask"):
         result = small_sweep(journal=folder / "sweep.jsonl", **settings)
     assert sorted(read_indices(folder / "sweep.jsonl")) == list(range(8))
@@ -327,14 +328,14 @@ def sweep_complete(folder, **settings):
 
 @pytest.mark.filterwarnings("default")
 def test_dask_on_two_addresses(far, tmp_path):
-    """Trials run on both, with the results of one process."""
+    """Trials run on both addresses. The results are those of one process."""
     sweep_complete(tmp_path, callback=sign_in(tmp_path))
     assert hosts_signed(tmp_path) == ["127.0.0.2", "127.0.0.3"]
 
 
 @pytest.mark.filterwarnings("default")
 def test_dask_data_are_at_each_address(far):
-    """Directly from here and through the scheduler, bit-identical."""
+    """The arrays on each worker are bit-identical."""
     arrays = list(make_data())
     with joblib.parallel_config(backend="dask"):
         sent = send_data(arrays, run_trial)
@@ -347,23 +348,23 @@ def test_dask_data_are_at_each_address(far):
 
 @pytest.mark.filterwarnings("default")
 def test_dask_nanny_restarts_a_worker_that_is_killed(far, tmp_path):
-    """SIGKILL in the middle of a trial: the sweep is complete, and both addresses are there again."""
+    """After SIGKILL in a trial, the sweep is complete, and both addresses have a worker again."""
     sweep_complete(tmp_path, callback=sign_in(tmp_path, "127.0.0.2"))
     assert (tmp_path / "signs" / "dead 127.0.0.2").exists()
     wait_for(lambda: hosts_of(far) == ["127.0.0.2", "127.0.0.3"])
 
 
 @pytest.mark.filterwarnings("default")
-def test_dask_other_worker_goes_on_alone(mortal, tmp_path):
-    """SIGKILL in the middle of a trial, and nobody restarts the worker."""
+def test_dask_other_worker_finishes_the_sweep(mortal, tmp_path):
+    """One worker gets SIGKILL in a trial and is not restarted."""
     _, client = mortal
     sweep_complete(tmp_path, callback=sign_in(tmp_path, "127.0.0.3"))
     assert hosts_of(client) == ["127.0.0.2"]
 
 
 @pytest.mark.filterwarnings("default")
-def test_dask_late_worker_takes_the_place_of_a_dead_one(mortal, tmp_path):
-    """It joins at a third address in the middle of the sweep, gets the data there and trains."""
+def test_dask_late_worker_replaces_a_dead_one(mortal, tmp_path):
+    """It joins at a third address during the sweep, gets the data and trains."""
     processes, client = mortal
 
     def join():
@@ -372,7 +373,7 @@ def test_dask_late_worker_takes_the_place_of_a_dead_one(mortal, tmp_path):
         client.wait_for_workers(3)
         (tmp_path / "signs" / "go").touch()
 
-    # The first dies when the late one is there. The other is busy until the late one trains.
+    # The first worker dies when the late one has joined. The other waits until the late one trains.
     sign = sign_in(tmp_path, "127.0.0.2", waits=(("127.0.0.2", "go"), ("127.0.0.3", "127.0.0.4")))
     helper = threading.Thread(target=join)
     helper.start()
@@ -384,7 +385,7 @@ def test_dask_late_worker_takes_the_place_of_a_dead_one(mortal, tmp_path):
 
 @pytest.mark.filterwarnings("default")
 def test_dask_without_workers_left(mortal, tmp_path):
-    """An error after joblib's time limit. With new workers, the same call continues from the journal."""
+    """The sweep raises an error after joblib's time limit. With new workers, it continues from the journal."""
     processes, client = mortal
     settings = {"callback": sign_in(tmp_path, "127.0.0.2", "127.0.0.3"), "journal": tmp_path / "sweep.jsonl"}
     expected = pytest.raises(TimeoutError, match="no worker after 1 seconds")
@@ -398,7 +399,7 @@ def test_dask_without_workers_left(mortal, tmp_path):
 
 @pytest.mark.parametrize("importable", [True, False])
 def test_dask_from_the_command_line(distributed, tmp_path, importable):
-    """As README starts it; a cluster that cannot import the lab is an error, where joblib would wait without end."""
+    """As in README. A cluster that cannot import the lab is an error, because joblib would wait forever."""
     with run_processes(tmp_path, [ROOT] if importable else []) as processes:
         processes.start_workers("127.0.0.1")
         expected = nullcontext() if importable else pytest.raises(ImportError, match="PYTHONPATH")

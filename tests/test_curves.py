@@ -1,4 +1,4 @@
-"""Pictures of histories and sweeps, live or afterwards, and the table of a sweep."""
+"""Tests of the pictures of histories and sweeps, of the live plot, and of the table of a sweep."""
 
 import sys
 from types import SimpleNamespace
@@ -17,13 +17,13 @@ from curves import LivePlot, Table, plot_history, plot_sweep, sweep_table
 
 @pytest.fixture(autouse=True)
 def closed_figures():
-    """Each test closes what it draws."""
+    """Close all figures after each test."""
     yield
     plt.close("all")
 
 
-def test_history_is_drawn_whole(toy_data):
-    """Losses above, accuracies below, all labelled. The validation loss stands at the iterations of its epochs."""
+def test_history_is_drawn(toy_data):
+    """Losses and accuracies have labels. The validation loss is at the iterations of its epochs."""
     data = np.repeat(toy_data[0], 4, axis=0), np.repeat(toy_data[1], 4)
     stats = make_toy_net().train(*data, *toy_data, num_iters=9, batch_size=5)
     loss_axes, accuracy_axes = plot_history(stats)
@@ -40,8 +40,8 @@ def test_history_is_drawn_whole(toy_data):
     assert [text.get_text() for text in accuracy_axes.get_legend().get_texts()][1] == "validation"
 
 
-def test_history_of_other_code_is_drawn(toy_data):
-    """Without a validation loss, or as a plain dict: its epochs are spread evenly."""
+def test_history_as_a_plain_dict_is_drawn(toy_data):
+    """The validation loss may be missing. Epochs are spread evenly if their length is unknown."""
     stats = dict(make_toy_net().train(*toy_data, *toy_data, num_iters=8, batch_size=2))
     np.testing.assert_array_equal(plot_history(stats)[0].lines[1].get_xdata(), [0, 2, 4, 6])
     del stats["val_loss_history"]
@@ -52,7 +52,7 @@ def test_history_of_other_code_is_drawn(toy_data):
 
 @pytest.fixture
 def notebook(monkeypatch):
-    """What IPython offers in a notebook; returns the list of what was shown, and how."""
+    """Simulate IPython in a notebook. `done` lists what was shown, and `clock` holds the time."""
     done, clock = [], [0.0]
 
     class Handle:
@@ -73,7 +73,7 @@ def notebook(monkeypatch):
 
 
 def test_live_plot_in_a_notebook(toy_data, notebook):
-    """One picture is shown and then replaced, at most once in the time given, and at the end. Its figure is closed."""
+    """One picture is shown, then replaced at most once per second and at the end."""
 
     def tick(net, it, stats):
         notebook.clock[0] += 0.5
@@ -82,7 +82,7 @@ def test_live_plot_in_a_notebook(toy_data, notebook):
     make_toy_net().train(*toy_data, *toy_data, num_iters=6, callback=Callbacks(live, tick))
     assert notebook.done == [("display", 1), ("update", 3), ("update", 5), ("update", 6)]
     assert plt.get_fignums() == [] and live.axes is None
-    make_toy_net().train(*toy_data, *toy_data, num_iters=1, callback=live)  # again, in a cell of its own
+    make_toy_net().train(*toy_data, *toy_data, num_iters=1, callback=live)  # as in another cell
     assert notebook.done[4:] == [("display", 1), ("update", 1)]
 
 
@@ -90,7 +90,7 @@ def test_live_plot_in_a_notebook(toy_data, notebook):
     "ipython", [None, SimpleNamespace(get_ipython=lambda: None), SimpleNamespace(get_ipython=object)]
 )
 def test_live_plot_in_a_script(toy_data, monkeypatch, ipython):
-    """The figure of a script is redrawn in its window and stays open; IPython in a terminal is a script, too."""
+    """A script's figure is redrawn in its window and stays open, in IPython's terminal too."""
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     drawn = []
     monkeypatch.setattr(plt.Figure, "show", lambda figure, warn: drawn.append(warn))
@@ -101,28 +101,28 @@ def test_live_plot_in_a_script(toy_data, monkeypatch, ipython):
     assert loss_axes.get_xlabel() == "iteration"
 
 
-def test_live_plot_that_never_starts(toy_data):
-    """No iteration, no picture."""
+def test_live_plot_without_iterations(toy_data):
+    """No picture is drawn."""
     make_toy_net().train(*toy_data, *toy_data, num_iters=0, callback=LivePlot())
     assert plt.get_fignums() == []
 
 
-def test_live_plot_beside_early_stopping(toy_data):
-    """Both are callbacks; the last picture has all that was recorded."""
+def test_live_plot_with_early_stopping(toy_data):
+    """Two callbacks work together. The last picture shows the complete history."""
     live = LivePlot()
     stats = make_toy_net().train(*toy_data, *toy_data, callback=Callbacks(live, EarlyStopping(3)))
     assert stats.ended == "stopped"
     assert len(plt.gcf().axes[0].lines[0].get_ydata()) == len(stats["loss_history"]) < 100
 
 
-def test_live_plot_needs_a_time():
-    """As every argument."""
+def test_live_plot_checks_its_argument():
+    """The error names the argument, what it must be and what it was."""
     with pytest.raises(ValueError, match="seconds must be a finite number, at least 0, got -1"):
         LivePlot(-1)
 
 
-def test_vis_utils_offers_all():
-    """Under the name that users know."""
+def test_vis_utils_exports_all():
+    """vis_utils exports its own functions and those of curves and datasets.pixels."""
     assert {getattr(vis_utils, name).__module__ for name in vis_utils.__all__} == {
         "curves",
         "vis_utils",
@@ -132,7 +132,7 @@ def test_vis_utils_offers_all():
 
 
 def make_result():
-    """A sweep of three trials, of which one diverged."""
+    """Return the result of a sweep of three trials. One of them diverged."""
     trials = [
         Trial(0, {"reg": 0.1, "dtype": "float32"}, [0, 0], val_accuracy=0.5, standard_error=0.1),
         Trial(1, {"reg": 1.0, "dtype": "float64"}, [0, 1], val_accuracy=0.75, standard_error=0.05),
@@ -142,7 +142,7 @@ def make_result():
 
 
 def test_sweep_is_drawn_by_hyperparameter():
-    """A panel each, done trials only, the best marked, rates on a logarithmic axis."""
+    """Each hyperparameter has its Axes. Only finished trials are drawn. A ring marks the best."""
     reg_axes, dtype_axes = plot_sweep(make_result())
     points, ring = reg_axes.lines[0], reg_axes.lines[-1]
     np.testing.assert_array_equal(points.get_xydata(), [[0.1, 0.5], [1.0, 0.75]])
@@ -156,7 +156,7 @@ def test_sweep_is_drawn_by_hyperparameter():
 
 
 def test_values_of_a_grid_are_drawn_side_by_side():
-    """Ticks at the values tried, at equal distances, and no point of a value over another."""
+    """The ticks are at the values, with equal distances. The points of one value do not overlap."""
     grid = [(rate, H) for rate in (0.001, 0.0005) for H in (1000, 20, 300)]
     trials = [
         Trial(i, {"learning_rate": rate, "hidden_size": H}, [0, i], val_accuracy=i / 10, standard_error=0.1)
@@ -173,7 +173,7 @@ def test_values_of_a_grid_are_drawn_side_by_side():
 
 
 def test_many_values_are_drawn_on_a_scale():
-    """As a random search draws them."""
+    """A random search has many different values."""
     trials = [Trial(i, {"learning_rate": 10.0**-i}, [0, i], val_accuracy=0.5, standard_error=0.1) for i in range(9)]
     (ax,) = plot_sweep(SweepResult(trials, None))
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), [10.0**-i for i in range(9)])
@@ -192,7 +192,7 @@ def test_more_than_eight_repeated_values_are_drawn_on_a_scale(number, on_a_scale
 
 @pytest.mark.parametrize("values, scale", [((0.1, 0.4), "log"), ((0.1, 0.3), "linear"), ((0.0, 0.4), "linear")])
 def test_scale_is_logarithmic_for_a_wide_range_above_zero(values, scale):
-    """From a factor of four on. Zero has no logarithm."""
+    """The range must have a factor of at least four, and 0 has no logarithm."""
     trials = [Trial(i, {"reg": x}, [0, i], val_accuracy=0.5, standard_error=0.1) for i, x in enumerate(values)]
     (ax,) = plot_sweep(SweepResult(trials, None))
     assert ax.get_xscale() == scale
@@ -203,7 +203,7 @@ def make_done(index, accuracy, error):
 
 
 def test_sweep_table_is_ranked():
-    """The best first, equal ones in the order of the grid, the others last with their state."""
+    """The best trial is first. Equal trials are in grid order. Trials without a result are last."""
     trials = [
         Trial(0, {"reg": 0.0}, [0, 0], state="diverged", seconds=1),
         make_done(1, 0.5, 0.01),
@@ -223,33 +223,33 @@ def test_sweep_table_is_ranked():
 
 
 def test_star_comes_from_the_error_of_the_best():
-    """Not from the trial's own: a large one earns no star, and a small one costs none."""
+    """The trial's own standard error does not matter."""
     trials = [make_done(0, 0.5, 0.25), make_done(1, 0.625, 0.001), make_done(2, 0.75, 0.125)]
     table = sweep_table(SweepResult(trials, None))
     assert [(row[0], row[1].endswith("*")) for row in table.rows] == [("0.2", True), ("0.1", True), ("0.0", False)]
 
 
 def test_sweep_table_without_a_good_trial():
-    """There is no best to compare with. A type is shown by its name."""
+    """No trial gets a star. A type is shown by its name."""
     trials = [Trial(0, {"reg": 0.1, "dtype": np.float32}, [0, 0], state="failed")]
     assert sweep_table(SweepResult(trials, None)).rows == [["0.1", "float32", "failed", "0.0"]]
 
 
 def test_columns_are_aligned():
-    """Each as wide as its widest cell, to the right; the note below."""
+    """A column is as wide as its widest cell. Cells are aligned on the right. The note is last."""
     table = Table(["a", "long"], [[1, 2.5], ["wide cell", "x"]], "note")
     assert str(table) == repr(table) == "        a  long\n        1   2.5\nwide cell     x\nnote"
 
 
 def test_html_is_escaped():
-    """What looks like markup is shown as text, in header, cells and note."""
+    """Markup in the header, a cell or the note is shown as text."""
     html = Table(["<b>"], [["a & b"], [1]], "1 < 2")._repr_html_()
     assert "<thead><tr><th>&lt;b&gt;</th></tr></thead>" in html
     assert "<tr><td>a &amp; b</td></tr>\n<tr><td>1</td></tr>" in html and "<p>1 &lt; 2</p>" in html
 
 
 def test_table_says_what_was_stopped():
-    """How many iterations were done, and which trials a callback stopped."""
+    """The table has the numbers of iterations, and marks the trials that a callback stopped."""
     trials = [make_done(0, 0.5, 0.1), make_done(1, 0.25, 0.1)]
     trials[0].stats, trials[1].stats = {"loss_history": [1.0, 1.0]}, {"loss_history": 3 * [1.0]}
     assert "iterations" not in str(sweep_table(SweepResult(trials, None)))

@@ -1,4 +1,4 @@
-"""The loader on fabricated folders, and on the real CIFAR-10 if it is there."""
+"""Tests of the loader, with small made-up folders and with the real CIFAR-10 if it is available."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from data_utils import CLASS_NAMES, get_CIFAR10_data, load_CIFAR10, load_CIFAR_b
 
 
 def test_images_come_channels_last(tmp_path):
-    """Plane by plane in the file, pixel by pixel in the array."""
+    """The file stores one colour plane after the other. In the array, colours are the last axis."""
     pixels = np.random.randint(0, 256, (3, 3072)).astype(np.uint8)
     write_batch(tmp_path / "batch", pixels, [3, 0, 9])
     X, y = load_CIFAR_batch(tmp_path / "batch")
@@ -25,7 +25,7 @@ def test_images_come_channels_last(tmp_path):
 
 
 def test_batches_are_joined_in_order(tiny_cifar10):
-    """All five training batches, whatever their number of rows."""
+    """All five training batches are loaded, also if their numbers of rows differ."""
     pixels = np.full((7, 3072), 200, np.uint8)
     write_batch(tiny_cifar10 / "data_batch_5", pixels, [6] * 7)
     X_train, y_train, X_test, y_test = load_CIFAR10(tiny_cifar10)
@@ -36,14 +36,14 @@ def test_batches_are_joined_in_order(tiny_cifar10):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 def test_dtype_of_images(tiny_cifar10, dtype):
-    """Values 0..255 in any dtype."""
+    """The values are 0..255 in every dtype."""
     X_train, _, X_test, _ = load_CIFAR10(str(tiny_cifar10), dtype=dtype)
     assert X_train.dtype == X_test.dtype == dtype
     np.testing.assert_array_equal(X_train, load_CIFAR10(tiny_cifar10)[0])
 
 
-def test_split_is_from_the_front(tiny_cifar10):
-    """Training rows, validation rows right behind them across a file's border, test rows from the test set."""
+def test_split_takes_the_first_images(tiny_cifar10):
+    """Validation rows follow the training rows. They may come from two files."""
     X, y, X_test, y_test = load_CIFAR10(tiny_cifar10, dtype=np.float64)
     mean = X[:35].reshape(35, -1).mean(axis=0)
     parts = get_CIFAR10_data(35, 10, 7, dtype=np.float64, root=tiny_cifar10)
@@ -56,7 +56,7 @@ def test_split_is_from_the_front(tiny_cifar10):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_only_the_difference_from_the_mean_is_rounded(tmp_path, dtype):
-    """Pixels 254, 255, 255 minus 254 2/3, to the last digit of dtype: a float32 mean errs by 5e-6 here."""
+    """Differences from the mean 254 2/3 are exact in dtype. A float32 mean would err by 5e-6."""
     folder = make_cifar10(tmp_path / "bright")
     write_batch(folder / "data_batch_1", np.repeat(np.uint8([[254], [255], [255], [0]]), 3072, axis=1), [0, 1, 2, 3])
     write_batch(folder / "test_batch", np.full((1, 3072), 7, np.uint8), [0])
@@ -67,7 +67,7 @@ def test_only_the_difference_from_the_mean_is_rounded(tmp_path, dtype):
 
 
 def test_mean_is_that_of_the_training_part(tiny_cifar10):
-    """Training pixels average to 0, in float32 too, and clients may go on subtracting in place."""
+    """The mean of the training pixels is 0, also in float32. Users may subtract in place."""
     X_train, _, X_val, *_ = get_CIFAR10_data(80, 20, 20, root=tiny_cifar10)
     assert X_train.dtype == X_val.dtype == np.float32
     np.testing.assert_allclose(X_train.mean(axis=0, dtype=np.float64), 0, atol=1e-4)
@@ -75,7 +75,7 @@ def test_mean_is_that_of_the_training_part(tiny_cifar10):
 
 
 def test_sizes_may_be_whole_floats(tiny_cifar10):
-    """Sizes that come out of a division."""
+    """A size may be the result of a division."""
     assert get_CIFAR10_data(20.0, 10, 10, root=tiny_cifar10)[0].shape == (20, 3072)
 
 
@@ -89,13 +89,13 @@ def test_sizes_may_be_whole_floats(tiny_cifar10):
     ],
 )
 def test_wrong_arguments(arguments, error, message):
-    """The error names the argument, what it must be and what it was, before anything is read."""
+    """The error names the argument, what it must be and what it was. Nothing is read before it."""
     with pytest.raises(error, match=message):
         get_CIFAR10_data(**arguments, root="nowhere")
 
 
 def test_more_images_than_there_are(tiny_cifar10):
-    """An error that names the arguments and gives all the numbers."""
+    """The error names the arguments and gives all numbers."""
     message = (
         r"num_training \+ num_validation must be at most 100, the images in the batches, "
         r"got num_training=90 \+ num_validation=11$"
@@ -109,14 +109,14 @@ def test_more_images_than_there_are(tiny_cifar10):
 
 @pytest.mark.parametrize("number", [10**15, 10**20])
 def test_more_images_than_memory(tiny_cifar10, number):
-    """An error that names the arguments, not the file."""
+    """The error names the arguments, not the file."""
     message = rf"num_training={number} \+ num_validation=11 images do not fit into memory as float32. Ask for fewer"
     with pytest.raises(MemoryError, match=message):
         get_CIFAR10_data(number, 11, 5, root=tiny_cifar10)
 
 
 def test_tilde_is_the_home_folder(tiny_cifar10, monkeypatch):
-    """Quoted, or in a variable that no shell has expanded."""
+    """``~`` is expanded in an argument and in the environment variable."""
     monkeypatch.setenv("HOME", str(tiny_cifar10.parent))
     monkeypatch.setenv("USERPROFILE", str(tiny_cifar10.parent))
     monkeypatch.setenv("CIFAR10_DIR", f"~/{tiny_cifar10.name}")
@@ -127,7 +127,7 @@ def test_tilde_is_the_home_folder(tiny_cifar10, monkeypatch):
 
 
 def test_missing_folder_or_batch(tiny_cifar10):
-    """The error says where it looked, what is missing and how to get it."""
+    """The error names the folder and the missing file, and says how to get the data."""
     with pytest.raises(FileNotFoundError, match=r"nowhere: data_batch_1 is missing.*datasets/fetch.py.*CIFAR10_DIR"):
         load_CIFAR10(tiny_cifar10 / "nowhere")
     (tiny_cifar10 / "data_batch_4").unlink()
@@ -136,7 +136,7 @@ def test_missing_folder_or_batch(tiny_cifar10):
 
 
 def test_real_classes_are_balanced(real_cifar10):
-    """5,000 training and 1,000 test images of each of the ten classes; the first is a frog."""
+    """Each class has 5,000 training and 1,000 test images. The first image is a frog."""
     X_train, y_train, X_test, y_test = load_CIFAR10(real_cifar10, dtype=np.uint8)
     assert X_train.shape == (50_000, 32, 32, 3) and X_test.shape == (10_000, 32, 32, 3)
     np.testing.assert_array_equal(np.bincount(y_train), np.full(10, 5000))
@@ -145,16 +145,19 @@ def test_real_classes_are_balanced(real_cifar10):
 
 
 @pytest.mark.parametrize("name", ["RandomFlipShift", "Standardizer", "Whitener", "random_flip_shift"])
-def test_moved_names_are_still_offered(name):
-    """With a warning that says the new import line, and points to the old one."""
-    message = f"data_utils.{name} has moved: from classifiers.preprocessing import {name}. The old name goes in 1.2"
+def test_moved_names_still_work(name):
+    """The warning gives the new import line and points to the line that uses the old name."""
+    message = (
+        f"data_utils.{name} has moved: from classifiers.preprocessing import {name}. "
+        "The old name will be removed in 1.2"
+    )
     with pytest.warns(DeprecationWarning) as caught:
         assert getattr(data_utils, name) is getattr(preprocessing, name)
     assert [str(warning.message) for warning in caught] == [message] and caught[0].filename == __file__
 
 
 def test_unknown_names():
-    """The usual errors."""
+    """An unknown name raises Python's usual errors."""
     with pytest.raises(AttributeError, match="module 'data_utils' has no attribute 'Standardiser'"):
         data_utils.Standardiser  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'Standardiser' from 'data_utils'"):
@@ -162,7 +165,7 @@ def test_unknown_names():
 
 
 def test_public_names():
-    """A star import gives the loaders and the names of the files, and no warning."""
+    """A star import gives the loaders and the names of the files without a warning."""
     namespace = {}
     exec("from data_utils import *", namespace)
     assert {"load_CIFAR10", "load_CIFAR_batch", "get_CIFAR10_data", "find_CIFAR10"} <= set(namespace)
@@ -170,8 +173,8 @@ def test_public_names():
     assert namespace["TEST_BATCHES"] == ("test_batch",) and len(namespace["CLASS_NAMES"]) == 10
 
 
-def test_imports_point_down():
-    """datasets/ does not load data_utils, and neither of them loads the net or the pictures."""
+def test_data_modules_import_nothing_else():
+    """datasets/ does not import data_utils. Neither imports the net, vis_utils or matplotlib."""
     above = "{'classifiers', 'vis_utils', 'matplotlib'}"
     code = "import sys, datasets.choose, datasets.fetch, datasets.standin; assert 'data_utils' not in sys.modules; "
     code += f"import data_utils; assert not {above} & set(sys.modules), {above} & set(sys.modules)"

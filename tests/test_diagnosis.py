@@ -1,4 +1,4 @@
-"""Each known mistake is made on purpose and must be named, alone; correct nets must never be accused."""
+"""`check_net` names each known mistake and no other one; it finds no mistake in correct nets."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from diagnosis.stages import ELSEWHERE, FORM, KINKS, NEXT, PARAMS, PREDICT, PRIN
 
 
 class Student:
-    """A net as students write it, right but for the mistakes that are asked for by name."""
+    """A net as students write it. It makes only the mistakes that are named."""
 
     def __init__(self, D=4, H=6, C=3, *mistakes, seed=0):
         rng = np.random.default_rng(seed)
@@ -130,7 +130,7 @@ class Student:
         return self.spoil(loss, grads, X, y, dscores, dhidden)
 
     def spoil(self, loss, grads, X, y, dscores, dhidden):
-        """Mistakes that happen after everything has been computed."""
+        """Add the mistakes that come after the computation."""
         if self.has("bias averaged"):
             grads["b1"], grads["b2"] = dhidden.mean(axis=0), dscores.mean(axis=0)
         if self.has("b2 averaged"):
@@ -180,41 +180,41 @@ SENTENCES = {
     "gradient not averaged": "the gradient is 5 times too large.*not divided by N",
     "gradient times 0.3": "the gradient is 0.3 times what it should be",
     "gradient averaged twice": "the gradient is too small by the factor 5.*divided by N twice",
-    "penalty not in loss": "penalty on W1 and W2 is missing from the loss: add",
-    "penalty not in gradient": "penalty on W1 and W2 is missing from the gradient: add",
-    "penalty without W1": "penalty leaves W1 out",
-    "penalty without W2": "penalty leaves W2 out",
+    "penalty not in loss": r"penalty on W1 and W2 is missing from the loss\. Add",
+    "penalty not in gradient": r"penalty on W1 and W2 is missing from the gradient\. Add",
+    "penalty without W1": "penalty on W1 is missing from the loss and the gradient",
+    "penalty without W2": "penalty on W2 is missing from the loss and the gradient",
     "no half in loss": "loss penalises W1 and W2 without the half.*factor 2",
-    "no half in gradient": r"gradient is that without the half, 2 \* reg \* W \(factor 2\)",
+    "no half in gradient": r"gradient is 2 \* reg \* W, without the half \(factor 2\)",
     "biases in loss": "penalty includes b1 and b2 in the loss, with the factor 0.5",
     "biases in gradient": "penalty includes b1 and b2 in the gradient, with the factor 1",
-    "penalty of sums": "penalty on W1 and W2 is another function of W in the loss: ",
-    "penalty of moduli": "penalty on W1 and W2 is another function of W in the loss: ",
-    "penalty of products": "penalty in the loss is right for one parameter at a time .* not here, at reg=0.1",
-    "penalty gradient squared": "penalty on W1 and W2 is another function of W in the gradient: ",
-    "penalty gradient constant": "penalty on W1 and W2 is another function of W in the gradient: ",
-    "penalty of moduli + penalty gradient constant": "another function of W in the loss and in the gradient: ",
-    "half missing for W1": "penalty on W1 is without the half, that on the other weights with it",
-    "reg squared": "penalty on W1 and W2 counts 0.35 in the loss and 1.0 in the gradient, not 0.5 and 1",
+    "penalty of sums": r"penalty on W1 and W2 is the wrong function of W in the loss\. ",
+    "penalty of moduli": r"penalty on W1 and W2 is the wrong function of W in the loss\. ",
+    "penalty of products": "penalty in the loss is wrong here, at reg=0.1, but right for one parameter at a time",
+    "penalty gradient squared": r"penalty on W1 and W2 is the wrong function of W in the gradient\. ",
+    "penalty gradient constant": r"penalty on W1 and W2 is the wrong function of W in the gradient\. ",
+    "penalty of moduli + penalty gradient constant": r"the wrong function of W in the loss and in the gradient\. ",
+    "half missing for W1": "penalty on W1 lacks the half, but the penalty on the other weights has it",
+    "reg squared": "penalty on W1 and W2 has the factor 0.35 in the loss and 1.0 in the gradient.* are 0.5 and 1",
     "no ReLU": "gradient of W1 and b1 .*ReLU is missing in the backward pass",
-    "mask by gradient": "gradient of W1 and b1 is masked by the wrong array, the sign of the gradient",
-    "mask without bias": "gradient of W1 and b1 is masked by the wrong array, X W1 without b1",
-    "mask inverted": "gradient of W1 and b1 is masked by the wrong array, open where the unit is closed",
-    "axis": "softmax is taken over the wrong axis in the loss and the gradients.*axis=1",
-    "unstable": "softmax overflows: at scores of 1000.*Subtract each row's maximum",
+    "mask by gradient": "gradient of W1 and b1 uses the wrong ReLU mask: it comes from the sign of the gradient",
+    "mask without bias": "gradient of W1 and b1 uses the wrong ReLU mask: it comes from X W1 without b1",
+    "mask inverted": "gradient of W1 and b1 uses the wrong ReLU mask: it is 1 for inactive units",
+    "axis": "softmax uses the wrong axis in the loss and the gradients.*axis=1",
+    "unstable": "softmax overflows: .* scores of 1000.*Subtract each row's maximum",
     "whole maximum": "maximum of the whole array.*max\\(axis=1",
-    "bias averaged": "gradient of b1 and b2 is averaged over the rows, 5 times too small: sum",
-    "b2 averaged": "gradient of b2 is averaged over the rows, 5 times too small: sum",
+    "bias averaged": "gradient of b1 and b2 is averaged over the rows, so it is 5 times too small. Sum",
+    "b2 averaged": "gradient of b2 is averaged over the rows, so it is 5 times too small. Sum",
     "bias not summed": "gradient of b1 is not summed over the rows",
     "b2 not summed": "gradient of b2 is not summed over the rows",
     "bias of one row": "gradient of b1 and b2 is not summed over the rows",
     "bias summed whole": r"gradient of b2 has the wrong shape, \(\) instead of \(4,\)",
     "bias keepdims": r"gradient of b2 has the wrong shape, \(1, 4\) instead of \(4,\)",
-    "pre-activation": "gradient of W2 is taken from the pre-activation",
-    "loss strange": r"the loss without penalty is (\d\.\d+) and should be (?!\1)\d\.\d+; none of the known mistakes",
+    "pre-activation": "gradient of W2 uses the pre-activation",
+    "loss strange": r"the loss without penalty is (\d\.\d+) and should be (?!\1)\d\.\d+: the mistake is unknown",
     "loss negative": "the loss .* wrong sign",
-    "loss not averaged + loss negative": r"the loss .* wrong sign, and is 5 times too large.*\(factor -5\)",
-    "gradient averaged twice + gradient negative": r"the gradient has the wrong sign, and is divided .*factor -1/5\)",
+    "loss not averaged + loss negative": r"the loss .* wrong sign and is not divided by N.*\(factor -5\)",
+    "gradient averaged twice + gradient negative": r"the gradient has the wrong sign and is divided .*factor -1/5\)",
     "gradient negative": "the gradient has the wrong sign",
     "transposed": "gradient of W1 is transposed",
     "labels in loss": "labels are shifted by one in the loss: .* one too high",
@@ -225,15 +225,15 @@ SENTENCES = {
     "changes params": "loss changes W1 in place",
     "random": "loss is not deterministic",
     "random gradient": "loss is not deterministic",
-    "keys": "gradients must be a dict with the keys of params, W1, b1, W2 and b2; got .*'dW1'",
-    "further key": r"gradients must be a dict with .*; got \['W1', 'W2', 'W3', 'b1', 'b2'\]",
-    "float32": "gradient of W1 must be an array of float64, as W1 is; got float32",
-    "list": "gradient of b1 must be an array of float64, as b1 is; got list",
+    "keys": r"gradients must be a dict with the same keys as params \(W1, b1, W2 and b2\), got .*'dW1'",
+    "further key": r"gradients must be a dict with .*, got \['W1', 'W2', 'W3', 'b1', 'b2'\]",
+    "float32": "gradient of W1 must be a float64 array, like W1, got float32",
+    "list": "gradient of b1 must be a float64 array, like b1, got list",
     "raises": "loss raises IndexError: out of bounds",
     "forward: no ReLU": "scores: the ReLU is missing in the forward pass",
-    "scores transposed": r"scores must have shape \(5, 4\), \(N, C\), got \(4, 5\)",
+    "scores transposed": r"scores must have shape \(N, C\) = \(5, 4\), got \(4, 5\)",
     "forward: sigmoid": "scores are not max",
-    "strange": r"gradient of W2 is wrong; none of the known mistakes.*Worst at \(\d, \d\): it is .* and should be",
+    "strange": r"gradient of W2 is wrong: the mistake is unknown.*error is at \(\d, \d\): it is .* and should be",
 }
 
 
@@ -242,27 +242,27 @@ def make_data(N=5, D=4, C=3, seed=1):
     return rng.standard_normal((N, D)), rng.permutation(np.arange(1, N + 1) % C)
 
 
-SCORES_AND_MORE = {  # the gradients contradict the net's own loss as well
+SCORES_AND_MORE = {  # the gradients also contradict the net's own loss
     "forward: no b1": "scores: b1 is missing in the forward pass",
     "forward: no b2": "scores: b2 is missing in the forward pass",
 }
 
 
 SENTENCES |= {
-    "log of p": "the logarithm of 0 is taken: .* log p = shifted - log",
-    "float32 inside": "digits of float32 only|computed in float32",
-    "float32 in the loss": "the loss has the digits of float32 only",
+    "log of p": "takes the logarithm of 0: .* log p = shifted - log",
+    "float32 inside": "only as precise as float32|computed in float32",
+    "float32 in the loss": "the loss is only as precise as float32",
 }
 
 
 def diagnose(*mistakes, reg=0.1):
-    """What is said of a net with these mistakes; H = D = 4, so that a transposed gradient has the right shape."""
+    """Check a net with these mistakes. D = H = C = 4: a transposed gradient has the right shape."""
     return check_net(Student(4, 4, 4, *mistakes), *make_data(C=4), reg)
 
 
 @pytest.mark.parametrize("mistake", SENTENCES)
 def test_each_mistake_is_named_alone(mistake):
-    """One finding, the right one."""
+    """The report has one finding, and it is the right one."""
     report = diagnose(*mistake.split(" + "))
     assert not report.ok and len(report.findings) == 1, report
     assert re.search(SENTENCES[mistake], report.findings[0], re.DOTALL), report.findings[0]
@@ -270,23 +270,23 @@ def test_each_mistake_is_named_alone(mistake):
 
 @pytest.mark.parametrize("mistake", SCORES_AND_MORE)
 def test_wrong_scores_come_first(mistake):
-    """Then the gradients, which are those of other scores."""
+    """The gradients come second: they belong to other scores."""
     report = diagnose(mistake)
     assert re.search(SCORES_AND_MORE[mistake], report.findings[0])
     assert len(report.findings) == 2
-    assert re.search("gradient of b[12] is wrong; .* and numerically 0$", report.findings[1])
+    assert re.search("gradient of b[12] is wrong: .* but the numeric derivative is 0$", report.findings[1])
 
 
 def test_gradient_that_is_not_a_number():
-    """Nothing explains NaN, and the finding shows it."""
-    finding = r"gradient of b2 is wrong; none of the known mistakes.*Worst at \(0,\): it is nan and should be"
+    """The finding shows the NaN. No known mistake explains it."""
+    finding = r"gradient of b2 is wrong: the mistake is unknown.*largest error is at \(0,\): it is nan and should be"
     assert re.search(finding, diagnose("NaN").findings[-1])
 
-    assert len(diagnose("NaN").findings) == 1  # not a penalty of b2, too
+    assert len(diagnose("NaN").findings) == 1  # there is no second finding about the penalty of b2
 
 
 class Wrapped(Student):
-    """A right net with something done to its answer, if it is asked for loss and gradients."""
+    """A right net with a function that changes its loss and gradients."""
 
     def __init__(self, change, **shape):
         super().__init__(**shape)
@@ -299,7 +299,7 @@ class Wrapped(Student):
 
 
 def doubled_if(condition):
-    """A net that doubles the gradient of W1 where the condition on its parameters holds."""
+    """A net that doubles the gradient of W1 if the condition on its parameters holds."""
 
     def change(net, loss, grads):
         return loss, {**grads, "W1": grads["W1"] * 2} if condition(net) else grads
@@ -308,7 +308,7 @@ def doubled_if(condition):
 
 
 def test_gradient_that_is_wrong_for_biases_of_zero_only():
-    """The zeros that a net starts with hide mistakes, and show this one."""
+    """The biases of a new net are zero. They hide other mistakes but show this one."""
     net = doubled_if(lambda net: not net.params["b1"].any())
     net.params["b1"][:] = 0
     report = check_net(net, *make_data())
@@ -316,18 +316,20 @@ def test_gradient_that_is_wrong_for_biases_of_zero_only():
     assert report.rows[0].error > 0.3
 
 
-def test_evidence_says_where_it_was_taken():
-    """Biases of zero are replaced, so the numbers are not those of the table above them."""
+def test_finding_says_that_biases_were_replaced():
+    """The check replaces biases of zero, so these numbers differ from those in the table."""
     net = Wrapped(lambda net, loss, grads: (loss, {**grads, "W2": grads["W2"] + net.params["b2"]}))
     net.params["b2"][:] = 0
     (finding,) = check_net(net, *make_data()).findings
-    got, right = re.search("it is (.*) and should be (.*), with biases other than your zeros$", finding).groups()
+    got, right = re.search(
+        r"it is (\S*) and should be (\S*) \(with nonzero biases in place of your zeros\)$", finding
+    ).groups()
     assert abs(float(got) - float(right)) > 0.01
 
 
 @pytest.mark.parametrize("off, found", [(1.0005, True), (1 + 1e-7, False)])
 def test_numeric_check_counts_by_itself(off, found):
-    """A net whose loss has another slope than its value tells: only the numeric derivatives show it."""
+    """The slope of this loss does not fit its values. Only the numeric derivatives show it."""
     net, right = Student(), Student()
     start = {name: param.copy() for name, param in net.params.items()}
 
@@ -340,14 +342,14 @@ def test_numeric_check_counts_by_itself(off, found):
 
     net.loss = loss
     report = check_net(net, *make_data())
-    assert [finding[:28] for finding in report.findings] == ["the gradient of W1 is wrong;"] * found
+    assert [finding[:28] for finding in report.findings] == ["the gradient of W1 is wrong:"] * found
 
 
 RIGHT = {"loss": 1.0, **dict.fromkeys(("W1", "b1", "W2", "b2"), 1.0)}
 
 
 class Unfinished(Student):
-    """A net that answers only what is named, each times its factor; `form` shapes the answer."""
+    """A net with only the named answers, each times its factor; `form` builds the return value."""
 
     def __init__(self, factors, form=lambda loss, grads: (loss, grads), **shape):
         super().__init__(**shape)
@@ -373,7 +375,7 @@ FORMS = [
     "factors, stage, finding",
     [
         ({}, "scores", r"loss\(X\) returns None. Next: the scores"),
-        ({"scores": 1}, "loss", "the scores are right. Next: the loss: the mean of -log p"),
+        ({"scores": 1}, "loss", "the scores are right. Next: the loss, the mean of -log p"),
         ({"scores": 2}, "scores", "scores are not max"),
         ({"scores": 1, "loss": 1}, "gradients", "the scores, the loss are right. Next: the gradient of W1, b1, W2, b2"),
         ({"scores": 1, "loss": 5}, "loss", "the loss without penalty is 5 times too large"),
@@ -385,7 +387,7 @@ FORMS = [
     ],
 )  # fmt: skip
 def test_stages(factors, stage, finding, form):
-    """What is there is checked, and the sentence says what comes next."""
+    """The check covers the existing answers, and the sentence says what comes next."""
     report = check_net(Unfinished(factors, form), *make_data())
     assert not report.ok and report.stage == stage, report
     assert re.search(finding, report.findings[0]), report
@@ -396,18 +398,18 @@ def test_stages(factors, stage, finding, form):
 
 @pytest.mark.parametrize("value", [None, 1])
 def test_loss_may_be_returned_alone(value):
-    """Before there are gradients."""
+    """This is right as long as the net has no gradients."""
     report = check_net(Unfinished({"scores": 1, "loss": 1}, lambda loss, grads: loss), *make_data())
     assert report.stage == "gradients" and len(report.findings) == 1 and "the scores, the loss are right" in str(report)
 
 
 @pytest.mark.parametrize("mistakes, words", [
-    (("penalty of moduli",), "another function of W in the loss"),
+    (("penalty of moduli",), "wrong function of W in the loss."),
     (("penalty not in loss",), "the penalty on W1 and W2 is missing from the loss"),
-    (("biases in loss",), "penalises the biases as it does the weights"),
+    (("biases in loss",), "penalises the biases like the weights"),
 ])  # fmt: skip
 def test_penalty_of_a_loss_alone(mistakes, words):
-    """Nothing is said of gradients that are not there."""
+    """The report says nothing about missing gradients."""
 
     class Alone(Student):
         def loss(self, X, y=None, reg=0.0):
@@ -415,17 +417,17 @@ def test_penalty_of_a_loss_alone(mistakes, words):
             return answer if y is None else (answer[0], {})
 
     report = check_net(Alone(4, 6, 3, *mistakes), *make_data())
-    assert words in str(report) and "gradient:" not in str(report), report
+    assert words in str(report) and "gradient. " not in str(report), report
 
 
-def test_done_is_a_stage():
-    """The last one."""
+def test_done_is_the_last_stage():
+    """A right net has it; nets with mistakes have an earlier stage."""
     assert check_net(Student(), *make_data()).stage == "done"
     assert diagnose("raises").stage == "scores" and diagnose("unstable").stage == "loss"
 
 
 def test_scores_are_compared_if_the_rest_raises():
-    """A half-written loss hides neither right nor wrong scores."""
+    """If loss is half-written, the report still says whether the scores are right."""
 
     class Half(Student):
         def loss(self, X, y=None, reg=0.0):
@@ -435,13 +437,13 @@ def test_scores_are_compared_if_the_rest_raises():
 
     right, wrong = (check_net(Half(4, 4, 4, *more), *make_data(C=4)) for more in ((), ("forward: no b1",)))
     assert len(right.findings) == 1 and right.stage == "loss"
-    assert right.findings[0].startswith("the scores are right. loss is not written to its end. Next: write me (test_")
+    assert right.findings[0].startswith("the scores are right. loss is not written to the end. Next: write me (test_")
     assert len(wrong.findings) == 2 and wrong.stage == "scores" and "b1 is missing" in wrong.findings[1]
-    assert wrong.findings[0].startswith("loss is not written to its end. Next: write me")
+    assert wrong.findings[0].startswith("loss is not written to the end. Next: write me")
 
 
 def test_nothing_is_written():
-    """What comes next is what the code itself says, or its line."""
+    """The next step is the text of the NotImplementedError, or its line if there is no text."""
 
     class Empty(Student):
         def loss(self, X, y=None, reg=0.0):
@@ -450,7 +452,7 @@ def test_nothing_is_written():
     report = check_net(Empty(), *make_data())
     assert len(report.findings) == 1 and report.stage == "scores"
     assert re.fullmatch(
-        r"loss is not written to its end. Next: this line \(test_diagnosis.py, line \d+: raise NotImplementedError\)",
+        r"loss is not written to the end. Next: this line \(test_diagnosis.py, line \d+: raise NotImplementedError\)",
         report.findings[0],
     )
 
@@ -458,25 +460,25 @@ def test_nothing_is_written():
 @pytest.mark.parametrize("name, place", [("W1", (1, 2)), ("b2", (0,))])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_parameters_that_are_not_finite(name, place, value):
-    """The first sentence names them, and there is no other."""
+    """The only finding names the parameter."""
     net = Student()
     net.params[name][place] = value
     report = check_net(net, *make_data())
-    assert len(report.findings) == 1 and report.findings[0].startswith(f"{name} is {value} at {place}: parameters must")
+    assert len(report.findings) == 1 and report.findings[0].startswith(f"{name} is {value} at {place}, but param")
 
 
-def test_overflow_is_no_randomness():
+def test_overflow_is_not_called_random():
     """Large weights and an unstable softmax give NaN at each call."""
     net = Student(4, 4, 4, "unstable")
     net.params["W2"] *= 1e4
     report = check_net(net, *make_data(C=4))
-    assert [finding[:20] for finding in report.findings] == ["the loss is inf with", "softmax overflows: a"] or [
+    assert [finding[:20] for finding in report.findings] == ["the loss is inf with", "softmax overflows: t"] or [
         finding[:20] for finding in report.findings
-    ] == ["the loss is nan with", "softmax overflows: a"]
+    ] == ["the loss is nan with", "softmax overflows: t"]
 
 
 def test_scores_that_are_not_finite():
-    """Are named before the loss that follows from them."""
+    """The finding names the scores, not the loss that depends on them."""
 
     class Divides(Student):
         def loss(self, X, y=None, reg=0.0):
@@ -499,21 +501,21 @@ def test_scores_that_are_not_finite():
         (np.array([[1, 2, np.nan, 4.0]]), np.array([0]), "X must .*nan at row 0"),
     ],
 )
-def test_wrong_data_are_no_mistake_of_the_net(X, y, message):
-    """They are an error that names the argument."""
+def test_wrong_data_are_not_a_mistake_of_the_net(X, y, message):
+    """The error names the argument."""
     with pytest.raises((TypeError, ValueError), match=message):
         check_net(Student(), X, y)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_float32_anywhere_in_the_loss(seed):
-    """Where its rounding is too small to be seen in the gradients, small steps show it."""
+    """If its rounding is too small to show in the gradients, small steps show it."""
     report = check_net(Student(5, 9, 4, "float32 inside", seed=seed), *make_data(8, 5, 4, seed=seed + 1))
     assert len(report.findings) == 1 and "float32" in report.findings[0] and report.rows == [], report
 
 
-def test_prints_of_the_net_are_counted_not_shown(capsys):
-    """A net that prints at each call would bury the report."""
+def test_output_of_the_net_is_counted_not_shown(capsys):
+    """A net may print at each call. That must not hide the report."""
 
     class Chatty(Student):
         def loss(self, X, y=None, reg=0.0):
@@ -524,12 +526,12 @@ def test_prints_of_the_net_are_counted_not_shown(capsys):
     report = check_net(Chatty(), *make_data(), max_checks=1)
     assert report.ok and capsys.readouterr() == ("", "")
     (note,) = report.notes
-    calls = int(re.fullmatch(r"loss prints: (\d+) lines were left out here", note).group(1)) / 3
+    calls = int(re.fullmatch(r"loss prints output: (\d+) lines are not shown here", note).group(1)) / 3
     assert calls == int(calls) > 10
 
 
 def test_labels_may_be_whole_floats():
-    """As the lab's own net takes them."""
+    """The lab's own net accepts them, too."""
     X, y = make_data()
     assert check_net(Student(), X, y.astype(float)).ok
 
@@ -550,7 +552,7 @@ def test_labels_may_be_whole_floats():
     ],
 )
 def test_two_mistakes_are_both_named(pair):
-    """They do not hide each other."""
+    """Neither mistake hides the other."""
     report = diagnose(*pair)
     known = [mistake for mistake in pair if mistake in SENTENCES]
     assert len(report.findings) == 2 - ("no half" in pair) and not report.notes, report
@@ -564,8 +566,8 @@ def test_two_mistakes_are_both_named(pair):
      ("mask without bias", "W1 and b1", "W2 and b2"), ("mask inverted", "W1 and b1", "W2 and b2"),
      ("pre-activation", "W2", "W1 and b1 and b2")],
 )  # fmt: skip
-def test_factor_hides_no_other_mistake(mistake, of, rest):
-    """A gradient with a mistake and a wrong factor is explained by the mistake, the others by the factor."""
+def test_factor_does_not_hide_another_mistake(mistake, of, rest):
+    """One gradient has a mistake and a wrong factor, the others have only the factor."""
     report = diagnose(mistake, "gradient times 0.3")
     scaled = f"the gradient of {rest} is 0.3 times what it should be"
     assert len(report.findings) == 2 and scaled in report.findings, report
@@ -573,18 +575,18 @@ def test_factor_hides_no_other_mistake(mistake, of, rest):
     assert re.search(SENTENCES[mistake], finding) and f"gradient of {of} " in finding
 
 
-def test_mistakes_that_mix_are_not_explained():
-    """If nothing known fits: more than one thing is wrong, with both values at the worst coordinate."""
+def test_combined_mistakes_may_be_unknown():
+    """If no known mistake fits, the finding shows both values at the largest error."""
     report = diagnose("labels in gradient", "no ReLU", "transposed")
     (finding,) = report.findings
-    assert finding.startswith("the gradient of W1 and b1 and W2 and b2 is wrong; none of the known")
-    row, column, got = re.search(r"Worst at \((\d), (\d)\) of W1: it is (\S+) and should be", finding).groups()
+    assert finding.startswith("the gradient of W1 and b1 and W2 and b2 is wrong: the mistake is unknown")
+    row, column, got = re.search(r"error is at \((\d), (\d)\) of W1: it is (\S+) and should be", finding).groups()
     student = Student(4, 4, 4, "labels in gradient", "no ReLU", "transposed")
     assert float(got) == pytest.approx(student.loss(*make_data(C=4))[1]["W1"][int(row), int(column)], rel=1e-8)
 
 
 def test_order_of_findings():
-    """Form, loss, gradients in the order of the parameters, penalty, overflow."""
+    """The order is: form, loss, gradients in the order of the parameters, penalty, overflow."""
     report = diagnose(
         "unstable", "biases in loss", "b2 averaged", "no ReLU", "loss negative", "changes X", "changes params"
     )
@@ -601,12 +603,12 @@ def test_wrong_axis_hides_overflow():
 
 @pytest.mark.parametrize("mistake", ["raises", "keys", "float32", "random"])
 def test_no_numbers_for_answers_that_cannot_be_compared(mistake):
-    """Nothing is compared numerically then."""
+    """The report has no rows of the numeric check."""
     assert diagnose(mistake).rows == []
 
 
-def test_every_entry_of_the_table_is_made_by_a_student():
-    """An entry that no net can show is not in the table."""
+def test_every_entry_of_the_table_is_found():
+    """For each entry of the table there is a net that makes the mistake."""
     reports = [
         diagnose(*mistake.split(" + ")) for mistake in [*SENTENCES, *SCORES_AND_MORE, "no half", "biases in both"]
     ]
@@ -621,7 +623,7 @@ def test_every_entry_of_the_table_is_made_by_a_student():
 
 
 class Scaled(Student):
-    """A right net, but for the factor on one of its answers and what is added to them."""
+    """A right net with one answer that is multiplied by a factor and has a number added."""
 
     def __init__(self, name, factor=1.0, plus=0.0, *mistakes):
         super().__init__(4, 6, 3, *mistakes)
@@ -642,7 +644,7 @@ class Scaled(Student):
 @pytest.mark.parametrize("name", ["scores", "loss", "W1", "b1", "W2", "b2"])
 @pytest.mark.parametrize("factor", [1.0005, 1.00001])
 def test_small_factors_are_found(name, factor):
-    """An answer that is wrong by 0.05% or 0.001%, without a penalty that would show it too."""
+    """An answer is wrong by 0.05% or 0.001%. Without a penalty, only the answer itself shows it."""
     report = check_net(Scaled(name, factor), *make_data(), reg=0.0)
     assert not report.ok and (name == "loss" or name in report.findings[0]), report
     if name not in ("scores", "loss"):
@@ -651,8 +653,8 @@ def test_small_factors_are_found(name, factor):
 
 @pytest.mark.parametrize("name", ["loss", "W2"])
 @pytest.mark.parametrize("factor, words", [(5, "not divided by N"), (0.2, "divided by N twice"), (-1, "wrong sign")])
-def test_factors_that_are_nearly_known_are_not_taken_for_them(name, factor, words):
-    """5 of 5 rows is a mean that is missing; 5.00005 is something else."""
+def test_factors_close_to_a_known_factor_are_not_known(name, factor, words):
+    """For 5 rows, a factor of 5 means that the mean is missing. 5.00005 has another reason."""
     assert words in str(check_net(Scaled(name, factor), *make_data(), reg=0.0))
     report = check_net(Scaled(name, factor * 1.00001), *make_data(), reg=0.0)
     assert not report.ok and words not in str(report)
@@ -660,7 +662,7 @@ def test_factors_that_are_nearly_known_are_not_taken_for_them(name, factor, word
 
 @pytest.mark.parametrize("off, found", [(1e-5, True), (1e-9, False)])
 def test_gradients_of_wrong_scores_must_be_those_of_the_nets_own_loss(off, found):
-    """No right gradient is known then, but the numeric one is."""
+    """The right gradient is unknown then, but the numeric gradient is known."""
     report = check_net(Scaled("b2", 1 + off, 0.0, "forward: sigmoid"), *make_data())
     assert ["gradient of b2 is wrong" in finding for finding in report.findings] == [False] + [True] * found
     lenient = check_net(Scaled("b2", 1 + off, 0.0, "forward: sigmoid"), *make_data(), tolerance=1e-4)
@@ -674,17 +676,17 @@ def test_gradients_of_wrong_scores_must_be_numbers():
 
 @pytest.mark.parametrize("plus, ok", [(5e-10, True), (3e-9, False)])
 @pytest.mark.parametrize("name", ["scores", "loss"])
-def test_rounding_of_small_scores_and_losses_is_no_mistake(name, plus, ok):
-    """A difference of 1e-9 passes even if the right value is next to nothing."""
+def test_rounding_of_small_scores_and_losses_is_not_a_mistake(name, plus, ok):
+    """A difference of 1e-9 passes even if the right value is almost 0."""
     net = Scaled(name, plus=plus)
     net.params = {param: 1e-6 * value for param, value in net.params.items()}
     if name == "loss":
-        net.params["b2"][0] = 40.0  # p of class 0 is 1 but for 1e-17
+        net.params["b2"][0] = 40.0  # p of class 0 is 1 - 1e-17
     assert check_net(net, make_data()[0], np.zeros(5, dtype=int)).ok == ok
 
 
 class Products(Student):
-    """Its penalty has a further term that is zero unless W1 and W2 are both different from zero."""
+    """The penalty has an additional term. It is zero if W1 or W2 is zero."""
 
     def __init__(self, in_loss, in_gradient, *mistakes):
         super().__init__(4, 6, 3, *mistakes)
@@ -701,20 +703,24 @@ class Products(Student):
 @pytest.mark.parametrize(
     "net, reg, words",
     [
-        (Products(1e-7, 0), 0.1, "in the loss is right .* at reg=0.1: it is 0.5 .* reg .* and reg . W in the gradient"),
-        (Products(0, 1e-7), 0.1, "in the gradient of W1 is right .* but not here, at reg=0.1"),
-        (Products(1, 1), 0.0, "in the loss, the gradient of W1 is right .* but not here, at reg=0.7"),
-        (Products(1, 0, "no half"), 0.1, r"it is reg \* \(sum\(W1\*\*2\) .* and 2 \* reg \* W in the gradient"),
+        (
+            Products(1e-7, 0),
+            0.1,
+            "loss is wrong here, at reg=0.1, .* be 0.5 .* reg .* and reg . W in the gradient",
+        ),
+        (Products(0, 1e-7), 0.1, "in the gradient of W1 is wrong here, at reg=0.1"),
+        (Products(1, 1), 0.0, "in the loss, the gradient of W1 is wrong here, at reg=0.7"),
+        (Products(1, 0, "no half"), 0.1, r"must be reg \* \(sum\(W1\*\*2\) .* and 2 \* reg \* W in the gradient"),
     ],
 )
 def test_penalty_that_is_wrong_only_for_all_parameters_at_once(net, reg, words):
-    """Small differences too, with the formulas of the net's own convention."""
+    """Small differences are found, too. The formulas follow the net's own convention."""
     report = check_net(net, *make_data(), reg)
     assert len(report.findings) == 1 and re.search(words, report.findings[0]), report
 
 
 def test_penalty_that_is_nearly_a_square():
-    """A ten-thousandth of W**2 in the gradient is another function of W."""
+    """1e-4 * W**2 in the gradient makes it a wrong function of W."""
     net = Student()
     right = net.loss
 
@@ -726,22 +732,22 @@ def test_penalty_that_is_nearly_a_square():
 
     net.loss = loss
     report = check_net(net, *make_data())
-    assert len(report.findings) == 1 and "penalty on W2 is another function of W in the gradient: " in str(report)
+    assert len(report.findings) == 1 and "penalty on W2 is the wrong function of W in the gradient. " in str(report)
 
 
-def test_tiny_penalty_drowns_in_rounding():
-    """At reg=1e-13 the digits of the penalty are rounded away in the loss; nothing is wrong."""
+def test_penalty_smaller_than_rounding_is_not_a_mistake():
+    """At reg=1e-13 the penalty is smaller than the rounding errors of the loss."""
     assert check_net(Student(), *make_data(), reg=1e-13).ok
 
 
-def test_penalty_that_counts_a_little_too_much():
+def test_penalty_factor_that_is_slightly_too_large():
     """0.50001 is not 0.5."""
     net = Products(0, 0)
     right = net.loss
     net.loss = lambda X, y=None, reg=0.0: right(X, y) if y is None else (
         right(X, y, 1.00002 * reg)[0], right(X, y, reg)[1]
     )  # fmt: skip
-    assert "counts 0.50001 in the loss and 1.0 in the gradient" in str(check_net(net, *make_data()))
+    assert "has the factor 0.50001 in the loss and 1.0 in the gradient" in str(check_net(net, *make_data()))
 
 
 @pytest.mark.parametrize(
@@ -749,15 +755,15 @@ def test_penalty_that_counts_a_little_too_much():
     [("forward: no b1", "b1 is missing"), ("forward: no b2", "b2 is missing"), ("mask without bias", "without b1")],
 )
 def test_biases_of_zero_hide_nothing(mistake, words):
-    """As a fresh net has them."""
+    """A new net has such biases."""
     net = Student(4, 6, 3, mistake)
     net.params["b1"][:], net.params["b2"][:] = 0, 0
     report = check_net(net, *make_data())
     assert not report.ok and words in str(report)
 
 
-def test_net_that_hands_out_the_same_arrays_each_time():
-    """Gradients that are written into kept arrays are right ones."""
+def test_net_that_returns_the_same_arrays_at_each_call():
+    """A net may reuse its gradient arrays. That is not a mistake."""
 
     class Thrifty(Student):
         def loss(self, X, y=None, reg=0.0):
@@ -773,24 +779,24 @@ def test_net_that_hands_out_the_same_arrays_each_time():
     assert report.ok, report
 
 
-def test_loss_that_needs_as_many_rows_as_it_was_written_for():
-    """An exception for other numbers of rows is a finding, not a traceback."""
+def test_loss_that_works_for_one_number_of_rows_only():
+    """An exception for another number of rows is a finding, not a traceback."""
     net = Student()
     right = net.loss
     net.loss = lambda X, y=None, reg=0.0: right(X + np.zeros((5, 4)), y, reg)
     report = check_net(net, *make_data())
-    assert any("numbers of rows than yours" in finding for finding in report.findings)
+    assert any("the number of rows differ from yours" in finding for finding in report.findings)
 
 
 def test_missing_half_is_a_convention():
-    """If loss and gradient agree: a note, not a finding."""
+    """If loss and gradient agree, the report has a note, not a finding."""
     report = diagnose("no half")
     assert report.ok and len(report.notes) == 1 and "without the half" in report.notes[0]
 
 
 @pytest.mark.parametrize("more", [(), ("no half",)])
 def test_penalty_of_all_parameters_is_a_convention(more):
-    """A note, if loss and gradient agree on it; with the half missing on top, two."""
+    """If loss and gradient agree, the report has a note. A missing half gives a second note."""
 
     class All(Student):
         def loss(self, X, y=None, reg=0.0):
@@ -803,11 +809,11 @@ def test_penalty_of_all_parameters_is_a_convention(more):
 
     report = check_net(All(4, 6, 3, *more), *make_data())
     assert report.ok and len(report.notes) == 1 + len(more), report
-    assert "penalises the biases as it does the weights" in str(report)
+    assert "penalises the biases like the weights" in str(report)
 
 
 def test_penalty_of_all_parameters_that_is_wrong_at_once():
-    """The right formula that is told then has the biases in it."""
+    """The right formula in the finding includes the biases."""
 
     class Mixed(Student):
         def loss(self, X, y=None, reg=0.0):
@@ -822,19 +828,19 @@ def test_penalty_of_all_parameters_that_is_wrong_at_once():
 
 
 @pytest.mark.parametrize("shape", [(1, 6), (6, 1)])
-def test_bias_in_a_row(shape):
-    """The remedy, before anything is asked."""
+def test_bias_with_two_dimensions(shape):
+    """The only finding says how to create the bias. Nothing else is checked."""
     net = Student()
     net.params["b1"] = net.params["b1"].reshape(shape)
     report = check_net(net, *make_data())
     assert report.findings == [
-        f"b1 has shape {shape}: a bias has one number a unit, shape (6,). Make it with np.zeros(6)"
+        f"b1 has shape {shape}, but a bias has one number for each unit: shape (6,). Create it with np.zeros(6)"
     ]
     assert report.rows == []
 
 
 def test_our_own_net_passes(toy_net, toy_data):
-    """The toy net: every coordinate checked, all within 1e-8, and its parameters left alone."""
+    """All coordinates of the toy net are checked, with errors below 1e-7. Its parameters stay."""
     before = {name: (param, param.copy()) for name, param in toy_net.params.items()}
     report = check_net(toy_net, *toy_data, reg=0.05)
     assert report.ok and not report.notes
@@ -845,8 +851,8 @@ def test_our_own_net_passes(toy_net, toy_data):
         np.testing.assert_array_equal(array, values)
 
 
-def test_exception_tells_the_line_it_came_from():
-    """The student's line, not NumPy's below it nor ours above it."""
+def test_finding_quotes_the_line_that_raises():
+    """It is a line of the student's code, not of NumPy or of the check."""
 
     class Raises(Student):
         def loss(self, X, y=None, reg=0.0):
@@ -868,14 +874,14 @@ def test_parameters_are_put_back_if_loss_raises():
 
 
 def test_float32_parameters_are_checked_as_float64():
-    """The net is asked in float64; its own parameters stay what they are."""
+    """The check calls the net with float64 copies; its own parameters do not change."""
     net = TwoLayerNet(4, 6, 3, std=0.5, dtype=np.float32, rng=0)
     assert check_net(net, *make_data()).ok
     assert {param.dtype for param in net.params.values()} == {np.dtype(np.float32)}
 
 
-def test_warnings_of_the_net_stay_inside():
-    """They would be ours, not theirs: it is asked extreme questions."""
+def test_warnings_of_the_net_are_hidden():
+    """The check calls the net with extreme numbers. Warnings about these would mislead."""
     net = Student()
     right = net.loss
 
@@ -889,7 +895,7 @@ def test_warnings_of_the_net_stay_inside():
 
 
 def test_numpy_that_raises_on_overflow():
-    """np.seterr of the user does not turn an infinite loss into an exception."""
+    """An infinite loss is a finding, not an exception, even if np.seterr is set to raise."""
     with np.errstate(over="raise", divide="raise", invalid="raise"):
         report = diagnose("unstable")
     assert len(report.findings) == 1 and "softmax overflows" in report.findings[0]
@@ -901,8 +907,8 @@ def test_numpy_that_raises_on_overflow():
     reg=st.sampled_from([0.0, 1e-6, 0.1, 3.0]), scale=st.sampled_from([1e-3, 1.0, 30.0, 1e3]),
     ours=st.booleans(), half=st.booleans(), seed=st.integers(0, 10**6),
 )  # fmt: skip
-def test_correct_nets_are_never_accused(N, D, H, C, reg, scale, ours, half, seed):
-    """Whatever their shapes, penalty, data and convention."""
+def test_correct_nets_have_no_findings(N, D, H, C, reg, scale, ours, half, seed):
+    """This holds for all shapes, penalties, data and conventions."""
     rng = np.random.default_rng(seed)
     theirs = Student(D, H, C, *([] if half else ["no half"]), seed=seed)
     net = TwoLayerNet(D, H, C, std=0.5, rng=rng) if ours else theirs
@@ -913,7 +919,7 @@ def test_correct_nets_are_never_accused(N, D, H, C, reg, scale, ours, half, seed
 
 
 def test_kinks_are_skipped_and_counted():
-    """A pre-activation of 9.6e-6 is smaller than h: the two gradients differ there, and nothing is wrong."""
+    """A pre-activation of 9.6e-6 is smaller than h. The two gradients may differ there."""
     net = TwoLayerNet(2, 3, 2, std=0.5, rng=0)
     X = np.ones((1, 2))
     net.params["b1"][1] = 9.6e-6 - net.params["W1"][:, 1].sum()
@@ -923,15 +929,15 @@ def test_kinks_are_skipped_and_counted():
     assert [row.skipped for row in check_net(net, X, np.array([0]), h=9e-6).rows] == [0, 0, 0, 0]
 
 
-def test_data_at_kinks_are_called_unfit():
-    """All pre-activations at zero: a note proposes other data."""
+def test_data_at_kinks_give_a_note():
+    """If all pre-activations are zero, a note proposes other data."""
     report = check_net(TwoLayerNet(2, 3, 2, std=0.0), np.ones((2, 2)), np.array([0, 1]))
     assert report.ok and "more than half of the coordinates of W1 lie at a kink" in report.notes[0]
     assert "np.random.randn" in report.notes[0]
 
 
 def test_report_prints():
-    """An aligned table, then sentences."""
+    """The text is an aligned table, followed by sentences."""
     report = diagnose("no ReLU", "no half")
     lines = str(report).splitlines()
     assert repr(report) == str(report)
@@ -959,7 +965,7 @@ class TwoLayerNet(Right):
 
 @pytest.mark.parametrize("factor, status", [(1, 0), (-1, 1)])
 def test_command_line_for_teachers(tmp_path, capsys, factor, status):
-    """The report of the class in a file; exit status 1 where there is a finding."""
+    """It prints the report on the class in a file. The exit status is 1 if there is a finding."""
     (tmp_path / "theirs.py").write_text(STUDENT_FILE.replace("FACTOR", str(factor)))
     with pytest.raises(SystemExit) as caught:
         main([str(tmp_path / "theirs.py")])
@@ -982,7 +988,7 @@ def test_command_line_for_teachers(tmp_path, capsys, factor, status):
     ],
 )
 def test_command_line_on_a_file_without_such_a_net(tmp_path, capsys, source, error):
-    """A message, no traceback, and another exit status than a finding's or a right net's."""
+    """It prints a message without traceback. The exit status is 2."""
     (tmp_path / "theirs.py").write_text(source)
     with pytest.raises(SystemExit) as caught:
         main([str(tmp_path / "theirs.py")])
@@ -992,7 +998,7 @@ def test_command_line_on_a_file_without_such_a_net(tmp_path, capsys, source, err
 
 
 def test_command_line_from_another_folder(tmp_path):
-    """With the project on the path; a class of another name that imports a neighbour of its file."""
+    """It checks a class of another name. The class imports a file in its own folder."""
     folder = tmp_path / "theirs"
     folder.mkdir()
     (folder / "neighbour.py").write_text("FACTOR = 2")

@@ -1,4 +1,4 @@
-"""How wrong answers become sentences."""
+"""Explanations of wrong answers as sentences."""
 
 import pytest
 from conftest import make_toy_net
@@ -16,33 +16,39 @@ RIGHT = {"W1": HALF, "b1": NONE, "W2": HALF, "b2": NONE}
     [
         ({}, []),
         ({"W1": FULL, "W2": FULL}, ["this net penalises by reg * W**2, without the half"]),
-        ({"W1": FULL}, ["penalty on W1 is without the half, that on the other weights with it"]),
-        ({"W2": FULL}, ["penalty on W2 is without the half, that on the other weights with it"]),
-        ({"W1": FULL, "W2": NONE}, ["penalty leaves W2 out, in the loss and in the gradient: add"]),
-        ({"W1": (0.0, 1.0), "W2": FULL}, ["penalty on W1 is missing from the loss: add"]),
-        ({"W1": NONE, "W2": (0.5, 0.0)}, ["leaves W1 out", "penalty on W2 is missing from the gradient: add"]),
-        ({"W1": (0.5, 0.0), "W2": NONE}, ["penalty on W1 is missing from the gradient: add", "leaves W2 out"]),
-        ({"W1": (None, 0.0)}, ["penalty on W1 is another function of W in the loss: "]),
-        ({"W1": (0.0, None)}, ["penalty on W1 is another function of W in the gradient: "]),
-        ({"W2": (None, None)}, ["penalty on W2 is another function of W in the loss and in the gradient: "]),
+        ({"W1": FULL}, ["penalty on W1 lacks the half, but the penalty on the other weights has it"]),
+        ({"W2": FULL}, ["penalty on W2 lacks the half, but the penalty on the other weights has it"]),
+        ({"W1": FULL, "W2": NONE}, ["penalty on W2 is missing from the loss and the gradient. Add"]),
+        ({"W1": (0.0, 1.0), "W2": FULL}, ["penalty on W1 is missing from the loss. Add"]),
+        (
+            {"W1": NONE, "W2": (0.5, 0.0)},
+            ["W1 is missing from the loss and", "penalty on W2 is missing from the gradient. Add"],
+        ),
+        (
+            {"W1": (0.5, 0.0), "W2": NONE},
+            ["penalty on W1 is missing from the gradient. Add", "W2 is missing from the loss and"],
+        ),
+        ({"W1": (None, 0.0)}, ["penalty on W1 is the wrong function of W in the loss. "]),
+        ({"W1": (0.0, None)}, ["penalty on W1 is the wrong function of W in the gradient. "]),
+        ({"W2": (None, None)}, ["penalty on W2 is the wrong function of W in the loss and in the gradient. "]),
         ({"W1": (1.0, 1.0)}, ["loss penalises W1 without the half (factor 2)"]),
-        ({"W2": (0.5, 2.0)}, ["loss penalises W2 by 0.5 * reg * W**2, but the gradient is that without"]),
-        ({"W1": (2.0, 4.0), "W2": (2.0, 4.0)}, ["W1 and W2 counts 2.0 in the loss and 4.0 in the gradient"]),
-        ({"W1": (2.0, 4.0), "W2": (3.0, 6.0)}, ["W1 counts 2.0 in the", "W2 counts 3.0 in the"]),
-        ({"b1": HALF, "b2": HALF}, ["this net penalises the biases as it does the weights"]),
+        ({"W2": (0.5, 2.0)}, ["loss penalises W2 by 0.5 * reg * sum(W**2), but the gradient is 2 * reg * W"]),
+        ({"W1": (2.0, 4.0), "W2": (2.0, 4.0)}, ["W1 and W2 has the factor 2.0 in the loss and 4.0 in the gradient"]),
+        ({"W1": (2.0, 4.0), "W2": (3.0, 6.0)}, ["W1 has the factor 2.0 in the", "W2 has the factor 3.0 in the"]),
+        ({"b1": HALF, "b2": HALF}, ["this net penalises the biases like the weights"]),
         (
             {"b1": FULL, "b2": FULL, "W1": FULL, "W2": FULL},
             ["this net penalises the biases", "this net penalises by reg"],
         ),
         ({"b1": FULL, "b2": FULL}, ["includes b1 and b2 in the loss and the gradient, with the factor 1"]),
-        ({"b2": (0.0, 1.0)}, ["includes b2 in the gradient, with the factor 1.0: biases"]),
-        ({"b1": (None, 0.0)}, ["includes b1 in the loss: biases"]),
+        ({"b2": (0.0, 1.0)}, ["includes b2 in the gradient, with the factor 1.0. Do not penalise"]),
+        ({"b1": (None, 0.0)}, ["includes b1 in the loss. Do not penalise"]),
         ({"b1": HALF, "b2": (0.5, 0.0)}, ["b1 in the loss and the gradient, with", "b2 in the loss, with"]),
-        ({"b1": HALF, "W1": NONE}, ["penalty includes b1 in", "penalty leaves W1 out"]),
+        ({"b1": HALF, "W1": NONE}, ["penalty includes b1 in", "penalty on W1 is missing from the loss and the"]),
     ],
 )
 def test_penalties(factors, sentences):
-    """Each pair of factors has its sentence; equal pairs share it; biases come first."""
+    """Each pair of factors has its sentence. Equal pairs share one sentence. Biases come first."""
     found = explain_penalty({**RIGHT, **factors})
     assert len(found) == len(sentences)
     for finding, sentence in zip(found, sentences, strict=True):
@@ -56,13 +62,13 @@ def reference(toy_data):
 
 
 def test_right_answers_need_no_explanation(reference):
-    """No finding."""
+    """Right answers give no finding."""
     assert explain_answers(ANSWERS, reference.times(1), reference) == []
 
 
 @pytest.mark.parametrize("off, count", [(1e-12, 1), (1e-6, 2)])
 def test_factors_that_differ_by_rounding_are_one(reference, off, count):
-    """All gradients doubled, one of them a little more."""
+    """All gradients are doubled, and one of them has a slightly larger factor."""
     answers = {**reference.times(2), "loss": reference.right["loss"]}
     answers["b1"] = answers["b1"] * (1 + off)
     found = explain_answers(ANSWERS, answers, reference)
@@ -71,20 +77,22 @@ def test_factors_that_differ_by_rounding_are_one(reference, off, count):
 
 
 def test_scores_show_the_largest_difference(reference):
-    """Its row, its class and both numbers."""
+    """The finding names the row, the class and both numbers."""
     scores = reference.scores.copy()
     scores[0, 0] += 0.1
     scores[3, 1] = 2.5
     (finding,) = explain_answers(SCORES, {"scores": scores}, reference)
-    assert str(finding).endswith("at row 3, class 1 they are 2.5, not -0.48629638")
+    assert str(finding).endswith("At row 3, class 1, the score is 2.5 and should be -0.48629638")
 
 
-def test_nothing_known_shows_the_largest_difference(reference):
-    """The values are those that disagree, also behind a remark on the parameters."""
+def test_unknown_mistake_shows_the_largest_difference(reference):
+    """The finding shows both numbers at this coordinate, and then the remark of the reference."""
     answers, reference.remark = reference.times(1), ", elsewhere"
     answers["W2"][1, 2] += 0.5
     answers["W2"][0, 1] -= 0.25
     (finding,) = explain_answers(ANSWERS, answers, reference)
     got, right = answers["W2"][1, 2], reference.right["W2"][1, 2]
-    assert str(finding).startswith("the gradient of W2 is wrong; none of the known mistakes explains it")
-    assert str(finding).endswith(f"Worst at (1, 2): it is {got:.10g} and should be {right:.10g}, elsewhere")
+    assert str(finding).startswith(
+        "the gradient of W2 is wrong: the mistake is unknown, or there are several mistakes. "
+    )
+    assert str(finding).endswith(f"error is at (1, 2): it is {got:.10g} and should be {right:.10g}, elsewhere")

@@ -1,4 +1,4 @@
-"""Files that hold a net, and what is said of those that do not."""
+"""Files that contain a net, and the messages for files that do not."""
 
 import json
 import sys
@@ -46,14 +46,14 @@ def load(path, name="TwoLayerNet"):
 
 
 def ask(path):
-    """Load a net and ask it for a loss, while its imports are in place."""
+    """Load a net and compute its loss, both with the imports of homework files."""
     with homework_imports(path.parent):
         net, _ = load_net(path, "TwoLayerNet")
         return net.loss(np.ones((2, 4)), np.array([0, 1]))[0]
 
 
 def failure(path, call="the call"):
-    """What is said of a file that does not load, or whose loss fails."""
+    """Return the message for a file that cannot be loaded, or for a loss that fails."""
     with pytest.raises(BaseException) as caught:
         ask(path)
     return explain_failure(caught.value, path, call)
@@ -81,7 +81,7 @@ def failure(path, call="the call"):
     ],
 )
 def test_homework_imports_load(imports, line, tmp_path, monkeypatch):
-    """Stand-ins take the place of modules that are not there, and leave nothing behind."""
+    """Stand-ins replace absent modules. Afterwards all imports are as before."""
     monkeypatch.setitem(sys.modules, "six", None)  # installed or not
     monkeypatch.delitem(sys.modules, "six")
     monkeypatch.setattr(sys, "meta_path", [Without("six"), *sys.meta_path])
@@ -97,7 +97,7 @@ def test_homework_imports_load(imports, line, tmp_path, monkeypatch):
 
 
 class Without:
-    """Finds nothing under a name, as if the package were not installed."""
+    """Import finder that hides a package, as if it were not installed."""
 
     def __init__(self, root):
         self.root = root
@@ -108,7 +108,7 @@ class Without:
 
 
 def test_a_real_module_comes_before_its_stand_in(tmp_path):
-    """As if past were installed: the name that only the real one has is there."""
+    """A module `past` beside the file is used instead of the stand-in."""
     write(tmp_path / "past" / "builtins.py", "xrange = 'real'")
     source = "from past.builtins import xrange" + NET.replace("LINE", "assert xrange == 'real'")
     try:
@@ -133,8 +133,8 @@ def test_a_real_module_comes_before_its_stand_in(tmp_path):
         ("checks.py", "net.py", "from checks import twice"),
     ],
 )
-def test_neighbours_that_are_there_are_used(neighbour, file, imports, tmp_path):
-    """Beside the file or one folder up; the course's __init__.py, which imports all classifiers, is not run."""
+def test_files_in_the_same_folder_are_used(neighbour, file, imports, tmp_path):
+    """Files one folder up are used, too. The course's __init__.py is not run."""
     lab = sys.modules["checks"]
     write(tmp_path / "cs231n" / "classifiers" / "__init__.py", "import nothing_of_that_name")
     write(tmp_path / neighbour, "def twice(x): return 2 * x")
@@ -160,8 +160,8 @@ def test_neighbours_that_are_there_are_used(neighbour, file, imports, tmp_path):
         ("from cs231n import optim", "optim.sgd(X)", "sgd belongs to optim.py, which is missing"),
     ],
 )
-def test_what_is_missing_is_said_when_it_is_called(imports, line, text, tmp_path):
-    """Not when it is imported; and no check of loss takes it for a mistake of the net."""
+def test_missing_function_is_reported_when_it_is_called(imports, line, text, tmp_path):
+    """Its import is not an error. The check does not count the call as a mistake of the net."""
     path = write(tmp_path / "net.py", f"{imports}\n{NET.replace('LINE', line)}")
     message = failure(path)
     assert message.startswith(f": {text}") and message.endswith(f"(net.py, line 6: {line})")
@@ -170,7 +170,7 @@ def test_what_is_missing_is_said_when_it_is_called(imports, line, text, tmp_path
 
 
 def test_missing_base_class(tmp_path):
-    """A class can be built on nothing that is absent."""
+    """A class that inherits from an absent class is reported."""
     path = write(tmp_path / "net.py", "from .linear import Linear\nclass TwoLayerNet(Linear):\n    pass\n")
     assert failure(path).startswith(": Linear belongs to linear.py, which is missing")
 
@@ -190,8 +190,8 @@ def test_missing_base_class(tmp_path):
         ("def f(x, (a, b)): pass", "parentheses among the parameters of a function"),
     ],
 )
-def test_python_2_is_said_to_be_that(line, what, tmp_path):
-    """With the line and its text; in a neighbour, with its name."""
+def test_python_2_is_recognised(line, what, tmp_path):
+    """The message has the line and its text, and for another file its name."""
     path = write(tmp_path / "net.py", f"import numpy\n{line}\n")
     assert failure(path) == f" is Python 2: line 2, {what}: {line}"
     write(tmp_path / "softmax.py", f"{line}\n")
@@ -229,18 +229,18 @@ def test_python_2_is_said_to_be_that(line, what, tmp_path):
     ],
 )
 def test_files_that_are_not_python_3(source, text, tmp_path):
-    """One sentence says what the file is, or where it is wrong."""
+    """The message says what the file is, or in which line it is wrong."""
     assert failure(write(tmp_path / "net.py", source)).startswith(f" {text}")
 
 
 def test_source_in_other_encodings_and_line_ends(tmp_path):
-    """As Python itself reads it."""
+    """The text is the same as if Python reads the file."""
     for source in ("# coding: latin-1\n'é'\n".encode("latin-1"), "\ufeff'é'\r\n".encode(), "'é'\r".encode()):
         assert "'é'" in read_source(write(tmp_path / "net.py", source))
 
 
-def test_what_is_no_file(tmp_path):
-    """A folder, with the net that is inside; a notebook by its name; nothing."""
+def test_paths_that_are_not_source_files(tmp_path):
+    """Examples are folders with and without a net, a notebook, and a missing file."""
     inside = write(tmp_path / "cs231n" / "classifiers" / "neural_net.py", "")
     for path, text in [
         (tmp_path, f"is a folder. Name the file: {inside}"),
@@ -277,13 +277,13 @@ def test_what_is_no_file(tmp_path):
     ],
 )
 def test_exceptions_name_their_line(source, problem, tmp_path):
-    """File, line and text, in one sentence."""
+    """The message has the file, the line and its text."""
     message = failure(write(tmp_path / "net.py", source), "TwoLayerNet(1)")
     assert message.startswith(f": TwoLayerNet(1) is not a two-layer net: {problem}") and "\n" not in message
 
 
-def test_file_cannot_make_warnings_and_overflow_raise(tmp_path):
-    """Neither outlives the file."""
+def test_settings_of_the_file_are_undone(tmp_path):
+    """The file makes warnings and floating-point errors raise. Afterwards they are as before."""
     source = "import warnings, numpy as np\nwarnings.simplefilter('error')\nnp.seterr(all='raise')\n"
     before = np.geterr(), list(warnings.filters)
     load(write(tmp_path / "net.py", source + NET.replace("LINE", "pass")))
@@ -292,10 +292,10 @@ def test_file_cannot_make_warnings_and_overflow_raise(tmp_path):
 
 @pytest.mark.parametrize("factor", [1, 2])
 def test_interface_of_2021(factor, tmp_path):
-    """reg is the net's attribute: it is set for each call, restored after it, and a note says so."""
+    """The attribute `reg` is set for each call and restored after it. A note says so."""
     net, notes = load(write(tmp_path / "fc_net.py", NET_2021.replace("FACTOR", str(factor))))
     assert isinstance(net, RegAsAttribute)
-    assert notes == ["loss takes no reg, so reg was set as the attribute reg of the net"]
+    assert notes == ["loss has no argument reg, so the check sets the attribute reg of the net"]
     for param in net.params.values():
         param += np.random.default_rng(0).standard_normal(param.shape)
     report = check_net(net, np.random.default_rng(1).standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]))
@@ -304,7 +304,7 @@ def test_interface_of_2021(factor, tmp_path):
 
 
 def test_other_interfaces_are_left_as_they_are(tmp_path):
-    """reg among loss's arguments; or nowhere, which is for the check to say."""
+    """`reg` is an argument of loss, or it is missing. The check reports the latter."""
     for constructor, loss in (("*sizes, reg=0", "X, y=None, reg=0"), ("*sizes", "X, y=None"), ("*sizes", "*arguments")):
         source = f"class TwoLayerNet:\n    reg = 0\n    def __init__(self, {constructor}): pass\n"
         path = write(tmp_path / "net.py", f"{source}    def loss(self, {loss}): pass\n")

@@ -1,4 +1,4 @@
-"""The command line `python -m diagnosis`: exit status, sentences, JSON, time limit."""
+"""Command line `python -m diagnosis`: exit status, sentences, JSON, time limit."""
 
 import io
 import json
@@ -16,7 +16,7 @@ NET = "from classifiers.neural_net import TwoLayerNet as Right\n\nclass TwoLayer
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_report_survives_the_encoding(encoding, tmp_path, monkeypatch):
-    """Also the text and the line of an exception."""
+    """Characters that the encoding lacks are replaced, also in the text of an exception."""
     file = tmp_path / "net.py"
     source = f"{NET}    def loss(self, *arguments):\n        raise ValueError('\u2588 \u2212')\n"
     file.write_text(source, encoding="utf-8")
@@ -31,7 +31,7 @@ def test_report_survives_the_encoding(encoding, tmp_path, monkeypatch):
 
 
 def run(capsys, *arguments):
-    """The exit status of the command line, and what it prints on both streams."""
+    """Run the command line; return its exit status and what it prints on both streams."""
     with pytest.raises(SystemExit) as end:
         main([*map(str, arguments)])
     return end.value.code, *capsys.readouterr()
@@ -46,7 +46,7 @@ def run(capsys, *arguments):
     ],
 )
 def test_loss_that_ends_the_process_is_not_right(line, problem, tmp_path, capsys):
-    """Status 2, one sentence, no traceback; nothing on the report's stream."""
+    """The exit status is 2. The error stream has one sentence, the output stream nothing."""
     source = f"{NET}    def loss(self, *arguments):\n        {line}\n"
     (tmp_path / "net.py").write_text(source)
     status, out, err = run(capsys, tmp_path / "net.py")
@@ -55,19 +55,19 @@ def test_loss_that_ends_the_process_is_not_right(line, problem, tmp_path, capsys
 
 
 def test_file_that_never_ends_is_stopped(tmp_path, capsys):
-    """With the line that it was at, and with the processes that it has started."""
+    """The message has the line that was running. The child processes are killed, too."""
     file = tmp_path / "nét.py"
     child = "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"
     note = f"open({str(tmp_path / 'id')!r}, 'w').write(str(child.pid))\n"
     file.write_text(f"{child}{note}while True: pass\n", encoding="utf-8")
     status, out, err = run(capsys, "--timeout", 2, file)
     assert (status, out) == (2, "")
-    assert "was stopped after 2 s at line 4: while True: pass. Is there an endless loop?" in err
+    assert "was stopped after 2 s at line 4: while True: pass. Look for an endless loop" in err
     assert has_ended(int((tmp_path / "id").read_text()))
 
 
 def has_ended(pid):
-    """Tell whether a process is gone, or killed and waiting for its parent."""
+    """Tell whether a process has ended, perhaps as a zombie."""
     for _ in range(200):  # a killed process takes a moment
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return True
@@ -76,7 +76,7 @@ def has_ended(pid):
 
 
 def test_json_for_programs(tmp_path, capsys):
-    """The report as one object, whatever the file prints; its prints are counted in a note."""
+    """The output is one JSON object. The output of the file is only counted, in a note."""
     file = tmp_path / "net.py"
     source = NET.replace("class ", "print('{')\nclass ") + "    def loss(self, X, y=None, reg=0.0):\n"
     file.write_text(source + "        return super().loss(X) if y is None else (0.0, super().loss(X, y, reg)[1])\n")
@@ -85,12 +85,12 @@ def test_json_for_programs(tmp_path, capsys):
     assert (status, err, out.count("\n")) == (1, "", 1)
     assert answer["file"] == str(file) and answer["class"] == "TwoLayerNet" and answer["ok"] is False
     assert answer["findings"] and [row["name"] for row in answer["rows"]] == ["W1", "b1", "W2", "b2"]
-    assert answer["notes"][-1] == "net.py prints: 1 line(s) were left out here"
+    assert answer["notes"][-1] == "net.py prints output: 1 line(s) are not shown here"
     assert "text" not in answer
 
 
 def test_json_of_a_file_that_cannot_be_checked(tmp_path, capsys):
-    """An error, with the same status as without --json."""
+    """The object has an error, and the exit status is the same as without --json."""
     file = tmp_path / "net.py"
     status, out, err = run(capsys, "--json", file)
     assert (status, err) == (2, "")
@@ -98,7 +98,7 @@ def test_json_of_a_file_that_cannot_be_checked(tmp_path, capsys):
 
 
 def test_no_process_can_be_started(tmp_path, capsys, monkeypatch):
-    """A sentence, not a traceback."""
+    """The error is one sentence, not a traceback."""
 
     def refuse(*arguments, **options):
         raise OSError(12, "Cannot allocate memory")
@@ -110,13 +110,13 @@ def test_no_process_can_be_started(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon"])
 def test_time_limit_must_be_a_number(seconds, capsys):
-    """Of seconds above 0."""
+    """Other values of --timeout than positive numbers are an error."""
     status, _, err = run(capsys, f"--timeout={seconds}", "net.py")
     assert status == 2 and f"argument --timeout: must be a number of seconds > 0, got {seconds}" in err
 
 
 def test_note_of_the_2021_interface_is_printed(tmp_path, capsys):
-    """As the last lines of the report."""
+    """The note is the last line of the report."""
     source = f"""{NET.replace("TwoLayerNet(Right)", "TwoLayerNet")}
     def __init__(self, *sizes, reg=0.0):
         self.net, self.reg = Right(*sizes), reg
@@ -127,5 +127,5 @@ def test_note_of_the_2021_interface_is_printed(tmp_path, capsys):
 """
     (tmp_path / "net.py").write_text(source)
     status, out, _ = run(capsys, tmp_path / "net.py")
-    note = "Note: loss takes no reg, so reg was set as the attribute reg of the net"
+    note = "Note: loss has no argument reg, so the check sets the attribute reg of the net"
     assert status == 0 and out.splitlines()[-2:] == ["No mistake found.", note]

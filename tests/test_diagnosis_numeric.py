@@ -1,4 +1,4 @@
-"""Numeric check of a net's own loss: which coordinates it tries, which it skips, and what it calls the error."""
+"""Numeric check of a net's own loss: its coordinates, its kinks, and its relative error."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ H_STEP = 1e-5
 
 
 class LinearNet:
-    """The loss is the sum of `slopes` times b2, so that its derivatives are the slopes; its gradients are given."""
+    """Net with the loss ``slopes @ b2``, so the slopes are its derivatives. Gradients are given."""
 
     def __init__(self, slopes, grad_b2, D=2, H=3):
         self.slopes = np.array(slopes, dtype=float)
@@ -42,7 +42,7 @@ def check(net, X, max_checks=100, rng=None):
     ],
 )
 def test_error_of_a_row(slopes, answer, error, where):
-    """The largest relative error, worked out by hand, with both derivatives; NaN is larger than any number."""
+    """The row has the largest relative error and both derivatives. NaN counts as the largest."""
     row = check(LinearNet(slopes, answer), np.ones((1, 2)))[0][3]
     np.testing.assert_allclose(row.error, error, rtol=1e-6)
     assert row.name == "b2" and row.where == (where,)
@@ -50,13 +50,13 @@ def test_error_of_a_row(slopes, answer, error, where):
 
 
 def test_gradient_of_another_shape_is_not_compared():
-    """NaN in the row; its shape is a finding of its own."""
+    """The row has NaN. The wrong shape is a separate finding."""
     row = check(LinearNet([1, 2], [[1, 2]]), np.ones((1, 2)))[0][3]
     assert np.isnan(row.error) and row.where == () and (row.checked, row.skipped) == (0, 0)
 
 
 def test_all_coordinates_are_moved_up_and_down_once():
-    """As many as max_checks is not too many: no random number is drawn."""
+    """With exactly max_checks coordinates, no random number is drawn."""
     net = LinearNet([1, 2], [1, 2])
     rows, _ = check(net, np.ones((1, 2)), max_checks=6, rng=None)
     assert [row.checked for row in rows] == [6, 3, 6, 2]
@@ -65,7 +65,7 @@ def test_all_coordinates_are_moved_up_and_down_once():
 
 
 def test_coordinates_are_drawn_without_repetition():
-    """One more than max_checks: just max_checks different ones."""
+    """With one more than max_checks, exactly max_checks different coordinates are checked."""
     net = LinearNet([1, 2], [1, 2])
     rows, _ = check(net, np.ones((1, 2)), max_checks=5, rng=np.random.RandomState(0))
     assert [row.checked for row in rows] == [5, 3, 5, 2]
@@ -73,12 +73,12 @@ def test_coordinates_are_drawn_without_repetition():
 
 
 def params(pre, D=1):
-    """A net whose pre-activations are `pre` for X of zeros."""
+    """Return parameters with the pre-activations `pre` for X of zeros."""
     return {"W1": np.zeros((D, len(pre))), "b1": np.array(pre), "W2": np.ones((len(pre), 2)), "b2": np.ones(2)}
 
 
 def test_kinks_of_b1():
-    """Distances to the kink below, at and above h, on both sides."""
+    """The distances to the kink are below, at and above h, on both sides."""
     pre = [0.99e-5, 1e-5, 1.01e-5, -0.99e-5, -1.01e-5, 0.0]
     np.testing.assert_array_equal(at_kinks("b1", params(pre), np.zeros((1, 1)), 1e-5), [1, 1, 0, 1, 0, 1])
 
@@ -101,7 +101,7 @@ def test_kinks_of_W1_scale_with_the_input():
 
 @pytest.mark.parametrize("name", ["W2", "b2"])
 def test_second_layer_has_no_kinks(name):
-    """The loss is smooth in it."""
+    """The loss is a smooth function of W2 and b2."""
     net = params([0.0, 0.0])
     kinks = at_kinks(name, net, np.zeros((1, 1)), 1e-5)
     assert kinks.shape == net[name].shape and not kinks.any()

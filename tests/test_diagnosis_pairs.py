@@ -1,4 +1,4 @@
-"""Mistakes on many nets and in pairs: what is there is named, and nothing that is not there."""
+"""Mistakes on many nets and in pairs: every finding is about a mistake that the net makes."""
 
 import re
 
@@ -10,21 +10,21 @@ from classifiers.neural_net import TwoLayerNet
 from diagnosis import check_net
 from gradient_check import eval_numerical_gradient
 
-# What a sentence is about. A mistake may be told by any sentence of its kinds.
+# Kinds of sentences. Each mistake has one or more kinds, and a sentence of any of them names it.
 KINDS = {
-    "vague": "none of the known mistakes explains it, or more than one thing is wrong",
+    "vague": "the mistake is unknown, or there are several mistakes",
     "factor": "times (too large|what it should be)|too small by the factor|wrong sign",
     "sum": "not summed|averaged over the rows|wrong shape",
     "labels": "labels are shifted",
     "axis": "wrong axis",
-    "mask": "passes through closed units|masked by the wrong array",
+    "mask": "flows through inactive hidden units|wrong ReLU mask",
     "transposed": "is transposed",
-    "pre-activation": "taken from the pre-activation",
+    "pre-activation": "uses the pre-activation",
     "penalty": "penalty|penalises",
     "overflow": "overflows|maximum of the whole array|logarithm of 0|not finite|must be finite",
     "in place": "in place",
     "random": "not deterministic",
-    "form": "gradients must be|must be an array|loss raises",
+    "form": "gradients must be|must be a float64 array|loss raises",
     "float32": "float32",
     "scores": "^scores",
 }
@@ -69,7 +69,7 @@ SINGLE = [mistake for mistake in SENTENCES if " + " not in mistake]
 
 
 def kinds_of(mistake):
-    """The kinds of sentence that may tell a mistake."""
+    """Return the kinds of sentences that may name a mistake."""
     return OF.get(mistake) or next(kinds for start, kinds in STARTS.items() if re.match(rf"{start}\b", mistake))
 
 
@@ -78,7 +78,10 @@ def kind_of(sentence):
 
 
 def is_right(student, X, y):
-    """Whether two mistakes cancel: without penalty the answers are the lab's, and with it loss and gradients agree."""
+    """Tell whether two mistakes cancel.
+
+    Then the answers without penalty are right, and loss and gradients with penalty agree.
+    """
     net = TwoLayerNet(len(student.params["W1"]), len(student.params["b1"]), len(student.params["b2"]))
     net.params = student.params
     (loss, grads), (right, right_grads) = student.loss(X, y), net.loss(X, y)
@@ -94,7 +97,7 @@ def is_right(student, X, y):
 
 @pytest.mark.parametrize("first", SINGLE)
 def test_pairs(first):
-    """Of two mistakes at least one is named, and every sentence is about one of the two."""
+    """At least one of two mistakes is named, and every sentence is about one of the two."""
     for second in SINGLE[SINGLE.index(first) + 1 :]:
         student, data = Student(4, 4, 4, first, second), make_data(C=4)
         findings = check_net(student, *data, max_checks=2, rng=0).findings
@@ -107,16 +110,16 @@ SHAPES = [(4, 4, 4, 5), (5, 5, 5, 6), (4, 6, 3, 5), (7, 9, 4, 8), (3, 8, 5, 4)] 
 
 
 def pattern_for(mistake, N, C):
-    """The sentence of a mistake for other sizes than those of the tests that are pictured in SENTENCES."""
+    """Return the pattern of SENTENCES for another number of rows and classes."""
     pattern = SENTENCES[mistake].replace("5 times", f"{N} times").replace("factor 5", f"factor {N}")
     pattern = pattern.replace("factor -5", f"factor -{N}").replace("factor -1/5", f"factor -1/{N}")
     pattern = pattern.replace("(4,\\)", f"({C},\\)").replace("(1, 4\\)", f"(1, {C}\\)")
-    return pattern.replace("(5, 4\\), \\(N, C\\), got \\(4, 5\\)", f"({N}, {C}\\), \\(N, C\\), got \\({C}, {N}\\)")
+    return pattern.replace("= \\(5, 4\\), got \\(4, 5\\)", f"= \\({N}, {C}\\), got \\({C}, {N}\\)")
 
 
 @pytest.mark.parametrize("mistake", SENTENCES)
 def test_many_nets(mistake):
-    """On 20 nets of several shapes a mistake is named, alone."""
+    """On 20 nets of several shapes, the only finding is the right one."""
     for seed in range(20):
         D, H, C, N = SHAPES[seed % len(SHAPES)]
         student, data = Student(D, H, C, *mistake.split(" + "), seed=seed), make_data(N, D, C, seed=seed + 1)
@@ -126,14 +129,14 @@ def test_many_nets(mistake):
 
 
 def test_two_mistakes_on_the_same_answers():
-    """A mistake in the softmax and a second one are told as these two, each once, for loss and gradients apart."""
+    """A mistake in the softmax and a second mistake are both reported, each only once."""
     for mistakes, first, second in [
         (
             ("labels in both", "loss negative"),
             "labels .* in the loss and the gradients: .* too low",
             "loss .* wrong sign",
         ),
-        (("labels in gradient", "no ReLU"), "labels .* in the gradients", "gradient of W1 and b1 passes through"),
+        (("labels in gradient", "no ReLU"), "labels .* in the gradients", "gradient of W1 and b1 flows through"),
         (("axis", "gradient not averaged"), "axis in the loss and the gradients", "the gradient is 5 times too large"),
         (("axis", "labels in both"), "labels .* in the loss and the gradients", "axis in the loss and the gradients"),
         (("labels in loss", "loss averaged twice"), "labels .* in the loss: .* too high", "loss .* divided by N twice"),
@@ -153,7 +156,7 @@ def test_two_mistakes_on_the_same_answers():
 
 
 def test_labels_shifted_by_two():
-    """That is not known: it must not be told as a shift by one, twice."""
+    """This mistake is not known. It must not be reported as two shifts by one."""
 
     class ByTwo(Student):
         def loss(self, X, y=None, reg=0.0):
@@ -165,7 +168,7 @@ def test_labels_shifted_by_two():
 
 @pytest.mark.parametrize("answer, place, wrong", [("loss", (), lambda x: 7.0), ("W2", (0, 1), lambda x: x + 1e-3)])
 def test_what_is_wrong_is_not_called_imprecise(answer, place, wrong):
-    """A loss that float32 can hold, and a gradient with one wrong element."""
+    """Examples: a loss that is exactly a float32 number; a gradient with one wrong element."""
 
     class Off(Student):
         def loss(self, X, y=None, reg=0.0):

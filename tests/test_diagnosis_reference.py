@@ -1,4 +1,4 @@
-"""The right answers, and when an answer agrees with them."""
+"""Right answers, and the comparison of an answer with them."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ from diagnosis.reference import NAMES, Reference, agree, factor_between
     ],
 )
 def test_agree(answer, right, floor, expected):
-    """Within 1e-7 of the largest right number, or within the floor; never for another shape."""
+    """Answers of equal shape agree within 1e-7 of the largest right number, or within the floor."""
     assert agree(answer, right, floor) is expected
 
 
@@ -40,12 +40,12 @@ def test_agree(answer, right, floor, expected):
         ([[2.0, -4.0]], [1.0, -2.0], 0.0, None),
         ([np.nan, 1.0], [1.0, 2.0], 0.0, None),
         ([2.0, 2.0], [1.0, 1.0], 0.99e-3, 2.0),
-        ([2.0, 2.0], [1.0, 1.0], 1.01e-3, None),  # what is right is hardly more than rounding
+        ([2.0, 2.0], [1.0, 1.0], 1.01e-3, None),  # the right numbers are near the rounding error
         ([200.0, 200.05], [1.0, 1.0], 0.9e-3, 200.025),  # rounding grows with the factor
     ],
 )
 def test_factor_between(answer, right, floor, k):
-    """The common factor of all numbers, if there is one."""
+    """The result is the common factor of all numbers, or None."""
     found = factor_between(np.array(answer), np.array(right), floor)
     assert found is None if k is None else found == pytest.approx(k, rel=1e-9)
 
@@ -56,7 +56,7 @@ def reference(toy_data):
 
 
 def test_right_answers_are_those_of_a_loop(reference):
-    """Against the formulas, number by number."""
+    """The loop computes the formulas number by number."""
     X, y, params = reference.X, reference.y, reference.params
     loss, db2 = 0.0, np.zeros(3)
     for x, label in zip(X, y, strict=True):
@@ -72,8 +72,9 @@ def test_right_answers_are_those_of_a_loop(reference):
         np.testing.assert_allclose(unsummed[name].sum(axis=0), reference.right[name], rtol=1e-12)
 
 
-def test_floor_is_rounding_of_what_is_summed_up():
-    """1e-12 for each of 2 rows, times the largest factors: |x| = 3 and |W2| = 5 for W1, hidden = 6 for W2."""
+def test_floor_is_the_rounding_error_of_the_sums():
+    """It is 1e-12 for each of 2 rows, times the largest factors of the terms."""
+    # largest factors: |x| = 3 and |W2| = 5 for W1, hidden = 6 for W2
     params = {"W1": np.array([[-2.0, 0.5]]), "b1": np.zeros(2), "W2": np.array([[-5.0], [1.0]]), "b2": np.zeros(1)}
     reference = Reference(params, np.array([[-3.0], [1.0]]), np.zeros(2, dtype=int))
     expected = {"W1": 2 * 3 * 5e-12, "b1": 2 * 5e-12, "W2": 2 * 6e-12, "b2": 2e-12, "scores": 1e-9, "loss": 1e-9}
@@ -81,15 +82,15 @@ def test_floor_is_rounding_of_what_is_summed_up():
 
 
 def test_times_multiplies_everything(reference):
-    """Loss and all gradients."""
+    """It multiplies the loss and all gradients."""
     tripled = reference.times(3)
     assert set(tripled) == {"loss", *NAMES}
     for name, answer in tripled.items():
         np.testing.assert_allclose(answer, 3 * reference.right[name], rtol=1e-15)
 
 
-def test_variants_add_up(toy_data):
-    """Other labels and another axis, in either order; each stays until it is changed."""
+def test_variants_can_be_combined(toy_data):
+    """Other labels and another axis give the same result in either order."""
     X, y = toy_data
     reference, other = Reference(make_toy_net().params, X, y), (y + 1) % 3
     both = [reference.variant(y=other).variant(axis=0), reference.variant(axis=0).variant(y=other)]

@@ -23,7 +23,7 @@ def make_report(*findings, rows=ROWS):
 
 
 class Tags(HTMLParser):
-    """Collects the text of each kind of element; fails on tags that do not match."""
+    """Parser that collects the text of each kind of element; it fails on unmatched tags."""
 
     def __init__(self, html):
         super().__init__()
@@ -44,7 +44,7 @@ class Tags(HTMLParser):
 
 
 def test_html_has_the_table_and_the_sentences():
-    """Escaped; the sentences stand outside the table, where they wrap."""
+    """Both are escaped. The sentences are outside the table, so their lines can wrap."""
     rows = [ROWS[0]._replace(name="<i>"), ROWS[1]]
     html = make_report(("W1 < W2 & <b>", False), ("of reg", True), rows=rows)._repr_html_()
     texts = Tags(html).texts
@@ -55,13 +55,13 @@ def test_html_has_the_table_and_the_sentences():
 
 
 def test_html_without_rows_and_sentences():
-    """No empty table, no empty list."""
+    """The HTML has no empty table and no empty list."""
     texts = Tags(make_report(rows=[])._repr_html_()).texts
     assert texts["p"] == ["No mistake found."] and not {"table", "ul"} & texts.keys()
 
 
 def test_dict_is_valid_json():
-    """NumPy's numbers become Python's; what is not finite becomes null."""
+    """NumPy's numbers become Python's numbers; NaN and infinity become null."""
     report = make_report(("wrong", False), ("of reg", True))
     report.stage = "loss"
     answer = json.loads(json.dumps(report.to_dict(), allow_nan=False))
@@ -85,8 +85,8 @@ def test_dict_is_valid_json():
     }
 
 
-def test_a_handful_of_sentences():
-    """Five findings are told, in their order, and how many more there are; notes are all told."""
+def test_report_shows_five_findings():
+    """They are in order, followed by the number of other findings and by all notes."""
     findings = [(f"finding {number}", False) for number in range(7)]
     report = make_report(*findings, ("a note", True), rows=[])
     for text in (str(report), report._repr_html_()):

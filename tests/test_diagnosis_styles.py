@@ -1,4 +1,4 @@
-"""Right nets that are written in other ways than ours are not accused."""
+"""Right nets in other styles than the lab's own have no findings."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from diagnosis import check_net
 
 
 class Style:
-    """Parameters, and scores of a net; each subclass writes the rest its own way."""
+    """Parameters of a net; each subclass computes the answers in its own way."""
 
     def __init__(self, D, H, C, seed):
         rng = np.random.default_rng(seed)
@@ -90,7 +90,7 @@ class InPlace(Style):
 
 
 class Loops(Style):
-    """No matrix at all."""
+    """Loops over single numbers, without matrix operations."""
 
     def answer(self, X, y, reg, W1, b1, W2, b2):
         scores, loss = [], 0.0
@@ -123,7 +123,7 @@ class Loops(Style):
 @pytest.mark.parametrize("style", [OneHot, BiasTrick, InPlace, Loops])
 @pytest.mark.parametrize("D, H, C, N", [(4, 6, 3, 5), (3, 1, 2, 1), (5, 4, 5, 5)])
 def test_other_styles_are_right(style, D, H, C, N):
-    """Also with biases of zero, one hidden unit, or one row."""
+    """This also holds for biases of zero, one hidden unit, or one row."""
     for seed in range(3 if style is not Loops else 2):
         report = check_net(style(D, H, C, seed), *make_data(N, D, C, seed=seed + 1), max_checks=4, rng=seed)
         assert report.ok and report.notes == [], report

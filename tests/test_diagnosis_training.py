@@ -1,4 +1,4 @@
-"""Mistakes of the update and of predict are made on purpose; each must be named alone, and right ones never."""
+"""`check_net` names each mistake in the update and in predict; right nets have no findings."""
 
 import re
 
@@ -16,7 +16,7 @@ from diagnosis.training import ask_to_train
 
 
 class Learner(Student):
-    """A net that trains as the public copies do, but for one mistake."""
+    """A net that trains like the public copies of this lab, with at most one mistake."""
 
     def __init__(self, mistake=None, D=4, H=6, C=3, seed=0):
         super().__init__(D, H, C, seed=seed)
@@ -73,7 +73,7 @@ class Learner(Student):
         scores, m = self.loss(X), self.mistake
         if m == "predict raises":
             raise ZeroDivisionError("no classes")
-        if m == "predict raises in a check" and len(X) > 1:  # so that training goes on
+        if m == "predict raises in a check" and len(X) > 1:  # train predicts for one row only
             raise ZeroDivisionError("no classes")
         if m == "predict not written" and len(X) > 1:
             raise NotImplementedError("argmax")
@@ -92,37 +92,37 @@ class Learner(Student):
 
 SENTENCES = {
     "raises": "train raises AttributeError: .*no_such_attribute.*test_diagnosis_training.py, line",
-    "not written": "train is not written to its end. Next: the minibatch .*, line",
+    "not written": "train is not written to the end. Next: the minibatch .*, line",
     "predict raises in a check": "predict raises ZeroDivisionError: no classes .*, line",
-    "predict not written": "predict is not written to its end. Next: argmax .*, line",
+    "predict not written": "predict is not written to the end. Next: argmax .*, line",
     "no update": "train changes no parameter",
-    "climbs": "the update of W1, b1, W2, b2 climbs",
-    "W2 climbs": "the update of W2 climbs",
-    "forgets b2": "train forgets to update b2$",
-    "no reg": "the update of W1, W2 lacks the penalty's gradient",
+    "climbs": "the update of W1, b1, W2, b2 goes up the gradient",
+    "W2 climbs": "the update of W2 goes up the gradient",
+    "forgets b2": "train does not update b2$",
+    "no reg": "the update of W1, W2 lacks the gradient of the penalty",
     "decay first": "the learning rate decays before the first step",
     "twice": "the update of W1, b1, W2, b2 is 2 times what it should be",
     "sign": r"the update of W1, b1, W2, b2 is not W -= learning_rate \* dW",
     "no decay": "the learning rate does not decay",
-    "decays twice": "the second iteration does not follow from the first",
-    "late loss": "loss_history starts with .*, the loss after the step. It must be the loss before",
-    "other loss": r"loss_history starts with [\d.]+. It must be the loss before the step, [\d.]+$",
-    "no accuracies": "train must return a dict .* got .*val_acc_history: nothing",
+    "decays twice": "the first iteration is right, but the second is wrong",
+    "late loss": "loss_history starts with .*, the loss after the step. It must start with the loss before",
+    "other loss": r"loss_history starts with [\d.]+. It must start with the loss before the step, [\d.]+$",
+    "no accuracies": "train must return a dict .* got .*val_acc_history: missing",
     "short history": "train must return a dict .* got loss_history: 1,",
     "returns nothing": "train must return a dict .* got NoneType",
     "mixed": "the batch mixes rows",
-    "batch size": "train does not heed batch_size",
-    "column": r"predict must return one class for each row, shape \(5,\); got an array of shape \(5, 1\)",
-    "over rows": r"predict must return one class for each row, shape \(5,\); got an array of shape \(3,\)",
-    "predicts nothing": r"predict must return one class for each row, shape \(5,\); got None",
-    "argmin": "predict takes the lowest score",
-    "hidden": r"predict gives class \d for row \d+( of other data than yours)?; the highest score is that of class \d",
+    "batch size": "train ignores batch_size",
+    "column": r"predict must return one class for each row, shape \(5,\), got an array of shape \(5, 1\)",
+    "over rows": r"predict must return one class for each row, shape \(5,\), got an array of shape \(3,\)",
+    "predicts nothing": r"predict must return one class for each row, shape \(5,\), got None",
+    "argmin": "predict returns the class with the lowest score",
+    "hidden": r"predict returns class \d for row \d+( of the check's own data)?, but class \d has the highest score",
 }
 
 
 @pytest.mark.parametrize("mistake", SENTENCES)
 def test_each_mistake_is_named_alone(mistake):
-    """One finding, on 20 nets of several shapes."""
+    """On 20 nets of several shapes, the only finding is the right one."""
     for seed in range(20):
         D, H, C, N = [(4, 6, 3, 5), (5, 5, 4, 6), (7, 9, 2, 8), (3, 8, 5, 4)][seed % 4]
         report = check_net(Learner(mistake, D, H, C, seed), *make_data(N, D, C, seed=seed + 1), max_checks=2)
@@ -132,8 +132,8 @@ def test_each_mistake_is_named_alone(mistake):
         assert report.stage == (PREDICT if "predict" in report.findings[0] else TRAIN)
 
 
-def test_every_entry_is_made():
-    """An entry that no net can show is not in the table."""
+def test_every_entry_is_found():
+    """For each entry of the table there is a net that makes the mistake."""
     reports = [check_net(Learner(mistake), *make_data()) for mistake in SENTENCES]
     shown = {id(finding.mistake) for report in reports for finding in report.found}
     assert all(id(mistake) in shown for mistake in MISTAKES if mistake.stage in (TRAIN, PREDICT))
@@ -141,16 +141,16 @@ def test_every_entry_is_made():
 
 @pytest.mark.parametrize("mistake", [None, "replaces"])
 @pytest.mark.parametrize("D, H, C, N", [(4, 6, 3, 5), (1, 1, 1, 1), (3, 2, 2, 1), (7, 1, 5, 4)])
-def test_right_training_is_not_accused(mistake, D, H, C, N):
-    """Whether the parameters are changed in place or replaced, also with one class or one row."""
+def test_right_training_has_no_findings(mistake, D, H, C, N):
+    """Parameters may be changed in place or replaced. There may be only one class or one row."""
     for seed in range(5):
         report = check_net(Learner(mistake, D, H, C, seed), *make_data(N, D, C))
         assert report.ok and report.stage == "done", report
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 255.0])
-def test_our_own_training_is_not_accused(scale):
-    """For data of any scale, and biases of zero."""
+def test_our_own_training_has_no_findings(scale):
+    """This holds for data of any scale, and for biases of zero."""
     for seed in range(10):
         net = TwoLayerNet(6, 5, 4, std=0.3, dtype=np.float32, rng=seed)
         X, y = make_data(6, 6, 4, seed=seed)
@@ -158,13 +158,13 @@ def test_our_own_training_is_not_accused(scale):
 
 
 def test_predict_that_raises():
-    """Is told with its line; train needs predict too."""
+    """train calls predict, so the finding is about train."""
     report = check_net(Learner("predict raises"), *make_data())
     assert "train raises ZeroDivisionError: no classes" in report.findings[0]
 
 
-def test_nothing_is_left_behind():
-    """Parameters, other attributes and the random stream are those of before."""
+def test_net_and_random_stream_are_restored():
+    """Parameters, other attributes and the random stream are the same as before."""
     net, (X, y) = Learner(), make_data()
     net.counter = 0
     params = {name: param.copy() for name, param in net.params.items()}
@@ -178,15 +178,15 @@ def test_nothing_is_left_behind():
 
 
 def test_wrong_gradients_come_before_the_update():
-    """As long as they are wrong, nothing is said of training."""
+    """If gradients are wrong, training is not checked."""
     net = Learner("climbs")
     net.mistakes = ("b2 averaged",)
     report = check_net(net, *make_data())
     assert len(report.findings) == 1 and report.stage == "gradients"
 
 
-def test_the_row_that_opens_most_units_is_taken():
-    """A row that opens none would leave W1, b1 and W2 alone, and hide mistakes in their update."""
+def test_training_uses_the_row_with_most_active_units():
+    """A row without active units does not change W1, b1 and W2. It would hide mistakes."""
     net = Learner("forgets b2", H=2)
     net.params["W1"] = np.array([[1.0, 1.0], [0, 0], [0, 0], [0, 0]])
     net.params["b1"] = np.array([-1.0, -1.0])
@@ -195,8 +195,8 @@ def test_the_row_that_opens_most_units_is_taken():
     assert all(training.grads[name].any() for name in training.grads) and training.grads["W1"][0, 0] != 0
 
 
-def test_equal_scores_are_equally_right():
-    """Where all scores are equal, no class is the wrong one."""
+def test_equal_scores_allow_every_class():
+    """If all scores are equal, no predicted class is wrong."""
 
     class Last(Learner):
         def predict(self, X):
@@ -209,20 +209,20 @@ def test_equal_scores_are_equally_right():
 
 
 @pytest.mark.parametrize("classes", [[3, 0, 0, 0, 0], [0.5, 0, 0, 0, 0], [-1, 0, 0, 0, 0]])
-def test_predictions_that_are_no_classes(classes):
-    """They are shown, not taken as indices."""
+def test_predictions_that_are_not_classes(classes):
+    """The finding shows them. They are not used as indices."""
 
     class Outside(Learner):
         def predict(self, X):
             return np.array(classes)[: len(X)]
 
     report = check_net(Outside(), *make_data())
-    assert f"predict gives class {classes[0]} for row 0" in report.findings[-1]
+    assert f"predict returns class {classes[0]} for row 0" in report.findings[-1]
 
 
 @pytest.mark.parametrize("draws", range(6))
-def test_mixed_rows_are_found_whatever_is_drawn_before(draws):
-    """A single question would miss them half of the time."""
+def test_mixed_rows_are_found_for_every_random_stream(draws):
+    """A check with one seed would miss them in half of the cases."""
 
     class Draws(Learner):
         def train(self, *arguments, **options):
@@ -235,7 +235,7 @@ def test_mixed_rows_are_found_whatever_is_drawn_before(draws):
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_each_way_to_mix_two_rows(order):
-    """X of the first row with y of the second, and the other way round."""
+    """The step uses X of the first row with y of the second, or the reverse."""
 
     class Fixed(Learner):
         def train(self, X, y, *arguments, **options):
@@ -247,8 +247,8 @@ def test_each_way_to_mix_two_rows(order):
     assert "mixes rows" in finding
 
 
-def test_steps_that_cannot_be_told_apart():
-    """Without any gradient, the steps of all mistakes are the same: nothing is said."""
+def test_steps_of_zero_have_no_findings():
+    """If all gradients are zero, the steps with and without mistakes are equal."""
     net = Learner("climbs")
     for param in net.params.values():
         param[:] = 0
@@ -258,7 +258,7 @@ def test_steps_that_cannot_be_told_apart():
 
 
 def test_training_leaves_no_attribute_and_draws_the_same_again():
-    """What a net stores in itself while it trains is gone, and its draws do not depend on the stream outside."""
+    """New attributes are removed. The net's draws do not depend on the random stream outside."""
     drawn = []
 
     class Stores(Learner):
@@ -276,11 +276,11 @@ def test_training_leaves_no_attribute_and_draws_the_same_again():
 
 
 def test_one_row_may_be_right_by_chance():
-    """Predictions are compared on other data, too."""
+    """Predictions are also compared on the check's own data."""
 
     class First(Learner):
         def predict(self, X):
             return super().predict(X) if len(X) == 1 else np.zeros(len(X))
 
     (finding,) = check_net(First(), *make_data(N=1)).findings
-    assert finding.startswith("predict gives class 0.0 for row ") and " of other data than yours; the hi" in finding
+    assert finding.startswith("predict returns class 0.0 for row ") and " of the check's own data, but cl" in finding

@@ -1,4 +1,4 @@
-"""The code in docs/tools.md runs as it stands, but for sizes."""
+"""Tests of docs/tools.md: its code runs, with smaller sizes."""
 
 import re
 import sys
@@ -17,7 +17,7 @@ SECTIONS = {part.partition("\n")[0]: part for part in TEXT.split("\n## ")[1:]}
 
 @pytest.fixture
 def names():
-    """What README's script leaves behind, with ten classes that are easy to tell apart."""
+    """The variables of README's script, with ten classes that are easy to separate."""
     rng = np.random.default_rng(0)
     centres = 3 * rng.standard_normal((10, 12))
     labels = rng.integers(0, 10, (3, 300))
@@ -29,7 +29,7 @@ def names():
 
 
 def run(section, names, *replaced):
-    """Run the code of a section one block after the other."""
+    """Run the code blocks of a section in order, and return the variables."""
     for block in re.findall(r"```python\n(.*?)```", SECTIONS[section], re.DOTALL):
         block = block.replace("3072", "12")
         for old, new in replaced:
@@ -40,7 +40,7 @@ def run(section, names, *replaced):
 
 
 def test_callbacks(names, capsys):
-    """Training stops, and the best epoch is named."""
+    """Training stops, and the code prints the best epoch."""
     stats = run("Callbacks: stop early, watch, log", names)["stats"]
     assert (
         stats.ended == "stopped"
@@ -50,7 +50,7 @@ def test_callbacks(names, capsys):
 
 @pytest.mark.parametrize("name", ["torch.utils.tensorboard", "mlflow"])
 def test_writers(names, monkeypatch, name):
-    """The block of each tool hands it the accuracies, one an epoch; stand-ins take the place of the tools."""
+    """The block of each tool passes it the accuracy of each epoch. Stand-ins replace the tools."""
     written = []
 
     class Run:
@@ -77,9 +77,9 @@ def test_writers(names, monkeypatch, name):
     assert written[: len(accuracies)] == [("val", accuracy, it) for it, accuracy in enumerate(accuracies)]
 
 
-@pytest.mark.filterwarnings("default")  # Optuna's own
+@pytest.mark.filterwarnings("default")  # Optuna itself warns
 def test_optuna_prunes(names):
-    """In ten lines. Bad trials are pruned, and good ones are found."""
+    """The code has at most ten lines. It prunes bad trials and finds a good one."""
     optuna = pytest.importorskip("optuna", reason="Optuna is not installed (requirements-optional.txt)")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = run("Optuna", names, ("num_iters=2000", "num_iters=30"))["study"]
@@ -90,7 +90,7 @@ def test_optuna_prunes(names):
 
 
 def test_scikit_learn(names, capsys):
-    """Each search finds a good rate."""
+    """Each search finds a good learning rate."""
     pytest.importorskip("sklearn", reason="scikit-learn is not installed (requirements-optional.txt)")
     sizes = [("num_iters=500", "num_iters=60"), ("max_resources=900", "max_resources=90")]
     run("scikit-learn", names, *sizes)
@@ -99,7 +99,7 @@ def test_scikit_learn(names, capsys):
 
 
 def test_files_in_the_docs_exist():
-    """Every file that they link to, and the section of README."""
+    """Every link leads to a file, and to a section if it names one."""
     for name in re.findall(r"\]\(([^):]+)\)", TEXT):
         path, _, anchor = name.partition("#")
         linked = (ROOT / "docs" / path).read_text(encoding="utf-8")

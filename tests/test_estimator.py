@@ -1,4 +1,4 @@
-"""The net inside scikit-learn: its own suite of checks, pipelines, searches, tables, and MLPClassifier beside it."""
+"""Tests of TwoLayerClassifier: scikit-learn's checks, pipelines, searches, tables and MLPClassifier."""
 
 import copy
 import pickle
@@ -26,14 +26,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from classifiers.estimator import TwoLayerClassifier
 
 SMALL = {"hidden_size": 20, "num_iters": 100, "random_state": 0}
-# The suite uses what warns by design: tables without names, labels in a column, one class.
+# The suite causes expected warnings: tables without names, labels in a column, one class.
 suite = pytest.mark.filterwarnings("default")
 
 
 @suite
 @parametrize_with_checks([TwoLayerClassifier(hidden_size=20, num_iters=100)])
 def test_suite_of_scikit_learn(estimator, check):
-    """Every check of check_estimator passes."""
+    """The classifier passes every check of check_estimator."""
     check(estimator)
 
 
@@ -53,8 +53,8 @@ def blobs():
     return X, np.array(["ant", "bee", "cat", "dog"])[y]
 
 
-def test_it_is_the_net(blobs):
-    """Thin: the same numbers as TwoLayerNet, called by hand with the same random stream."""
+def test_results_are_those_of_the_net(blobs):
+    """A TwoLayerNet with the same arguments and random stream gives the same numbers."""
     X, y = blobs
     settings = {"learning_rate": 0.05, "reg": 0.01, "batch_size": 50, "dropout": 0.1}
     classifier = TwoLayerClassifier(std=0.2, **settings, **SMALL).fit(X, y)
@@ -71,7 +71,7 @@ def test_it_is_the_net(blobs):
 
 
 def test_default_std_is_for_inputs_of_variance_one(blobs):
-    """sqrt(2 / 8) and sqrt(2 / 800), as small samples of weights show; a std that is given holds for both layers."""
+    """The default is sqrt(2 / 8) and sqrt(2 / 800) here. A given std holds for both layers."""
     params = TwoLayerClassifier(800, num_iters=0, random_state=0).fit(*blobs).net_.params
     assert abs(params["W1"].std() - 0.5) < 0.02 and abs(params["W2"].std() - 0.05) < 0.002
     params = TwoLayerClassifier(800, std=0.1, num_iters=0, random_state=0).fit(*blobs).net_.params
@@ -80,7 +80,7 @@ def test_default_std_is_for_inputs_of_variance_one(blobs):
 
 
 def test_probabilities(blobs):
-    """They sum to 1, their logarithms fit, and stay finite when a probability rounds to 0."""
+    """They sum to 1. Their logarithms agree, and stay finite if a probability rounds to 0."""
     X, y = blobs
     classifier = TwoLayerClassifier(**SMALL).fit(X, y)
     p = classifier.predict_proba(X)
@@ -91,7 +91,7 @@ def test_probabilities(blobs):
 
 
 def test_two_classes_have_one_score(blobs):
-    """How much the second class is ahead; predict follows its sign."""
+    """It is the second score minus the first. `predict` uses its sign."""
     X, y = blobs[0], blobs[1] >= "cat"
     classifier = TwoLayerClassifier(**SMALL).fit(X, y)
     scores = classifier.decision_function(X)
@@ -101,14 +101,14 @@ def test_two_classes_have_one_score(blobs):
 
 
 def test_many_rows_are_taken_in_chunks(blobs):
-    """The same scores as all at once."""
+    """The scores are the same as without chunks."""
     classifier = TwoLayerClassifier(**SMALL).fit(*blobs)
     X = np.tile(blobs[0], (10, 1))
     np.testing.assert_allclose(classifier.decision_function(X), classifier.net_.loss(X), rtol=1e-12)
 
 
 def test_pipeline_and_searches(blobs):
-    """StandardScaler before it, a grid, a search that halves, scores by cross-validation, importances."""
+    """The classifier works in a pipeline, cross-validation, a grid search and feature importances."""
     X, y = blobs
     pipeline = make_pipeline(StandardScaler(), TwoLayerClassifier(**SMALL))
     assert cross_val_score(pipeline, 100 * X, y, cv=3).mean() > 0.7
@@ -119,8 +119,8 @@ def test_pipeline_and_searches(blobs):
     assert importances.shape == (8,) and importances.max() > 0.1
 
 
-def test_halving_search_gives_more_iterations_to_fewer(blobs):
-    """`num_iters` is the resource: 20, then 60 for the better third, then 180 for the best."""
+def test_halving_search(blobs):
+    """`num_iters` is the resource: 20 iterations for all candidates, then 60 for the best third."""
     search = HalvingRandomSearchCV(
         TwoLayerClassifier(**SMALL), {"learning_rate": [1e-4, 1e-3, 1e-2, 0.03], "reg": [0, 0.1]}, cv=2, random_state=0,
         resource="num_iters", min_resources=20, max_resources=180, n_candidates=8,
@@ -131,7 +131,7 @@ def test_halving_search_gives_more_iterations_to_fewer(blobs):
 
 
 def test_clone_and_pickle(blobs):
-    """A clone has the arguments and no net; a pickle predicts the same."""
+    """A clone has the same arguments and no net. A pickle gives the same predictions."""
     classifier = TwoLayerClassifier(dtype=np.float32, **SMALL).fit(*blobs)
     fresh = clone(classifier)
     assert fresh.get_params() == classifier.get_params()
@@ -144,7 +144,7 @@ def test_clone_and_pickle(blobs):
 
 
 def test_tables(blobs):
-    """Named columns are kept in mind; names as labels come back; a table with other columns is an error."""
+    """The classifier stores names of columns and labels. A table with other columns is an error."""
     pd = pytest.importorskip("pandas", reason="pandas is not installed (requirements-optional.txt)")
     names = [f"x{i}" for i in range(8)]
     table, labels = pd.DataFrame(blobs[0], columns=names), pd.Series(blobs[1], dtype="category")
@@ -162,7 +162,7 @@ def test_tables(blobs):
 
 
 def test_images_stay_bytes():
-    """uint8 is not blown up to float64: the net converts a batch at a time."""
+    """X in uint8 is not converted to float64 as a whole. The net converts each batch."""
     X, y = np.random.default_rng(0).integers(0, 256, (300, 50)).astype(np.uint8), np.arange(300) % 3
     seen = []
 
@@ -176,7 +176,7 @@ def test_images_stay_bytes():
 
 
 def test_early_stopping(digits):
-    """A tenth of the data decides; the net is that of the best epoch, and the scores are kept."""
+    """Training stops after `patience` epochs, and the validation scores are kept."""
     X, y, X_test, y_test = digits
     settings = {"hidden_size": 50, "learning_rate": 0.3, "early_stopping": True, "patience": 2, "random_state": 1}
     classifier = TwoLayerClassifier(num_iters=2000, validation_fraction=0.2, **settings).fit(X, y)
@@ -188,7 +188,7 @@ def test_early_stopping(digits):
 
 
 def test_warm_start(blobs):
-    """The second fit goes on from the net of the first; without it, it starts anew."""
+    """The second fit continues from the net of the first. Without warm_start, it makes a new net."""
     X, y = blobs
     classifier = TwoLayerClassifier(warm_start=True, **SMALL).fit(X, y)
     net, before = classifier.net_, copy.deepcopy(classifier.net_.params)
@@ -204,7 +204,7 @@ def test_warm_start(blobs):
 
 
 def test_partial_fit(blobs):
-    """An epoch a call, all classes named in the first; the learning rate decays from call to call."""
+    """Each call trains one epoch. The first call needs all classes. The rate decays with each call."""
     X, y = blobs
     classifier = TwoLayerClassifier(batch_size=50, learning_rate_decay=0.5, **SMALL)
     with pytest.raises(ValueError, match="classes must be passed on the first call to partial_fit."):
@@ -228,7 +228,7 @@ def test_partial_fit(blobs):
 
 
 def test_partial_fit_after_fit(blobs):
-    """It goes on from the net of fit, with its random stream."""
+    """It continues from the net of fit."""
     X, y = blobs
     classifier = TwoLayerClassifier(**SMALL).fit(X, y)
     net = classifier.net_
@@ -251,8 +251,8 @@ def test_partial_fit_after_fit(blobs):
         ({"random_state": "seed"}, ValueError, "seed"),
     ],
 )
-def test_bad_arguments_lose_nothing(blobs, arguments, error, message):
-    """Named, and the net of an earlier fit still predicts."""
+def test_bad_arguments_keep_the_net(blobs, arguments, error, message):
+    """The error gives the argument's name, and the net of an earlier fit still predicts."""
     classifier = TwoLayerClassifier(**SMALL).fit(*blobs)
     expected = classifier.predict_proba(blobs[0])
     with pytest.raises(error, match=message):
@@ -260,15 +260,15 @@ def test_bad_arguments_lose_nothing(blobs, arguments, error, message):
     np.testing.assert_array_equal(classifier.predict_proba(blobs[0]), expected)
 
 
-def test_divergence_warns_and_predicts(blobs):
-    """As the net does: a warning, and parameters that are finite."""
+def test_divergence(blobs):
+    """`fit` warns, and the parameters are finite."""
     with pytest.warns(RuntimeWarning, match="training diverged"):
         classifier = TwoLayerClassifier(learning_rate=1e6, **SMALL).fit(*blobs)
     assert np.isfinite(classifier.predict_proba(blobs[0])).all()
 
 
 def test_as_accurate_as_scikit_learns_net(digits):
-    """With the same settings, within a standard error of the difference of two accuracies on these images."""
+    """With equal settings, the accuracies differ by at most one standard error of the difference."""
     X, y, X_test, y_test = digits
     ours = TwoLayerClassifier(50, learning_rate=0.1, reg=1e-3, num_iters=300, batch_size=100, random_state=0)
     theirs = MLPClassifier(
@@ -276,7 +276,7 @@ def test_as_accurate_as_scikit_learns_net(digits):
         nesterovs_momentum=False, tol=0, n_iter_no_change=1000, random_state=0,
     )  # fmt: skip
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it has not converged, which is what was asked for
+        warnings.simplefilter("ignore")  # MLPClassifier warns that it has not converged
         a, b = (classifier.fit(X, y).score(X_test, y_test) for classifier in (ours, theirs))
     assert abs(a - b) <= np.sqrt((a * (1 - a) + b * (1 - b)) / len(y_test)) and min(a, b) > 0.85
 
@@ -293,7 +293,7 @@ except ImportError as error:
 
 
 def test_lab_works_without_scikit_learn():
-    """Only this module needs it, and says how to get it."""
+    """Only classifiers.estimator needs scikit-learn. Its error says how to install it."""
     out = run_python(WITHOUT).communicate()[0]
     assert out == "classifiers.estimator needs scikit-learn 1.4 or newer: pip install -r requirements-optional.txt\n"
     importing = [path.stem for path in (ROOT / "classifiers").glob("*.py") if "sklearn" in path.read_text("utf-8")]

@@ -1,4 +1,4 @@
-"""Accuracy, loss and probabilities on data of any size, also of a net with its own loss."""
+"""Tests of accuracy, loss and probabilities, also for nets with their own loss."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,13 @@ from classifiers.neural_net import TwoLayerNet
 
 @pytest.fixture(params=[1000, 7, 1])
 def rows(request, monkeypatch):
-    """How many rows are taken at once."""
+    """The number of rows in a chunk."""
     monkeypatch.setattr(evaluation, "CHUNK", request.param)
     return request.param
 
 
 def test_chunks_have_each_row_once(rows):
-    """In order, of several arrays at once."""
+    """The rows are in order, and several arrays are cut in the same way."""
     parts = list(chunks(np.arange(20), np.arange(20, 40)))
     assert [len(a) for a, _ in parts] == [min(rows, 20 - i) for i in range(0, 20, rows)]
     np.testing.assert_array_equal(np.concatenate([a for a, _ in parts]), np.arange(20))
@@ -25,15 +25,15 @@ def test_chunks_have_each_row_once(rows):
 
 
 def test_loss_is_that_of_the_net(rows):
-    """The mean over all rows with the penalty once, whatever the size of the parts."""
+    """It is the mean over all rows plus the penalty, for every chunk size."""
     net, X, y = random_problem(20, 4, 6, 3)
     share, loss = evaluate(net, X, y, 0.5)
     assert abs(loss - net.loss(X, y, 0.5)[0]) < 1e-12 and type(loss) is float
     assert share == accuracy(net, X, y) == np.mean(net.predict(X) == y) and 0 < share < 1
 
 
-def test_own_loss_is_asked(rows):
-    """In parts, weighted by their rows: a squared error, without our penalty."""
+def test_own_loss_is_used(rows):
+    """The loss of a subclass, here a squared error, is averaged over the rows. No penalty is added."""
 
     class Squared(TwoLayerNet):
         def loss(self, X, y=None, reg=0.0):
@@ -51,7 +51,7 @@ def test_own_loss_is_asked(rows):
 
 
 def test_own_loss_gets_the_dtype_of_the_net():
-    """As in a step of training: bytes are converted first."""
+    """X is converted first, as in a training step."""
     seen = []
 
     class Watched(TwoLayerNet):
@@ -63,8 +63,8 @@ def test_own_loss_gets_the_dtype_of_the_net():
     assert seen == [(np.float32, True), (np.float32, False)]
 
 
-def test_own_predict_gives_the_accuracy_alone(rows):
-    """The loss stays that of the scores."""
+def test_own_predict_gives_only_the_accuracy(rows):
+    """The loss is still computed from the scores."""
 
     class Stubborn(TwoLayerNet):
         def predict(self, X):
@@ -80,7 +80,7 @@ def test_own_predict_gives_the_accuracy_alone(rows):
 
 @pytest.mark.parametrize("reg", [0.0, 5.0])
 def test_history_of_validation_losses(toy_data, reg):
-    """Taken after the step of each epoch's first iteration, with the penalty, on the validation data."""
+    """Each value includes the penalty and is computed after the first step of the epoch."""
     X, y = toy_data
     net, seen = make_toy_net(), []
 
@@ -93,7 +93,7 @@ def test_history_of_validation_losses(toy_data, reg):
 
 
 def test_probabilities(rows):
-    """The softmax of each row, in the net's dtype, for any number of rows and any real dtype."""
+    """They are the softmax of each row, in the dtype of the net."""
     net, X, _ = random_problem(20, 4, 6, 3)
     scores = net.loss(X)
     expected = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
@@ -103,7 +103,7 @@ def test_probabilities(rows):
 
 
 def test_probabilities_of_large_scores():
-    """Scores of 1e4 and -1e4 give 0 and 1, and no warning."""
+    """Scores of 1e4 and -1e4 give 0 and 1 without a warning."""
     net, X, _ = random_problem(5, 4, 6, 3)
     net.params["W2"] *= 1e4
     p = net.predict_proba(X)
@@ -113,7 +113,7 @@ def test_probabilities_of_large_scores():
 
 
 def test_probabilities_of_a_net_with_its_own_scores():
-    """predict_proba, like predict, takes the scores of an overridden loss."""
+    """predict_proba uses the scores of an overridden loss, like predict."""
 
     class Upside(TwoLayerNet):
         def loss(self, X, y=None, reg=0.0):
@@ -125,7 +125,7 @@ def test_probabilities_of_a_net_with_its_own_scores():
     np.testing.assert_array_equal(net.predict_proba(X).argmax(axis=1), net.predict(X))
 
 
-def test_probabilities_need_the_right_columns():
-    """As predict."""
+def test_probabilities_of_wrong_columns():
+    """The error is the same as for predict."""
     with pytest.raises(ValueError, match="X must have 4 columns, got an array of shape"):
         make_toy_net().predict_proba(np.ones((2, 5)))

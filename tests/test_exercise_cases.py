@@ -1,4 +1,4 @@
-"""The cases: every aspect is tried, right functions pass, wrong ones do not, and files bring the cases back."""
+"""Tests of exercise.cases: aspects, files, and the mistakes that the cases find."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ PART = {part.name: part for part in PARTS}
 @pytest.mark.parametrize("hidden", [False, True])
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_every_aspect_has_cases(part, hidden):
-    """And no case belongs to another aspect; equal seeds give equal cases, hidden ones are others."""
+    """Each aspect has cases. Equal seeds give equal cases, and hidden cases are different."""
     cases = make_cases(part.name, 3, hidden)
     assert {case.aspect for case in cases} == set(part.points) and {case.part for case in cases} == {part.name}
     again, other = make_cases(part.name, 3, hidden), make_cases(part.name, 4, hidden)
@@ -34,8 +34,8 @@ def test_every_aspect_has_cases(part, hidden):
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_a_file_brings_the_cases_back(part, tmp_path):
-    """With what is expected, or without; no pickle is in it."""
+def test_save_and_load(part, tmp_path):
+    """A file restores the cases, with and without expected answers, and needs no pickle."""
     cases, function = make_cases(part.name, 0, True), load_function(part)
     expected = [call(part.name, function, case.arrays) for case in cases]
     for given in (expected, ()):
@@ -56,7 +56,7 @@ def test_a_file_brings_the_cases_back(part, tmp_path):
 
 
 def lost(name, *replacements):
-    """The aspects in which the solution fails after some changes, in the cases that students see and in the others."""
+    """Return the aspects that fail after changes of the solution: in visible, in hidden cases."""
     part = PART[name]
     text = function_source((ROOT / part.file).read_text(encoding="utf-8"), part.function)
     for old, new in replacements:
@@ -152,13 +152,14 @@ WRONG = [
 
 
 @pytest.mark.parametrize("name, replacements, aspects", WRONG)
-def test_a_mistake_costs_its_aspects(name, replacements, aspects):
-    """What a mistake spoils fails, and nothing else; among the visible cases already."""
+def test_mistake_fails_its_aspects(name, replacements, aspects):
+    """A mistake fails the aspects that it changes and no others, also in the visible cases."""
     visible, hidden = lost(name, *replacements)
     assert hidden == aspects and visible == aspects
 
 
-KNOW_NOTHING = {
+# Functions that return zeros or change nothing.
+TRIVIAL = {
     "forward": lambda params, X, keep=None: (
         np.zeros((len(X), len(params["b1"]))),
         np.zeros((len(X), len(params["b2"]))),
@@ -174,17 +175,17 @@ KNOW_NOTHING = {
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_a_function_that_knows_nothing_gets_next_to_nothing(part, seed):
-    """No case has zeros, the first class or unchanged arguments as the right answer, but for one by chance."""
+def test_trivial_function_gets_almost_no_points(part, seed):
+    """Zeros, the first class or unchanged arguments get at most 5% of the points."""
     verdicts = []
     for case in make_cases(part.name, 0, False) + make_cases(part.name, seed, True):
         expected = call(part.name, load_function(part), case.arrays)
-        verdicts.append((case, judge(case, call(part.name, KNOW_NOTHING[part.name], case.arrays), expected)))
+        verdicts.append((case, judge(case, call(part.name, TRIVIAL[part.name], case.arrays), expected)))
     assert sum(points(part, verdicts).values()) <= 0.05 * sum(part.points.values())
 
 
 def in_place(scores, y):
-    """A right loss that spoils the scores, which the lab needs no more."""
+    """A right loss that changes the scores, which the lab does not need after the call."""
     rows = np.arange(len(y))
     scores -= scores.max(axis=1, keepdims=True)
     loss = np.mean(np.log(np.exp(scores).sum(axis=1)) - scores[rows, y])
@@ -195,8 +196,8 @@ def in_place(scores, y):
     return loss, scores
 
 
-def test_what_the_lab_needs_no_more_may_change():
-    """It costs the points for types alone: training works, and check_net finds nothing."""
+def test_scratch_arrays_may_change():
+    """A change of an array that the lab no longer needs costs only the points for types."""
     function = load_function(PART["softmax_loss"])
     for case in make_cases("softmax_loss", 0, False) + make_cases("softmax_loss", 1, True):
         told = judge(case, call(case.part, in_place, case.arrays), call(case.part, function, case.arrays))
@@ -204,7 +205,7 @@ def test_what_the_lab_needs_no_more_may_change():
 
 
 def test_changes_in_place():
-    """An argument that is not for the function to change is named; one that is, is not."""
+    """Only arguments that must not change are named."""
     case = make_cases("softmax_loss", 0, False)[0]
 
     def careless(scores, y):

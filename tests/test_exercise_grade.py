@@ -1,4 +1,4 @@
-"""A class of broken and hostile submissions, graded by the command line: each gets the points of what is right."""
+"""Tests of the command exercise.grade with correct, broken and hostile submissions."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ FULL = {part.name: sum(part.points.values()) for part in PARTS}
 HEAD = "def penalty(params, reg, grads=None):\n    "
 PREDICT = "\n\n" + right("predict")
 
-# The body of `penalty`; its state and its points. Each of these has a right predict, too.
+# Body of `penalty`, its state and its points. Each of these submissions has a right predict, too.
 BODIES = {
     "endless loop": ("while True: pass", "timeout", 0),
     "endless sleep": ("import time; time.sleep(1000)", "timeout", 0),
@@ -68,7 +68,7 @@ def solution():
 
 
 def without(*names):
-    """The lab without the bodies of some parts."""
+    """Return the lab without the bodies of some parts."""
     files = solution()
     for part in PARTS:
         if part.name in names:
@@ -83,7 +83,7 @@ def pack(path, files):
 
 
 def write_class(folder):
-    """Write all submissions."""
+    """Write all submissions into a folder."""
     folder.mkdir()
     for name, (body, _, _) in BODIES.items():
         (folder / f"{name}.py").write_text(HEAD + body + PREDICT)
@@ -111,7 +111,7 @@ def write_class(folder):
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """The lines of the table by name, and the folder of all that was written."""
+    """The lines of the table by name, and the folder of all files."""
     folder = tmp_path_factory.mktemp("class")
     write_class(folder / "in")
     with pytest.raises(SystemExit) as end:
@@ -127,14 +127,14 @@ def command(folder, *more):
 
 
 def others(state):
-    """The state of a submission of which only penalty and predict are there."""
+    """Return the state of a submission that has only penalty and predict."""
     missing = {name: f"{name} missing" for name in FULL if name not in ("penalty", "predict")}
     return ", ".join({name: missing.get(name, f"penalty {state}") for name in FULL if name != "predict"}.values())
 
 
 @pytest.mark.parametrize("name", [*BODIES, *DEFAULTS])
 def test_hostile_functions(graded, name):
-    """The state says what happened; predict is right nevertheless."""
+    """The state says what happened. predict in the same submission is still right."""
     row = graded[0][name]
     state, points = BODIES[name][1:] if name in BODIES else (DEFAULTS[name][1], 0)
     assert row["state"] == others(state)
@@ -159,14 +159,14 @@ def test_hostile_functions(graded, name):
     ],
 )
 def test_whole_submissions(graded, name, state, total):
-    """100 for the solution, 0 for the exercise, and each part alone left empty loses its own points."""
+    """The solution gets 100 points, the exercise 0. A part that is not written loses its points."""
     row = graded[0][name]
     assert row["state"] == state and float(row["total"]) == total
     assert sum(float(row[part]) for part in FULL) == pytest.approx(total)
 
 
 def test_table(graded):
-    """All submissions, by name, with the columns of the issue; no process is left."""
+    """The table has all submissions, sorted by name, and all columns. No process is left."""
     rows, folder = graded
     assert len(rows) == len(list((folder / "in").iterdir()))
     assert list(rows["edits"]) == ["submission", "state", "total", *FULL, "seconds"]
@@ -175,7 +175,7 @@ def test_table(graded):
 
 
 def test_pages(graded):
-    """A page for each, which names what is wrong, and no name or answer of a student becomes HTML."""
+    """Each submission has a page that names mistakes. Names and answers are escaped."""
     rows, folder = graded
     assert {f"{name.lstrip(chr(39))}.html" for name in rows} == set(os.listdir(folder / "out" / "pages"))
     text = (folder / "out" / "pages" / "text.html").read_text(encoding="utf-8")
@@ -196,7 +196,7 @@ def test_gradescope(graded):
 
 
 def test_grading_again_grades_nothing(graded, monkeypatch):
-    """What is done is in the journal; without it, points are the same."""
+    """Parts in the journal are not graded again, and the table stays the same."""
     rows, folder = graded
     table = (folder / "out" / "grades.csv").read_bytes()
     monkeypatch.setattr(marking, "run_part", None)
@@ -206,7 +206,7 @@ def test_grading_again_grades_nothing(graded, monkeypatch):
 
 
 def small(tmp_path, names=("a", "b", "c")):
-    """A class whose functions differ."""
+    """Write a few submissions with different functions, and return the arguments of the command."""
     (tmp_path / "in").mkdir()
     for number, name in enumerate(names):
         (tmp_path / "in" / f"{name}.py").write_text(HEAD + f"return {number}" + PREDICT)
@@ -214,8 +214,8 @@ def small(tmp_path, names=("a", "b", "c")):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_interrupted_grading_goes_on(tmp_path, monkeypatch, capsys, number):
-    """After Ctrl-C nothing is written but the journal, of which half a line may be missing. No process is left."""
+def test_interrupted_grading_continues(tmp_path, monkeypatch, capsys, number):
+    """After Ctrl-C there is only the journal. The next run grades the parts that are not in it."""
     arguments, run, add = small(tmp_path), marking.run_part, marking.Journal.add
 
     def interrupted(journal, *line):
@@ -226,7 +226,7 @@ def test_interrupted_grading_goes_on(tmp_path, monkeypatch, capsys, number):
     monkeypatch.setattr(marking.Journal, "add", interrupted)
     with pytest.raises(SystemExit) as end:
         grade.main(arguments)
-    assert end.value.code == 130 and "the same command goes on" in capsys.readouterr().err
+    assert end.value.code == 130 and "run the same command again to continue" in capsys.readouterr().err
     assert left_behind() == []
     monkeypatch.setattr(marking.Journal, "add", add)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["g.csv.jsonl", "in"]
@@ -247,8 +247,8 @@ def test_interrupted_grading_goes_on(tmp_path, monkeypatch, capsys, number):
     ]
 
 
-def test_a_part_that_cannot_be_graded(tmp_path, monkeypatch, capsys):
-    """The others are graded, and the exit status tells."""
+def test_part_that_cannot_be_graded(tmp_path, monkeypatch, capsys):
+    """The other parts are graded, and the exit status is 1."""
     arguments, run = small(tmp_path), marking.run_part
 
     def fails(part, text, *rest):
@@ -267,8 +267,8 @@ def test_a_part_that_cannot_be_graded(tmp_path, monkeypatch, capsys):
     "arguments, words",
     [
         (["nowhere", "--csv", "g.csv"], "nowhere does not exist"),
-        (["in", "--csv", "in/g.csv"], "lies in the folder of the submissions"),
-        (["in", "--csv", "g.csv", "--feedback", "in/x"], "lies in the folder of the submissions"),
+        (["in", "--csv", "in/g.csv"], "is inside the folder of submissions"),
+        (["in", "--csv", "g.csv", "--feedback", "in/x"], "is inside the folder of submissions"),
         (["in", "--csv", "g.csv"], "in holds no submissions"),
         (["in"], "--csv"),
         (["in", "--csv", "g.csv", "--timeout", "0"], "must be a number > 0, got 0"),
@@ -278,7 +278,7 @@ def test_a_part_that_cannot_be_graded(tmp_path, monkeypatch, capsys):
     ],
 )
 def test_command_line(tmp_path, monkeypatch, capsys, arguments, words):
-    """What is wrong with it is said, and nothing is graded."""
+    """A wrong command line is an error with exit status 2."""
     (tmp_path / "in").mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as end:
@@ -287,15 +287,15 @@ def test_command_line(tmp_path, monkeypatch, capsys, arguments, words):
 
 
 def test_two_gradings_of_one_table(tmp_path, capsys):
-    """The second one is refused."""
+    """A second run with the same table is an error."""
     arguments = small(tmp_path)
     with marking.Journal(tmp_path / "g.csv.jsonl"), pytest.raises(SystemExit) as end:
         grade.main(arguments)
-    assert end.value.code == 2 and "another grading writes" in capsys.readouterr().err
+    assert end.value.code == 2 and "another grading run writes" in capsys.readouterr().err
 
 
 def test_long_names(tmp_path):
-    """A name as long as a file system allows still has a page."""
+    """A submission with a very long name still gets a page."""
     arguments = small(tmp_path, ["n" * 250, "n" * 249 + "o"])
     shutil.rmtree(tmp_path / "pages", ignore_errors=True)
     with pytest.raises(SystemExit) as end:

@@ -1,4 +1,4 @@
-"""What the judge says of answers, and how points are counted."""
+"""Tests of exercise.judge: sentences about answers, and points."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ RIGHT = np.array([[1.0, -2.0], [3.0, 4.0]])
 
 
 def say(got, right=RIGHT, typed=False):
-    """What the judge says of one answer."""
+    """Return the sentence of `judge` about one answer."""
     case = Case("forward", "scores", "a case", {"X": RIGHT}, ("scores",), typed)
     return judge(case, {"scores": np.asarray(got), "changed": np.array([], dtype=str)}, {"scores": np.asarray(right)})
 
@@ -36,7 +36,7 @@ def say(got, right=RIGHT, typed=False):
     ],
 )
 def test_sentences(got, words):
-    """Shape, kind, NaN, and the largest difference with the factor if there is one."""
+    """Sentences name a wrong shape, type or value, and the factor if all values have the same."""
     assert say(got) == words
 
 
@@ -61,13 +61,13 @@ def test_sentences(got, words):
     ],
 )
 def test_types_and_tolerance(got, right, typed, words):
-    """The type counts only where a case asks for it; float32 may be off by a ten-thousandth."""
+    """The type counts only if a case asks for it. The relative tolerance of float32 is 1e-4."""
     told = say(got, right, typed)
     assert words in told and bool(words) == bool(told)
 
 
-def test_what_is_missing_or_changed():
-    """Before any comparison."""
+def test_missing_answers_and_changed_arguments():
+    """These are found before values are compared."""
     case = Case("forward", "scores", "a case", {"X": RIGHT}, ("scores",))
     expected = {"scores": RIGHT}
     assert judge(case, {"changed": np.array([], dtype=str)}, expected) == "scores is missing"
@@ -77,7 +77,7 @@ def test_what_is_missing_or_changed():
 
 
 def test_points():
-    """The share of right cases of an aspect is the share of its points; without cases there are none."""
+    """An aspect gives points for its share of right cases, and 0 without cases."""
     part = Part("forward", "", "", 2, "", {"scores": 8, "hidden": 3, "dropout": 2})
     some = [Case("forward", aspect, "", {}, ()) for aspect in ("scores", "scores", "scores", "hidden")]
     assert points(part, list(zip(some, ["", "wrong", "", ""], strict=True))) == {
@@ -87,6 +87,6 @@ def test_points():
     }
 
 
-def test_a_hundred_points():
-    """Over all parts."""
+def test_all_parts_give_100_points():
+    """The points of all parts add up to 100."""
     assert sum(sum(part.points.values()) for part in PARTS) == 100

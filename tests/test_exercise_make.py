@@ -1,4 +1,4 @@
-"""The exercise is made whole, works by itself, and holds no word of the solution."""
+"""Tests of exercise.make: the exercise is complete, works alone, and hides the solution."""
 
 import ast
 import io
@@ -30,7 +30,7 @@ def files():
 
 @pytest.fixture
 def folder(files, tmp_path, monkeypatch):
-    """An exercise of its own for the test, made of files that are collected once."""
+    """A new exercise for each test. Its files are collected only once."""
     monkeypatch.setattr(make, "collect_files", lambda: files)
     make_exercise(tmp_path / "exercise")
     return tmp_path / "exercise"
@@ -53,7 +53,7 @@ def run(folder, *arguments):
 
 
 def readable(files):
-    """The text of each file that an editor can show; of the notebook, that of its cells."""
+    """Yield the name and text of each text file. The text of the notebook is that of its cells."""
     for name, data in files.items():
         if name.endswith(".ipynb"):
             yield name, "\n".join("".join(cell["source"]) for cell in json.loads(data)["cells"])
@@ -61,8 +61,8 @@ def readable(files):
             yield name, data.decode()
 
 
-def test_what_is_in_it(files):
-    """The code of the lab, without tests, benchmarks, pictures, history, data and grading."""
+def test_files_of_the_exercise(files):
+    """It has the code of the lab, but no tests, benchmarks, pictures, history, data or grading."""
     tops = {name.partition("/")[0] for name in files}
     assert tops == {
         *(".gitignore", "LICENSE", "Makefile", "README.md", "pytest.ini", "requirements.txt", "two_layer_net.ipynb"),
@@ -80,8 +80,8 @@ def test_what_is_in_it(files):
     assert not any(data.startswith(b"\x89PNG") for data in files.values())
 
 
-def says_something(statement):
-    """Whether a statement does more than to name, return or set a plain value."""
+def computes(statement):
+    """Tell whether a statement does more than name, return or set a plain value."""
     return any(
         isinstance(node, (ast.BinOp, ast.Call, ast.Compare, ast.Subscript, ast.AugAssign))
         for node in ast.walk(statement)
@@ -89,19 +89,19 @@ def says_something(statement):
 
 
 def statements(function):
-    """The statements of a function's body, each as Python would write it, compound ones by their first line."""
+    """Yield the statements of a function's body as `ast.unparse` writes them, first lines only."""
     for node in ast.walk(function):
-        if isinstance(node, ast.stmt) and node is not function and says_something(node):
+        if isinstance(node, ast.stmt) and node is not function and computes(node):
             yield ast.unparse(node).partition("\n")[0]
 
 
 def words(text):
-    """Text without layout."""
+    """Return a text without white space."""
     return re.sub(r"\s+", "", text)
 
 
 def told_by(part):
-    """The statements, lines and comments of a function's body, without layout."""
+    """Return the statements, lines and comments of a function's body, without white space."""
     text = solution(part)
     function = ast.parse(text).body[0]
     lines = text.splitlines()[function.body[0].end_lineno :]
@@ -112,15 +112,15 @@ def told_by(part):
 
 
 def spellings(name, text):
-    """A file's text without layout and, for Python, also as `ast` writes it."""
+    """Return a file's text without white space and, for Python, also as `ast.unparse` writes it."""
     return [words(text), words(ast.unparse(ast.parse(text)))] if name.endswith(".py") else [words(text)]
 
 
-IDIOM = words("for i in range(0, len(X), CHUNK):")  # preprocessing.py walks like this through its images, too
+IDIOM = words("for i in range(0, len(X), CHUNK):")  # preprocessing.py has the same loop
 
 
-def test_no_word_of_the_solution(files):
-    """No statement and no comment of the emptied bodies stands in a file that can be read, but in their docstrings."""
+def test_solution_is_hidden(files):
+    """No text file has a statement or comment of a removed body, except in docstrings."""
     texts = {name: "\n".join(spellings(name, text)) for name, text in readable(files)}
     for part in PARTS:
         stays = words(ast.unparse(ast.parse(solution(part)).body[0].body[0]))
@@ -129,7 +129,7 @@ def test_no_word_of_the_solution(files):
 
 
 def test_search_for_the_solution_finds_it():
-    """The lab's own file holds all that is looked for, at least three statements a function."""
+    """The same search in the lab finds each text. A function has at least three."""
     for part in PARTS:
         whole = "".join(spellings(part.file, (ROOT / part.file).read_text(encoding="utf-8")))
         assert len(told_by(part)) >= 3 and all(told in whole for told in told_by(part))
@@ -137,7 +137,7 @@ def test_search_for_the_solution_finds_it():
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_message_says_what_and_where(files, part):
-    """The line is the one that raises, and the docstring stays."""
+    """The message names the line that raises. Docstring and arguments stay."""
     source = files[part.file].decode()
     function, whole = (
         find_function(source, part.function),
@@ -153,12 +153,12 @@ def test_message_says_what_and_where(files, part):
 
 
 def test_same_files_in_each_run(files):
-    """To the byte, so that a class and its teacher can compare."""
+    """Two runs give the same bytes."""
     assert collect_files() == files
 
 
 def test_untouched_gets_nothing(folder):
-    """`pytest` says what to write, prints the points, and exits with 1."""
+    """In a new exercise, `pytest` says what to write, prints 0 points, and exits with 1."""
     ran = run(folder, "-m", "pytest", "-p", "no:cacheprovider")
     assert ran.returncode == 1
     for part in PARTS:
@@ -168,7 +168,7 @@ def test_untouched_gets_nothing(folder):
 
 
 def test_solution_gets_everything(folder):
-    """The functions put back: the files are the lab's, 100 points, exit status 0, also inside of another project."""
+    """With all functions of the solution there are 100 points, also inside of another project."""
     (folder.parent / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '--no-such-option'\n")
     (folder.parent / "conftest.py").write_text("raise AssertionError")
     put_back(folder, PARTS)
@@ -179,8 +179,8 @@ def test_solution_gets_everything(folder):
     assert re.search(r"\ntotal +100 of 100\n", ran.stdout) and "wrong" not in ran.stdout
 
 
-def test_half_of_the_way(folder):
-    """A mistake is explained and costs its aspects only; what is not tried has no points."""
+def test_one_wrong_function(folder):
+    """A mistake costs only its aspects. A function that is not tested has no points."""
     put_back(folder, PARTS[:1])
     path = folder / "classifiers/layers.py"
     source = path.read_text(encoding="utf-8")
@@ -192,7 +192,7 @@ def test_half_of_the_way(folder):
 
 
 def test_visible_cases(files):
-    """Every aspect has one, the answers are numbers without pickle, and only of outputs that count."""
+    """Each aspect has a case. The file has only checked outputs, and needs no pickle."""
     cases, expected = load_cases(io.BytesIO(files["exercise/visible.npz"]))
     assert {(case.part, case.aspect) for case in cases} == {(part.name, a) for part in PARTS for a in part.points}
     for case, answers in zip(cases, expected, strict=True):
@@ -202,7 +202,7 @@ def test_visible_cases(files):
 
 
 def test_check_net_works_from_its_zip(folder):
-    """As a function and as a command, on an empty net and on a whole one."""
+    """The function and the command work, before and after the functions are written."""
     ran = run(folder, "-m", "diagnosis", "classifiers/neural_net.py")
     assert ran.returncode == 1 and "Next: Write forward (classifiers/layers.py, line 31)" in ran.stdout
     put_back(folder, PARTS)
@@ -220,7 +220,7 @@ assert check_net(net, np.ones((2, 4)), np.array([0, 1])).ok
 
 
 def test_zip_is_packed(tmp_path):
-    """Its files cannot be read without unpacking, and times do not change it."""
+    """The zip is compressed, and times of files do not change it."""
     path = tmp_path / "a.py"
     path.write_text("hidden = hidden @ W2\n" * 9)
     first = pack([path])
@@ -230,7 +230,7 @@ def test_zip_is_packed(tmp_path):
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_makefile(folder):
-    """The commands of its README; an old Python is told."""
+    """It has the commands of the README. An old Python is an error."""
     readme = (folder / "README.md").read_text(encoding="utf-8")
     for target, command in {
         "lab": "jupyter lab two_layer_net.ipynb",
@@ -245,7 +245,7 @@ def test_makefile(folder):
 
 
 def test_readme_names_the_parts(files):
-    """Each with its section and file."""
+    """The table has the section and the file of each function."""
     for part in PARTS:
         assert re.search(rf"\| {part.section} \| .*`{part.function}`.*\| `{part.file}` \|", files["README.md"].decode())
 
@@ -255,7 +255,7 @@ def content(folder):
 
 
 def test_earlier_exercise_is_replaced(folder, files):
-    """With what its use has left in it; the virtual environment stays."""
+    """Files of tools are removed, but the virtual environment stays."""
     for name in ("build/report.html", ".venv/ready", "classifiers/__pycache__/layers.pyc", ".pytest_cache/x"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("left")
@@ -266,7 +266,7 @@ def test_earlier_exercise_is_replaced(folder, files):
 
 @pytest.mark.parametrize("name", ["classifiers/layers.py", "two_layer_net.ipynb", "notes.txt", "datasets/data_batch_1"])
 def test_work_is_not_overwritten(folder, name):
-    """A changed file, and one that was not made, are named, and everything stays."""
+    """A changed or new file is named in the error, and no file changes."""
     (folder / name).write_text("mine")
     before = content(folder)
     with pytest.raises(ValueError, match=f"holds work: {name} is new or has changed"):
@@ -275,27 +275,27 @@ def test_work_is_not_overwritten(folder, name):
 
 
 def test_other_folders_are_refused(tmp_path, monkeypatch):
-    """The lab itself, a folder with anything in it, a file."""
+    """The lab itself, a folder with a file, and a file are errors."""
     monkeypatch.setattr(make, "collect_files", lambda: pytest.fail("too late"))
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "a").touch()
     for path in (ROOT, tmp_path / "full", tmp_path / "full" / "a"):
-        with pytest.raises(SystemExit, match="The exercise is not made: .*Name another folder"):
+        with pytest.raises(SystemExit, match="Cannot make the exercise: .*Choose another folder"):
             main([str(path)])
     assert content(tmp_path) == {"full/a": b""}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "[1]", '{"a": 1'])
 def test_damaged_list_of_files(folder, text):
-    """It cannot vouch for anything."""
+    """An exercise with a damaged list of files is not replaced."""
     (folder / make.MANIFEST).write_text(text)
     with pytest.raises(ValueError, match="another folder"):
         check_folder(folder)
 
 
 @posix
-def test_empty_folder_and_missing_ones(files, tmp_path, monkeypatch, capsys):
-    """They get the exercise, folders above it too; a link is followed."""
+def test_empty_and_missing_folders(files, tmp_path, monkeypatch, capsys):
+    """Missing folders are created. A link to an empty folder is followed."""
     monkeypatch.setattr(make, "collect_files", lambda: files)
     (tmp_path / "empty").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "empty")
@@ -307,8 +307,8 @@ def test_empty_folder_and_missing_ones(files, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("earlier", [True, False])
-def test_whole_or_not_at_all(folder, files, monkeypatch, earlier):
-    """A full disk leaves the earlier exercise, or nothing."""
+def test_failed_write_changes_nothing(folder, files, monkeypatch, earlier):
+    """After an error the earlier exercise is unchanged, or there is no folder."""
     if not earlier:
         shutil.rmtree(folder)
     write = Path.write_bytes
@@ -319,7 +319,7 @@ def test_whole_or_not_at_all(folder, files, monkeypatch, earlier):
         return write(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", fail)
-    with pytest.raises(SystemExit, match="The exercise is not made: .*No space left"):
+    with pytest.raises(SystemExit, match="Cannot make the exercise: .*No space left"):
         main([str(folder)])
     assert (content(folder) == files) if earlier else not folder.exists()
     assert [path.name for path in folder.parent.iterdir()] == ["exercise"] * earlier

@@ -1,4 +1,4 @@
-"""What is recorded of graded parts, and which parts are graded at all."""
+"""Tests of exercise.marking: the journal, and which parts are graded."""
 
 import json
 
@@ -19,8 +19,8 @@ def submission(text, state="found"):
     return {part.name: Found(state if part is PENALTY else "missing", text) for part in PARTS}
 
 
-def test_a_journal_brings_back_what_was_added(tmp_path):
-    """Lines that are torn or no results are left out, and the next line does not join them."""
+def test_journal_restores_results(tmp_path):
+    """Torn lines and lines without a result are ignored. New results start on a new line."""
     path = tmp_path / "j.jsonl"
     path.write_text('["a", {"points": 1}]\n{"no": "result"}\n[1, 2]\n["b", {"poi')
     with Journal(path) as journal:
@@ -30,8 +30,8 @@ def test_a_journal_brings_back_what_was_added(tmp_path):
         assert journal.graded == {"a": {"points": 1}, "c": {"points": 2}}
 
 
-def test_a_part_is_in_the_file_at_once(tmp_path):
-    """Not when the journal is closed: grading may be killed."""
+def test_result_is_written_at_once(tmp_path):
+    """A result is in the file before the journal is closed, because grading may be killed."""
     path = tmp_path / "j.jsonl"
     with Journal(path) as journal:
         journal.add("a", {"points": 1})
@@ -39,7 +39,7 @@ def test_a_part_is_in_the_file_at_once(tmp_path):
 
 
 def penalty_that_is_wrong(where):
-    """The right penalty, but 1 more for some nets."""
+    """Return a right penalty to which an expression is added."""
     return f"""def penalty(params, reg, grads=None):
     loss = 0.5 * reg * sum(float(np.sum(params[name] ** 2)) for name in ("W1", "W2"))
     for name in ("W1", "W2") if grads is not None else ():
@@ -48,8 +48,8 @@ def penalty_that_is_wrong(where):
 """
 
 
-def test_hidden_cases_decide_too():
-    """A function that knows the cases that students see is wrong in those that they do not."""
+def test_hidden_cases_count():
+    """A function that is right only in the visible cases loses points."""
     seen = [float(case.arrays["W1"].flat[0]) for case in make_cases("penalty", 0, False)]
     text = penalty_that_is_wrong(f"float(params['W1'].flat[0]) not in {seen}")
     graded = grade_part(PENALTY, text, Plan())
@@ -58,16 +58,16 @@ def test_hidden_cases_decide_too():
 
 
 @pytest.mark.parametrize("explains, wrong, asked", [(True, True, 1), (False, True, 0), (True, False, 0)])
-def test_when_the_check_is_asked(monkeypatch, explains, wrong, asked):
-    """Only about a function that is wrong, and only if the plan wants its sentences."""
+def test_when_check_net_runs(monkeypatch, explains, wrong, asked):
+    """It runs only if a function is wrong and `Plan.explains` is set."""
     calls = []
     monkeypatch.setattr(marking, "explain", lambda *args: calls.append(args) or ["why"])
     graded = grade_part(PENALTY, penalty_that_is_wrong(int(wrong)), Plan(explains=explains))
     assert (len(calls), graded["check"]) == (asked, ["why"] * asked)
 
 
-def test_what_makes_a_part_be_graded_anew(monkeypatch):
-    """Another text, limit, seed or version of NumPy; the same ones do not."""
+def test_key_of_a_part(monkeypatch):
+    """Text, part, limits, seed and NumPy's version change the key. Equal ones give an equal key."""
     keys = [make_key(PENALTY, "a", Plan()), make_key(PENALTY, "b", Plan()), make_key(PARTS[0], "a", Plan())]
     keys += [make_key(PENALTY, "a", plan) for plan in (Plan(Limits(3)), Plan(Limits(10, 3)), Plan(seed=1))]
     assert make_key(PENALTY, "a", Plan()) == keys[0]
@@ -76,7 +76,7 @@ def test_what_makes_a_part_be_graded_anew(monkeypatch):
 
 
 def test_equal_functions_are_graded_once(tmp_path, monkeypatch):
-    """What is in the journal is not graded again; what is not found is not tried."""
+    """Parts in the journal are not graded again. Functions that are not found are not tested."""
     tried = []
 
     def grade_part(part, text, plan):
@@ -95,10 +95,10 @@ def test_equal_functions_are_graded_once(tmp_path, monkeypatch):
     assert [graded(PENALTY, text)["state"] for text in texts] == ["wrong", "wrong", "wrong", "right", "not graded"]
     assert graded(PENALTY, "fails")["problem"] == "Not graded: no space"
     lines = [json.loads(line)[1]["problem"] for line in (tmp_path / "j.jsonl").read_text().splitlines()]
-    assert sorted(lines) == ["a", "b", "known"]  # what failed is tried again
+    assert sorted(lines) == ["a", "b", "known"]  # failed parts are graded in the next run
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_no_points(part):
-    """Each aspect has 0."""
+    """Each aspect has 0 points."""
     assert no_points(part, "missing", "why")["points"] == dict.fromkeys(part.points, 0)

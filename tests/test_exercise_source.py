@@ -1,4 +1,4 @@
-"""Functions are found in source, taken out, put back and emptied."""
+"""Tests of exercise.source: find, extract, replace and empty functions."""
 
 import ast
 
@@ -64,7 +64,7 @@ def read(part):
 
 @pytest.mark.parametrize("part", PARTS, ids=part_id)
 def test_parts_of_the_lab(part):
-    """Each is found, emptied to what says its line, and put back to the byte."""
+    """Each is found and emptied. Putting it back restores all bytes of the file."""
     source = read(part)
     text = function_source(source, part.function)
     emptied = empty_function(source, part.function, "Write line {line}.")
@@ -76,8 +76,8 @@ def test_parts_of_the_lab(part):
 
 
 @pytest.mark.parametrize("part", PARTS, ids=part_id)
-def test_broken_module_costs_no_other_function(part):
-    """The text is the same where lines above and below cannot be parsed."""
+def test_function_in_a_broken_module(part):
+    """Syntax errors above and below do not change the text of a function."""
     source = read(part)
     broken = f"def f(:\n    print 'x'\n{source}\n\ndef g(:\n    return (\n"
     with pytest.raises(SyntaxError):
@@ -86,7 +86,7 @@ def test_broken_module_costs_no_other_function(part):
 
 
 def test_last_definition_counts():
-    """As it does in Python; of a class, too."""
+    """If a function or class is defined twice, the last definition counts, as in Python."""
     assert function_source(MODULE, "forward") == FORWARD
     assert function_source(MODULE, "Net.loss") == "def loss(self):\n\t    return 2\n"
     assert function_source(MODULE, "Net.predict") is None
@@ -95,12 +95,12 @@ def test_last_definition_counts():
 
 @pytest.mark.parametrize("name", ["forward", "Net.loss", "Net.predict", "loss", "Other.loss"])
 def test_cut_out_is_the_same_as_parsed(name):
-    """Multi-line strings and signatures, decorators, missing names."""
+    """A broken module gives the same text as a whole one, also for long strings and decorators."""
     assert function_source(MODULE + "\n\ndef g(:\n", name) == function_source(MODULE, name)
 
 
-def test_method_comes_to_column_0():
-    """From tabs, too; lines at column 0 stay."""
+def test_method_starts_at_column_0():
+    """Indentation by tabs is removed, too. Lines at column 0 stay."""
     source = "class A:\n\tdef f(self):\n\t\tif 1:\n# note\n\t\t\treturn 1\n\tx = 2\n"
     text = "def f(self):\n\tif 1:\n# note\n\t\treturn 1\n"
     assert function_source(source, "A.f") == text
@@ -119,22 +119,22 @@ def test_method_comes_to_column_0():
     ],
 )
 def test_error_in_the_function_itself(line, number):
-    """Says the line of the module."""
+    """The error has the line number of the module."""
     with pytest.raises(SyntaxError) as caught:
         function_source(f"x = 1\n\ndef forward(X):\n{line}\n\n\ndef backward():\n    pass\n", "forward")
     assert caught.value.lineno == number
     assert function_source(f"def forward(X):\n{line}\n\n\ndef backward():\n    pass\n", "backward")
 
 
-def test_error_between_functions_costs_none():
-    """A statement of Python 2 at the end of a file, for example."""
+def test_error_between_functions():
+    """A syntax error after a function does not change the text of the function."""
     source = "def forward(X):\n    return X\n\nprint 'done'\n"
     assert function_source(source, "forward") == "def forward(X):\n    return X\n"
 
 
 @pytest.mark.parametrize("newline", ["\r\n", "\r"])
 def test_line_ends_of_other_systems(newline):
-    """Lines count as in Python, also where a string holds a form feed."""
+    """Lines count as in Python, also if a string has a form feed."""
     source = 'text = "a\x0cb"\n\ndef f():\n    return 1\n\ndef g():\n    return "\x0b\u2028"\n'
     for name in "fg":
         assert function_source(source.replace("\n", newline), name) == function_source(source, name)
@@ -142,8 +142,8 @@ def test_line_ends_of_other_systems(newline):
 
 
 @pytest.mark.parametrize("source", ["def f():\n    return " + "(" * 5000, "x = '\0'\ndef f(:\n", "\ud800 = 1"])
-def test_source_that_python_refuses(source):
-    """Every refusal is a SyntaxError."""
+def test_errors_of_the_parser(source):
+    """Every error of the parser becomes a SyntaxError."""
     with pytest.raises(SyntaxError):
         find_function(source, "f")
 
@@ -158,14 +158,14 @@ def test_source_that_python_refuses(source):
         ('def f(x):\n    """Text."""\n    # the trick\n    return x\n', 'def f(x):\n    """Text."""'),
     ],
 )
-def test_notes_go_with_the_body(source, kept):
+def test_comments_are_removed_with_the_body(source, kept):
     """Comments below the signature are part of the solution."""
     emptied = empty_function(f"a = 1\n{source}b = 2\n", "f", "Write it.")
     assert emptied.startswith(f"a = 1\n{kept}\n") and emptied.endswith("b = 2\n") and "trick" not in emptied
 
 
-def test_emptied_function_can_be_run():
-    """Whatever the message holds, and however long it is."""
+def test_emptied_function_runs():
+    """It raises the whole message, also if the message is long and has special characters."""
     message = 'Write "f" \\ {x}: ' + "some words " * 40 + "at line {line}."
     emptied = empty_function("def f(x):\n    '''Doc.'''\n    return x\n", "f", message)
     assert max(map(len, emptied.splitlines())) < 120
@@ -191,12 +191,12 @@ def test_emptied_function_can_be_run():
     ],
 )
 def test_is_empty(body, empty):
-    """Nothing but a docstring, pass, ... or NotImplementedError."""
+    """A function is empty if it has only a docstring, pass, ... or NotImplementedError."""
     assert is_empty(f"def f():\n    {body}\n") == empty
 
 
 def test_missing_function_is_named():
-    """Where it shall be replaced or emptied."""
+    """Replacing or emptying a missing function is an error with its name."""
     for change in (replace_function, empty_function):
         with pytest.raises(ValueError, match="has no function Net.loss"):
             change("class Net: pass\n", "Net.loss", "")

@@ -1,4 +1,4 @@
-"""What is found in what students hand in, and what is said of the rest."""
+"""Tests of exercise.submissions: which functions are found, and the reasons if one is not."""
 
 import io
 import os
@@ -19,7 +19,7 @@ FORWARD = "def forward(params, X, keep=None):\n    return {}, {}\n"
 
 
 def forward(number):
-    """A function that can be told from others."""
+    """Return a function with a number, which tells it from others."""
     return FORWARD.format(number, number)
 
 
@@ -44,13 +44,13 @@ def states(found):
 
 
 def say(path, part="forward"):
-    """The state of a part, and the sentence or text."""
+    """Return the state of a part, and its text or sentence."""
     return tuple(read_parts(path)[part])
 
 
 @posix
-def test_what_counts_as_a_submission(tmp_path):
-    """Folders, zips and files; neither hidden files nor what systems leave behind, nor links that lead out."""
+def test_find_submissions(tmp_path):
+    """Folders, zips and files count. Hidden files, system files and outside links do not."""
     folder = write(tmp_path / "in", {"b/x.py": "", "a.py": "", "A.zip": "", "c.ipynb": "", ".d.py": "", "x.y.py": ""})
     write(folder, {"__MACOSX/a.py": "", ".DS_Store": "", "Thumbs.db": "", "=SUM(1)\n.py": ""})
     outside = write(tmp_path / "out", {"secret.py": ""})
@@ -68,7 +68,7 @@ def test_what_counts_as_a_submission(tmp_path):
 
 
 def test_names_that_are_not_text(tmp_path):
-    """Bytes that are not UTF-8 become a sign that can be written."""
+    """Bytes that are not UTF-8 become the replacement character."""
     try:
         (tmp_path / os.fsdecode(b"j\xfcrgen.py")).write_text("")
     except OSError:
@@ -77,15 +77,15 @@ def test_names_that_are_not_text(tmp_path):
 
 
 @pytest.mark.parametrize("name", [LAYERS, "sgd.py"])
-def test_a_folder_that_is_itself_a_submission(tmp_path, name):
-    """Gradescope gives one submission at a time."""
+def test_single_submission(tmp_path, name):
+    """Gradescope grades one submission at a time."""
     folder = write(tmp_path / "submission", {name: "", "data_utils.py": ""})
     assert find_submissions(folder) == [("submission", folder)]
     assert find_submissions(folder / name) == [(Path(name).stem, folder / name)]
 
 
-def test_a_whole_lab_in_every_form(tmp_path):
-    """Folder, zip, a zip in a folder, a zip of Windows, and one file give the same functions."""
+def test_all_forms_of_a_submission(tmp_path):
+    """Folders, zips and single files of the same code give the same functions."""
     folder = read_parts(write(tmp_path / "a", LAB))
     assert states(folder) == ["found"] * 7
     assert folder["predict"].text.startswith("def _predict(self, X):\n    ")
@@ -99,14 +99,14 @@ def test_a_whole_lab_in_every_form(tmp_path):
     assert read_parts(write(tmp_path / "h", {"main.py": "\n".join(LAB.values())})) == folder
 
 
-def test_a_method_as_a_function(tmp_path):
+def test_method_as_a_function(tmp_path):
     """In a single file, `_predict` may stand without its class."""
     write(tmp_path, {"a.py": "def _predict(self, X):\n    return 1\n"})
     assert say(tmp_path / "a.py", "predict") == ("found", "def _predict(self, X):\n    return 1\n")
 
 
 def test_which_file_counts(tmp_path):
-    """The least deep classifiers/layers.py; else the least deep layers.py. Hidden folders and libraries never."""
+    """The right folder counts before others, then the shortest path. Libraries never count."""
     files = {"layers.py": forward(1), "x/classifiers/layers.py": forward(2), "a/x/classifiers/layers.py": forward(3)}
     files |= {f"{name}/classifiers/layers.py": forward(4) for name in (".git", "__MACOSX", "venv", "site-packages")}
     files |= {"x/old_layers.py": forward(5), "x/layers.py.py": forward(6)}
@@ -147,8 +147,8 @@ def test_which_file_counts(tmp_path):
         ({LAYERS: forward("a" * 10).replace("a", "\0")}, "forward", "unreadable", "is a binary file"),
     ],
 )
-def test_what_cannot_be_graded(tmp_path, files, part, state, words):
-    """A sentence says why, the same from a folder and from a zip."""
+def test_reasons(tmp_path, files, part, state, words):
+    """A sentence says why. It is the same for a folder and for a zip."""
     found = say(write(tmp_path / "a", files), part) if files else say(tmp_path, part)
     assert found[0] == state and words in found[1], found
     assert not found[1].endswith(".")
@@ -156,8 +156,8 @@ def test_what_cannot_be_graded(tmp_path, files, part, state, words):
     assert packed[0] == state and words in packed[1]
 
 
-def test_one_broken_file_or_function_costs_no_other(tmp_path):
-    """The rest is found."""
+def test_broken_file_and_function(tmp_path):
+    """Functions beside a broken file or function are still found."""
     broken = LAB[LAYERS].replace("hidden = X @", "hidden = = X @")
     found = read_parts(write(tmp_path / "a", {**LAB, LAYERS: broken, SGD: b"\xff\xfe"}))
     assert states(found) == ["syntax error", "found", "found", "found", "unreadable", "unreadable", "found"]
@@ -165,15 +165,15 @@ def test_one_broken_file_or_function_costs_no_other(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.ipynb", "a.tar.gz", "a.rar", "a"])
 def test_other_kinds_of_files(tmp_path, name):
-    """They are listed, since silence would cost a student the points."""
+    """They are listed as unreadable. If they were ignored, nobody would notice the 0 points."""
     (tmp_path / name).write_bytes(b"x")
     assert [n for n, _ in find_submissions(tmp_path)] == [name]
     assert "is not a folder, a zip or a Python file" in say(tmp_path / name)[1]
 
 
 @posix
-def test_what_is_not_a_regular_file(tmp_path):
-    """A pipe would be read without end."""
+def test_named_pipes(tmp_path):
+    """Named pipes are not read, because reading would never end."""
     folder = write(tmp_path / "a", {LAYERS: forward(1)})
     os.mkfifo(folder / "sgd.py")
     os.mkfifo(tmp_path / "b.zip")
@@ -193,7 +193,7 @@ def test_links_within_and_out_of_a_submission(tmp_path):
 
 
 def test_deep_and_large_folders(tmp_path, monkeypatch):
-    """They are looked at up to a limit."""
+    """Files are found only up to a limit of depth and number."""
     write(tmp_path, {"x/" * 25 + LAYERS: forward(1), "y/sgd.py": "def update(): return 1"})
     assert say(tmp_path)[0] == "missing" and say(tmp_path, "update")[0] == "found"
     monkeypatch.setattr(submissions, "ENTRIES", 10)
@@ -209,7 +209,7 @@ def damage(path, old, new):
 
 
 def test_hostile_zips(tmp_path):
-    """Damaged, encrypted, with paths that lead out, links, and unusual compression."""
+    """Damaged and encrypted zips are reported. Links and outside paths are ignored."""
     (tmp_path / "none.zip").write_bytes(b"Rar!")
     assert say(tmp_path / "none.zip") == (
         "unreadable",
@@ -226,7 +226,8 @@ def test_hostile_zips(tmp_path):
     data[data.index(b"PK\x01\x02") + 8] |= 1
     locked.write_bytes(data)
     assert say(locked) == ("unreadable", f"{LAYERS} is encrypted. Pack it without a password")
-    assert "compressed in an unusual way" in say(pack(tmp_path / "d.zip", {LAYERS: forward(1)}, zipfile.ZIP_BZIP2))[1]
+    bzip2 = pack(tmp_path / "d.zip", {LAYERS: forward(1)}, zipfile.ZIP_BZIP2)
+    assert "compressed with an unsupported method" in say(bzip2)[1]
     out = {"../classifiers/layers.py": forward(1), "/classifiers/layers.py": forward(2), "C:/layers.py": forward(3)}
     out |= {"x\\..\\..\\layers.py": forward(4), "sgd.py": ""}
     assert say(pack(tmp_path / "e.zip", out))[0] == "missing"
@@ -236,7 +237,7 @@ def test_hostile_zips(tmp_path):
 
 
 def test_bombs(tmp_path):
-    """A file of many zeros is not unpacked whole, and a list of members without end is not read."""
+    """A zip bomb is read only up to a limit, and so is a very long list of members."""
     bomb = pack(tmp_path / "a.zip", {LAYERS: bytes(64 << 20), SGD: "def update(): return 1", "x.bin": bytes(64 << 20)})
     assert bomb.stat().st_size < 1 << 20
     assert "is larger than 5 MB" in say(bomb)[1] and say(bomb, "update")[0] == "found"
@@ -252,7 +253,7 @@ def test_bombs(tmp_path):
 
 
 def test_nothing_is_written_or_run(tmp_path, monkeypatch):
-    """Reading a submission leaves the folder as it was; code at the top of a file does not run."""
+    """Reading a submission changes no file and runs no code."""
     text = f"open({str(tmp_path / 'ran')!r}, 'w')\n" + forward("'\\d'")
     files = {LAYERS: text, "../../evil.py": "x"}
     pack(tmp_path / "a.zip", files)

@@ -1,4 +1,4 @@
-"""Fetching from a real HTTP server on loopback that delivers, lies, breaks off and hangs."""
+"""Tests of the download, from a local HTTP server with good and bad answers."""
 
 import errno
 import hashlib
@@ -40,7 +40,7 @@ GOOD_SHA256 = hashlib.sha256(GOOD).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers by the path that is asked for."""
+    """Handler of HTTP requests. The path decides whether the answer is good or bad."""
 
     def do_GET(self):
         self.server.asked.append(self.path)
@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    """The address of a server on loopback; its list `asked` holds the paths it was asked for."""
+    """HTTP server on the loopback address. Its list `asked` holds the requested paths."""
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     httpd.asked, httpd.released, httpd.url = [], threading.Event(), f"http://127.0.0.1:{httpd.server_port}"
     thread = threading.Thread(target=httpd.serve_forever)
@@ -84,7 +84,7 @@ def server():
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Half a second instead of five, for each step that may hang."""
+    """Set the time limit to half a second."""
     monkeypatch.setattr(fetch_module, "TIMEOUT", 0.5)
 
 
@@ -94,7 +94,7 @@ def left_behind(folder):
 
 @pytest.mark.parametrize("path", ["/good", "/redirect"])
 def test_good_archive(server, tmp_path, path):
-    """It is unpacked, and nothing else stays."""
+    """It is unpacked, and no temporary file stays."""
     target = fetch(tmp_path, [server.url + path], sha256=GOOD_SHA256)
     assert target == tmp_path / FOLDER and sorted(left_behind(target)) == sorted(BATCHES)
     assert (target / "test_batch").read_bytes().startswith(b"test_batch")
@@ -102,15 +102,15 @@ def test_good_archive(server, tmp_path, path):
 
 
 @pytest.mark.parametrize("path", ["/wrong", "/truncated", "/missing", "/hanging"])
-def test_bad_mirror_is_given_up_for_the_next(server, tmp_path, impatient, path):
-    """Wrong bytes, half of them, none, or silence: the second mirror delivers."""
+def test_bad_mirror_and_a_good_one(server, tmp_path, impatient, path):
+    """If the first mirror sends wrong bytes, too few bytes or nothing, the second one is used."""
     fetch(tmp_path, [server.url + path, server.url + "/good"], sha256=GOOD_SHA256)
     assert server.asked == [path, "/good"]
     assert left_behind(tmp_path) == [FOLDER]
 
 
 def test_no_mirror_delivers(server, tmp_path, impatient):
-    """The error names each mirror with its reason, and what to do; nothing stays."""
+    """The error gives the reason for each mirror and says what to do. No file stays."""
     urls = [server.url + path for path in ("/wrong", "/truncated", "/missing", "/hanging")]
     urls += ["http://127.0.0.1:9/refused", "http://no-such-host.invalid/"]
     with pytest.raises(ConnectionError, match="Put cifar-10-python.tar.gz into ") as caught:
@@ -121,8 +121,8 @@ def test_no_mirror_delivers(server, tmp_path, impatient):
     assert left_behind(tmp_path) == []
 
 
-def test_host_that_nobody_resolves_in_time(tmp_path, impatient, monkeypatch):
-    """A name server that does not answer is given up like a silent mirror."""
+def test_name_server_that_does_not_answer(tmp_path, impatient, monkeypatch):
+    """The mirror is given up after the time limit."""
     waiting = threading.Event()
     monkeypatch.setattr(fetch_module.socket, "getaddrinfo", lambda *args: waiting.wait(60))
     with pytest.raises(ConnectionError, match="the name mirror.example cannot be resolved"):
@@ -131,7 +131,7 @@ def test_host_that_nobody_resolves_in_time(tmp_path, impatient, monkeypatch):
 
 
 def test_connection_and_reads_have_a_time_limit(tmp_path, impatient, monkeypatch):
-    """The same for both."""
+    """Both have the same limit."""
     limits = []
     monkeypatch.setattr(fetch_module.pooch, "HTTPDownloader", lambda timeout, **options: limits.append(timeout))
     with pytest.raises(ConnectionError, match="refused"):
@@ -140,7 +140,7 @@ def test_connection_and_reads_have_a_time_limit(tmp_path, impatient, monkeypatch
 
 
 def test_proxy_resolves_the_name(server, tmp_path, monkeypatch):
-    """Behind a proxy, the mirror's name may be unknown here."""
+    """If there is a proxy, this machine may not know the mirror's name."""
     monkeypatch.setenv("http_proxy", server.url)
     monkeypatch.delenv("no_proxy", raising=False)
     fetch(tmp_path, ["http://no-such-host.invalid/good"], sha256=GOOD_SHA256)
@@ -148,7 +148,7 @@ def test_proxy_resolves_the_name(server, tmp_path, monkeypatch):
 
 
 def test_error_without_a_text(tmp_path, monkeypatch):
-    """Its type is the reason."""
+    """The message gives the type of the error."""
 
     def fail(url):
         raise TimeoutError
@@ -159,7 +159,7 @@ def test_error_without_a_text(tmp_path, monkeypatch):
 
 
 def test_python_that_cannot_unpack_safely(tmp_path, monkeypatch):
-    """It says so before it downloads."""
+    """The error comes before the download."""
     monkeypatch.delattr(tarfile, "data_filter")
     with pytest.raises(ConnectionError, match="unpacking safely needs Python 3.10.12, 3.11.4 or newer"):
         fetch(tmp_path, ["http://127.0.0.1:9/refused"])
@@ -167,7 +167,7 @@ def test_python_that_cannot_unpack_safely(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("faster", [True, False])
 def test_rename_that_fails(server, tmp_path, monkeypatch, faster):
-    """If another run has made the folder, that is used; if not, the error is passed on."""
+    """If another run has made the folder, it is used. If not, the error is raised."""
 
     def rename(source, target):
         if faster:
@@ -186,7 +186,7 @@ def test_rename_that_fails(server, tmp_path, monkeypatch, faster):
 
 @pytest.mark.parametrize("old", [("folder",), ("file",), ("folder", "file")])
 def test_only_folders_without_recent_changes_are_abandoned(server, tmp_path, old):
-    """A run that downloads changes the file; a run that begins has made the folder."""
+    """A folder is removed only if the folder and its files are old."""
     (tmp_path / ".fetch-x").mkdir()
     (tmp_path / ".fetch-x" / "file").write_bytes(b"half")
     paths = {"file": tmp_path / ".fetch-x" / "file", "folder": tmp_path / ".fetch-x"}
@@ -197,14 +197,14 @@ def test_only_folders_without_recent_changes_are_abandoned(server, tmp_path, old
 
 
 def test_own_archive_is_taken(server, tmp_path):
-    """An archive that the user has put there spares the download, and stays."""
+    """An archive that the user has put there is used without a download. It is not removed."""
     (tmp_path / ARCHIVE).write_bytes(GOOD)
     fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
     assert server.asked == [] and left_behind(tmp_path) == [FOLDER, ARCHIVE]
 
 
 def test_own_archive_of_a_readonly_installation(server, tmp_path, monkeypatch):
-    """Somebody has put it into datasets/ for all; each user unpacks it into their own cache."""
+    """The archive in datasets/ is for all users. Each user unpacks it into their own cache."""
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / ARCHIVE).write_bytes(GOOD)
     monkeypatch.setattr(fetch_module, "DATASETS", tmp_path / "datasets")
@@ -214,17 +214,20 @@ def test_own_archive_of_a_readonly_installation(server, tmp_path, monkeypatch):
 
 
 def test_own_archive_that_is_damaged(server, tmp_path, capsys):
-    """It is named, left alone and not used."""
+    """A message names it. It is not used and not changed."""
     (tmp_path / ARCHIVE).write_bytes(GOOD[:-10])
     fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
     out = capsys.readouterr().out
-    assert f"{tmp_path / ARCHIVE} is not used: its SHA-256 is not {GOOD_SHA256[:12]}..., it is" in out
+    assert (
+        f"{tmp_path / ARCHIVE} is not used: its SHA-256 is not {GOOD_SHA256[:12]}..., so it is damaged or another file"
+        in out
+    )
     assert server.asked == ["/good"]
     assert (tmp_path / ARCHIVE).read_bytes() == GOOD[:-10]
 
 
 def test_own_archive_under_a_browsers_name(server, tmp_path):
-    """A second download is called (1). The hash tells what it is."""
+    """A browser adds (1) to the name of a second download. The hash identifies the archive."""
     (tmp_path / "cifar-10-python (1).tar.gz").write_bytes(GOOD)
     fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
     assert server.asked == [] and (tmp_path / FOLDER).is_dir()
@@ -239,7 +242,7 @@ def test_own_archive_under_a_browsers_name(server, tmp_path):
     ],
 )
 def test_archive_that_a_browser_has_changed(server, tmp_path, capsys, name, advice):
-    """Unzipped or incomplete: it is named with what to do, left alone and not used."""
+    """For an unpacked or incomplete archive a message says what to do. It is not used."""
     (tmp_path / name).write_bytes(b"something")
     fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
     out = capsys.readouterr().out
@@ -250,7 +253,7 @@ def test_archive_that_a_browser_has_changed(server, tmp_path, capsys, name, advi
 @pytest.mark.parametrize("error", [ConnectionError("no mirror"), OSError(errno.ENOSPC, "No space left on device")])
 @pytest.mark.parametrize("faster", [True, False])
 def test_another_run_finishes_while_this_one_fails(tmp_path, monkeypatch, faster, error):
-    """All use the same folder."""
+    """This run uses the folder of the other run. Without such a folder, the error is raised."""
 
     def fail(*args):
         if faster:
@@ -269,7 +272,7 @@ def test_another_run_finishes_while_this_one_fails(tmp_path, monkeypatch, faster
 
 
 def test_several_processes_at_once(tmp_path):
-    """Each has unpacked the archive before one of them moves it to its place."""
+    """All have unpacked the archive before one of them renames its folder. All use this folder."""
     code = """if True:
         import os, sys
         from datasets import fetch
@@ -295,7 +298,7 @@ def test_several_processes_at_once(tmp_path):
 
 @posix
 def test_abandoned_folder_that_another_run_removes(server, tmp_path):
-    """A file that vanishes between listing and looking, here a link to nothing, stops nobody."""
+    """A file may disappear while the folder is examined. A link without a target simulates this."""
     (tmp_path / ".fetch-x").mkdir()
     (tmp_path / ".fetch-x" / "file").symlink_to(tmp_path / "nothing")
     fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
@@ -304,7 +307,7 @@ def test_abandoned_folder_that_another_run_removes(server, tmp_path):
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EMFILE])
 def test_errors_of_the_machine_are_not_those_of_a_mirror(tmp_path, monkeypatch, code):
-    """The next mirror would not help, and no other data replace CIFAR-10."""
+    """No other mirror is tried, and the error is not a ConnectionError."""
     asked = []
 
     def fail(url, *args, **options):
@@ -320,7 +323,7 @@ def test_errors_of_the_machine_are_not_those_of_a_mirror(tmp_path, monkeypatch, 
 
 
 def test_folder_that_is_there(server, tmp_path):
-    """A complete folder is not fetched again; an incomplete one is the user's to move."""
+    """A complete folder is not fetched again. An incomplete one is an error."""
     fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
     assert fetch(tmp_path, [server.url + "/missing"]) == tmp_path / FOLDER
     (tmp_path / FOLDER / "data_batch_3").unlink()
@@ -349,7 +352,7 @@ def member(name, kind=tarfile.REGTYPE, link=""):
     ids=lambda evil: evil.name,
 )
 def test_archive_with_surprises(tmp_path, evil):
-    """Even under the right hash, nothing but plain files and folders below the archive is unpacked."""
+    """Even if the hash is right, only plain files and folders with relative names are unpacked."""
     content = make_archive([(member(f"{FOLDER}/data_batch_1"), b"fine"), (evil, b"")])
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / ARCHIVE).write_bytes(content)
@@ -358,8 +361,8 @@ def test_archive_with_surprises(tmp_path, evil):
     assert left_behind(tmp_path) == ["datasets"] and left_behind(tmp_path / "datasets") == [ARCHIVE]
 
 
-def test_killed_half_way(server, tmp_path):
-    """SIGKILL during the download leaves no half-made folder; the next run succeeds, a later one tidies up."""
+def test_killed_during_the_download(server, tmp_path):
+    """SIGKILL leaves no incomplete data. The next run succeeds, and a later one removes the old folder."""
     code = "import sys; from datasets.fetch import fetch; fetch(sys.argv[1], [sys.argv[2]])"
     process = subprocess.Popen(
         [sys.executable, "-c", code, tmp_path, server.url + "/hanging"],
@@ -374,7 +377,7 @@ def test_killed_half_way(server, tmp_path):
     process.wait()
     (abandoned,) = tmp_path.iterdir()
     fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
-    assert left_behind(tmp_path) == [abandoned.name, FOLDER]  # too young to be called abandoned
+    assert left_behind(tmp_path) == [abandoned.name, FOLDER]  # its last change is too recent
 
     for path in (*abandoned.iterdir(), abandoned):
         os.utime(path, (0, time.time() - ABANDONED - 1))
@@ -384,7 +387,7 @@ def test_killed_half_way(server, tmp_path):
 
 
 def test_command_line(server, tmp_path, monkeypatch, capsys):
-    """--dir and --mirror; a failure is a message and exit status 1, no traceback."""
+    """It takes --dir and --mirror. On failure it prints a message and exits with status 1."""
     monkeypatch.setattr(fetch_module.fetch, "__kwdefaults__", {"sha256": GOOD_SHA256})
     with pytest.raises(SystemExit, match="fetch: no mirror delivered"):
         main(["--dir", str(tmp_path), "--mirror", server.url + "/missing"])
@@ -396,7 +399,7 @@ def test_command_line(server, tmp_path, monkeypatch, capsys):
 
 
 def test_folder_that_cannot_be_made(tmp_path):
-    """One sentence with the ways out, for a cache folder that cannot be made or a wrong --dir."""
+    """If the cache folder cannot be made or --dir is wrong, one message says what to do."""
     (tmp_path / "file").touch()
     with pytest.raises(SystemExit, match="fetch: nothing can be written into .*cache: .*--dir, or set CIFAR10_DIR"):
         main(["--dir", str(tmp_path / "file" / "cache")])
@@ -404,7 +407,7 @@ def test_folder_that_cannot_be_made(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_output_in_any_encoding(tmp_path, encoding):
-    """Into a file, under a code page that lacks a letter of the path."""
+    """The output goes to a file, and the code page does not have a letter of the path."""
     folder = tmp_path / "daten-\u0434" / FOLDER
     folder.mkdir(parents=True)
     for name in BATCHES:
@@ -421,7 +424,7 @@ def test_output_in_any_encoding(tmp_path, encoding):
     ids=["script", "module"],
 )
 def test_ways_to_start_it(tmp_path, arguments, folder):
-    """README's command works from any folder, the module from the project's, whatever else is called datasets."""
+    """The script works in every folder, and the module in the project's, beside another `datasets`."""
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "__init__.py").write_text("raise ImportError('of another package')")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and read only if they hold a whole net."""
+"""Tests of files: atomic write, and a save that is killed."""
 
 import subprocess
 
@@ -11,7 +11,7 @@ from classifiers.neural_net import TwoLayerNet
 
 
 def test_atomic_write_replaces_the_file(tmp_path):
-    """Under the very name that was given, and nothing else stays."""
+    """It writes exactly the given name, and leaves no other file."""
     (tmp_path / "file").write_bytes(b"old")
     with atomic_write(str(tmp_path / "file")) as file:
         file.write(b"new")
@@ -21,7 +21,7 @@ def test_atomic_write_replaces_the_file(tmp_path):
 
 
 def test_atomic_write_that_fails_leaves_the_old_file(tmp_path):
-    """A full disk in the middle: the old file is still there, and nothing else."""
+    """If the disk is full, the old file stays unchanged, and no other file is left."""
     (tmp_path / "file").write_bytes(b"old")
     with pytest.raises(OSError, match="no space"), atomic_write(tmp_path / "file") as file:
         file.write(b"half")
@@ -48,7 +48,7 @@ net.save(sys.argv[1])
 
 @pytest.mark.parametrize("moment", ["before it is synced", "before it replaces"])
 def test_save_that_is_killed_leaves_the_old_net(tmp_path, moment):
-    """SIGKILL while the new file is written, or when it is complete: the old net can still be loaded."""
+    """After SIGKILL before the replacement, the old net can still be loaded."""
     old = TwoLayerNet(300, 20, 10, rng=0)
     old.save(tmp_path / "net.npz")
     process = run_python(SAVE_AND_WAIT, tmp_path / "net.npz", moment, stdin=subprocess.PIPE)

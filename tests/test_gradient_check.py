@@ -1,4 +1,4 @@
-"""The checker is itself checked, with derivatives known from calculus and with gradients that are wrong."""
+"""Tests of the gradient checker, with known derivatives and with wrong gradients."""
 
 import subprocess
 import sys
@@ -19,14 +19,14 @@ from gradient_check import (
 
 
 def test_rel_error_by_hand():
-    """|1 - 3| / (1 + 3) = 0.5 is the largest; 0 against 0 is 0; tiny numbers are measured against 1e-8."""
+    """|1 - 3| / (1 + 3) = 0.5 is the largest, and 0 and 0 give 0. The denominator is >= 1e-8."""
     assert rel_error(np.array([1.0, 0.0, 2.0]), np.array([3.0, 0.0, 2.0])) == 0.5
     assert rel_error(1e-10, 0) == pytest.approx(0.01)
     assert rel_error(1e-10, 0, floor=1e-12) == 1 and rel_error(1.0, 2.0, floor=10.0) == 0.1
 
 
 def test_central_difference_by_hand():
-    """x^2 at 3 with h = 0.5: (3.5^2 - 2.5^2) / 1 = 6; of an array-valued f each entry, along that coordinate alone."""
+    """x^2 at 3 with h = 0.5 gives (3.5^2 - 2.5^2) / 1 = 6. The output of f may be an array."""
     x = np.array([1.0, 3.0])
     assert central_difference(lambda x: x[0] * x[1] ** 2, x, (1,), 0.5) == 6
     np.testing.assert_allclose(central_difference(lambda x: np.array([x[0], x[1]]), x, (0,)), [1, 0])
@@ -34,7 +34,7 @@ def test_central_difference_by_hand():
 
 
 def test_gradient_of_known_functions():
-    """d/dx sum(x^3) = 3 x^2, for any shape, with x left as it was."""
+    """d/dx sum(x^3) = 3 x^2 for any shape of x. Afterwards x is unchanged."""
     for x in (np.array(2.0), np.random.randn(3), np.random.randn(2, 3, 2)):
         before = x.copy()
         numeric = eval_numerical_gradient(lambda x: np.sum(x**3), x, verbose=False)
@@ -43,13 +43,13 @@ def test_gradient_of_known_functions():
 
 
 def test_gradient_of_a_function_that_ignores_its_argument():
-    """Clients close over the array that is perturbed."""
+    """A function may read the perturbed array from its surroundings (a closure)."""
     x = np.random.randn(4)
     np.testing.assert_allclose(eval_numerical_gradient(lambda _: np.sum(x * x), x, verbose=False), 2 * x, rtol=1e-7)
 
 
 def test_verbose_prints_each_coordinate(capsys):
-    """The public lab's default."""
+    """Printing is the default, as in the public lab."""
     eval_numerical_gradient(np.sum, np.zeros((1, 2)))
     assert [line.split(")")[0] for line in capsys.readouterr().out.splitlines()] == ["(0, 0", "(0, 1"]
 
@@ -61,7 +61,7 @@ def test_array_gradient_is_the_chain_rule():
 
 
 def test_array_gradient_if_f_reuses_its_output():
-    """A layer may write into the same buffer at each call."""
+    """A layer may write its output into the same array at each call."""
     out, x = np.empty(3), np.random.randn(3)
     numeric = eval_numerical_gradient_array(lambda x: np.multiply(x, x, out=out), x, np.ones(3))
     np.testing.assert_allclose(numeric, 2 * x, rtol=1e-7)
@@ -76,10 +76,10 @@ def test_array_gradient_if_f_reuses_its_output():
     ],
 )
 class TestAllCheckers:
-    """What holds for each function that perturbs x."""
+    """Tests for all functions that perturb x."""
 
     def test_x_is_restored_if_f_raises(self, check):
-        """Both steps are undone: the one up and the one down."""
+        """The step up and the step down are both undone."""
         for failing_call in (1, 2):
             x, calls = np.arange(3.0), []
 
@@ -95,13 +95,13 @@ class TestAllCheckers:
 
     @pytest.mark.parametrize("x", [np.arange(3), np.arange(3, dtype=np.float32), np.array([1 + 2j]), [1.0, 2.0]])
     def test_x_must_be_float64(self, check, x):
-        """A step of 1e-5 rounds to nothing in an int and to noise in float32."""
+        """A step of 1e-5 is rounded to 0 in an int. In float32 its rounding error is too large."""
         with pytest.raises(TypeError, match="x must be a float64 array, got (dtype (int64|float32|complex128)|list)"):
             check(np.sum, x)
 
 
 def test_sparse_check_accepts_the_right_gradient(capsys):
-    """All relative errors are small; they are returned and printed."""
+    """All relative errors are small. They are returned and printed."""
     x = np.random.randn(5, 4)
     errors = grad_check_sparse(lambda x: np.sum(x**2), x, 2 * x, num_checks=7, rng=0)
     assert errors.shape == (7,) and errors.max() < 1e-8
@@ -110,20 +110,20 @@ def test_sparse_check_accepts_the_right_gradient(capsys):
 
 
 def test_sparse_check_finds_a_slightly_wrong_gradient(capsys):
-    """A gradient that is 0.05% too large shows as a relative error of 0.00025."""
+    """A gradient that is 0.05% too large has a relative error of 0.00025."""
     x = 1 + np.random.rand(5)
     errors = grad_check_sparse(lambda x: np.sum(x**2), x, 2 * x * 1.0005, rng=0)
     np.testing.assert_allclose(errors, 0.0005 / 2.0005, rtol=1e-3)
 
 
 def test_sparse_check_of_tiny_gradients(capsys):
-    """However small both are: 1e-9 against 2e-9 is a relative error of 1/3."""
+    """The error stays relative for small numbers: 1e-9 and 2e-9 give 1/3."""
     errors = grad_check_sparse(lambda x: 1e-9 * np.sum(x), np.zeros(3), np.full(3, 2e-9), num_checks=2)
     np.testing.assert_allclose(errors, 1 / 3, rtol=1e-6)
 
 
 def test_sparse_check_of_zero_against_zero(capsys):
-    """A flat function has error 0, not NaN."""
+    """For a constant function the error is 0, not NaN."""
     np.testing.assert_array_equal(grad_check_sparse(lambda x: 1.0, np.zeros(3), np.zeros(3), num_checks=4), np.zeros(4))
 
 
@@ -155,13 +155,13 @@ def test_sparse_check_takes_rng(capsys):
     ],
 )
 def test_bad_arguments(call, error, message):
-    """Named, with what they must be."""
+    """The error names the argument and what it must be."""
     with pytest.raises(error, match=message):
         call(np.ones(5))
 
 
 def with_output(value):
-    """A function of x that returns a value of any kind."""
+    """Return a function of x that returns the given value."""
     return lambda x: value
 
 
@@ -170,8 +170,8 @@ def with_output(value):
     [lambda f, x: eval_numerical_gradient(f, x, verbose=False), lambda f, x: grad_check_sparse(f, x, x, rng=0)],
     ids=["whole", "sparse"],
 )
-class TestWhatAScalarFunctionReturns:
-    """NumPy would add up an array, or complain about a float of it."""
+class TestReturnedNumber:
+    """Tests of what f may return. Without a check, NumPy would sum an array."""
 
     @pytest.mark.parametrize(
         ("returned", "got"),
@@ -187,17 +187,18 @@ class TestWhatAScalarFunctionReturns:
         ],
     )
     def test_other_things_are_refused(self, check, returned, got):
-        """An array, a loss with its gradients, nothing, text, a complex number; x is restored."""
+        """Arrays, a loss with gradients, None, text and complex numbers are refused."""
         x = np.arange(3.0)
         with pytest.raises(TypeError, match=f"f must return a number, got {got}"):
             check(with_output(returned), x)
         np.testing.assert_array_equal(x, [0, 1, 2])
 
     @pytest.mark.parametrize("wrap", [float, np.float64, np.array, lambda v: np.array([v]), lambda v: np.array([[v]])])
-    def test_one_number_in_any_dress(self, check, wrap, capsys):
-        """A float, a NumPy scalar, an array of one number."""
+    def test_one_number_of_any_type(self, check, wrap, capsys):
+        """A float, a NumPy scalar or an array of one number is accepted."""
         x = np.array([2.0])
-        result = check(lambda x: wrap(np.sum(x**2) / 4), x)  # the gradient is x / 2 = 1; grad_check_sparse is told 2
+        # The gradient is x / 2 = 1. grad_check_sparse gets x = 2 as the analytic gradient.
+        result = check(lambda x: wrap(np.sum(x**2) / 4), x)
         np.testing.assert_allclose(result, 1 if len(result) == 1 else np.full(10, 1 / 3), rtol=1e-8)
 
 
@@ -212,7 +213,7 @@ class TestWhatAScalarFunctionReturns:
     ],
 )
 def test_df_has_the_shape_of_the_output(f, df, shapes):
-    """Broadcasting would give the gradient of another sum."""
+    """With another shape, broadcasting would give the gradient of another sum."""
     x = np.arange(3.0)
     with pytest.raises(ValueError, match=f"df must have the shape of f\\(x\\), {shapes}"):
         eval_numerical_gradient_array(f, x, df)
@@ -220,14 +221,14 @@ def test_df_has_the_shape_of_the_output(f, df, shapes):
 
 
 def test_df_may_be_a_list():
-    """As f's output may."""
+    """The output of f may be a list too."""
     numeric = eval_numerical_gradient_array(lambda x: [x[0] ** 2, 3 * x[1]], np.ones(2), [1, 10])
     np.testing.assert_allclose(numeric, [2, 30])
 
 
 @pytest.mark.parametrize("shapes", [((3,), (3, 1)), ((3, 1), (1, 3)), ((1, 3), (3,)), ((2,), (3,))])
 def test_rel_error_of_different_shapes(shapes):
-    """A bias of shape (1, H) is not one of (H,): broadcasting compares each entry with others."""
+    """Shapes (1, H) and (H,) are different. Broadcasting would compare each entry with others."""
     x, y = map(np.ones, shapes)
     message = f"x and y must have one shape, got {x.shape} and {y.shape}".replace("(", r"\(").replace(")", r"\)")
     with pytest.raises(ValueError, match=message):
@@ -236,20 +237,20 @@ def test_rel_error_of_different_shapes(shapes):
 
 
 def test_rel_error_of_small_types():
-    """Differences of unsigned numbers do not wrap around, and the floor does not vanish in float16."""
+    """Differences of unsigned numbers do not overflow. In float16 the floor is not rounded to 0."""
     assert rel_error(np.uint8([1]), np.uint8([3])) == rel_error(np.uint8([3]), np.uint8([1])) == 0.5
     assert rel_error(np.zeros(2, np.float16), np.zeros(2, np.float16)) == 0
 
 
-def test_infinity_and_nan_stay_visible(capsys):
-    """The gradient is NaN there, and only there; x - x of two infinities is no error of the checker."""
+def test_infinite_function_gives_nan(capsys):
+    """The gradient is NaN only at the coordinate with infinite values, and no error is raised."""
     with np.errstate(invalid="ignore"):
         numeric = eval_numerical_gradient(lambda x: np.inf if x[0] != 1 else x.sum(), np.ones(2), verbose=False)
     assert np.isnan(numeric[0]) and numeric[1] == pytest.approx(1)
 
 
 def test_masked_arrays_are_refused():
-    """A step would not move what is masked, and a comparison would take what is behind the mask."""
+    """A step would not change masked entries, and a comparison would use the masked values."""
     masked = np.ma.array([1.0, 2.0], mask=[0, 1])
     with pytest.raises(TypeError, match=r"x must not be a masked array: pass x.filled\(value\)"):
         eval_numerical_gradient(np.sum, masked)
@@ -259,7 +260,7 @@ def test_masked_arrays_are_refused():
 
 
 def test_check_net_has_moved():
-    """Its old name works until 1.2, with a warning that says where it is; other names do not."""
+    """The old name works until 1.2, and a warning gives the new one. Other names do not work."""
     with pytest.warns(DeprecationWarning, match="from diagnosis import check_net"):
         assert gradient_check.check_net is diagnosis.check_net
     with pytest.raises(AttributeError, match="has no attribute 'check_nets'"):
@@ -267,7 +268,7 @@ def test_check_net_has_moved():
 
 
 def test_command_line_has_moved():
-    """A teacher's old script must not take a silent exit for a right net."""
+    """An old script must not take exit status 0 as the result of a correct net."""
     command = [sys.executable, ROOT / "gradient_check.py", "neural_net.py"]
     process = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     assert process.returncode == 2 and "python -m diagnosis FILE" in process.stderr

@@ -1,4 +1,4 @@
-"""Initial weights that see one place of an image."""
+"""Tests of local initial weights."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ D = 8 * 12 * 3
 ONES, EVERY = np.ones(D), np.eye(D)
 
 
-def test_units_look_at_places_all_over_the_image():
-    """The squared weights of a unit lie around one place, with the variance of a squared Gaussian: width**2 / 2."""
+def test_places_are_spread_over_the_image():
+    """The squared weights of a unit have the variance of a squared Gaussian, width**2 / 2."""
     W1 = local_weights(4000, ONES, EVERY, 1.5, shape=SHAPE, rng=0).astype(np.float64)
     assert W1.shape == (D, 4000)
     power = (W1**2).reshape(8, 12, 3, 4000).sum(axis=2)
@@ -21,7 +21,7 @@ def test_units_look_at_places_all_over_the_image():
         along = power.sum(axis=1 - axis)  # (n, 4000)
         center = np.arange(n) @ along
         spread = np.arange(n) ** 2 @ along - center**2
-        inner = (center > 3) & (center < n - 4)  # those that the border does not cut
+        inner = (center > 3) & (center < n - 4)  # units that the border does not cut off
         assert inner.sum() > 300
         assert abs(spread[inner].mean() - 1.5**2 / 2) < 0.1
         counts, _ = np.histogram(center, [-1, n / 4, n / 2, 3 * n / 4, n])
@@ -29,7 +29,7 @@ def test_units_look_at_places_all_over_the_image():
 
 
 def test_weights_are_random_in_every_pixel_and_channel():
-    """With mean 0; channels are independent."""
+    """Their mean is 0, and channels are independent."""
     W1 = local_weights(4000, ONES, EVERY, 2.0, shape=SHAPE, rng=0).reshape(8, 12, 3, 4000)
     middle = W1[4, 6]  # (3, 4000)
     assert np.abs(middle.mean(axis=1) / middle.std(axis=1)).max() < 5 / np.sqrt(4000)
@@ -37,7 +37,7 @@ def test_weights_are_random_in_every_pixel_and_channel():
 
 
 def test_each_unit_starts_with_the_same_spread():
-    """On whitened data, of all directions or of the leading ones: x W1 has the standard deviation sqrt(2)."""
+    """On whitened data, x W1 has the standard deviation sqrt(2), for all or for leading directions."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((3000, D)) @ rng.standard_normal((D, D)) + 7
     whiten = Whitener(X, softness=1.0)
@@ -48,8 +48,8 @@ def test_each_unit_starts_with_the_same_spread():
         np.testing.assert_allclose((whiten(X) @ U @ W1).std(axis=0), np.sqrt(2), rtol=1e-3)
 
 
-def test_one_seed_gives_one_net():
-    """None is NumPy's global stream."""
+def test_same_seed_same_weights():
+    """Without rng, NumPy's global stream is used."""
     one, same, other = (local_weights(5, ONES, EVERY, shape=SHAPE, rng=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
@@ -70,8 +70,8 @@ def test_one_seed_gives_one_net():
         ({"shape": (D,)}, ValueError, "shape must be that of an image"),
     ],
 )
-def test_what_local_weights_must_be_given(change, error, message):
-    """Named, with what it was."""
+def test_bad_arguments(change, error, message):
+    """The error gives the argument's name, what it must be and what it was."""
     given = {"hidden_size": 2, "variances": ONES, "directions": EVERY, "shape": SHAPE} | change
     with pytest.raises(error, match=message):
         local_weights(**given)

@@ -1,4 +1,4 @@
-"""The journal of a sweep: nothing finished is lost or trained again, and nobody else's file is changed."""
+"""Tests of the journal: finished trials are not lost or trained again, and other files stay unchanged."""
 
 import json
 import os
@@ -25,7 +25,7 @@ PLAN, ARRAYS = {"grid": {"reg": [0.5]}, "seed": 0}, [np.ones((2, 3)), np.array([
 
 
 def read_indices(path):
-    """The trials' indices, line by line. Every line must parse."""
+    """Return the index of the trial in each line. Every line must be valid JSON."""
     return [json.loads(line)["index"] for line in path.read_bytes().splitlines()[1:]]
 
 
@@ -37,18 +37,18 @@ def write_journal(path):
     return path.read_bytes()
 
 
-# What JSON lacks
+# Values that JSON cannot write
 
 
 @dataclass(frozen=True)
 class Named:
-    """Prints its value."""
+    """Its repr shows its value."""
 
     value: int
 
 
 class Nameless:
-    """Can be called, but prints its address."""
+    """Callable whose repr contains its address in memory."""
 
     def __call__(self, X, rng):
         return X
@@ -68,20 +68,20 @@ class Nameless:
         (LogUniform(0.1, 1), "LogUniform(low=0.1, high=1)"),
     ],
 )
-def test_values_that_json_lacks(value, expected):
-    """Numbers of NumPy become numbers, types and functions become names, anything else its repr."""
+def test_values_that_json_cannot_write(value, expected):
+    """NumPy numbers become numbers. Types and functions become names. Other values become their repr."""
     converted = to_json(value)
     assert converted == expected and type(converted) is type(expected)
 
 
-def test_value_that_prints_its_address():
-    """It is refused: its text would differ in the next process."""
+def test_value_with_its_address_in_the_repr():
+    """It is an error, because the text differs in each process."""
     with pytest.raises(TypeError, match="a journal needs values that print alike in every process, got <test_journal"):
         to_json(Nameless())
 
 
-def test_value_that_prints_its_address_leaves_no_file(tmp_path):
-    """Neither a journal nor a folder."""
+def test_value_with_its_address_in_the_repr_creates_no_file(tmp_path):
+    """There is no journal and no folder."""
     with pytest.raises(TypeError, match="print alike"):
         Journal(tmp_path / "sweep.jsonl", {"augment": Nameless()}, ARRAYS)
     assert list(tmp_path.iterdir()) == []
@@ -91,7 +91,7 @@ def test_value_that_prints_its_address_leaves_no_file(tmp_path):
 
 
 def test_new_journal(tmp_path):
-    """Missing folders are made. The first line describes the sweep; the data are there as a hash."""
+    """Missing folders are created. The first line describes the sweep, with a hash of the data."""
     with Journal(tmp_path / "deep" / "down" / "sweep.jsonl", PLAN, ARRAYS) as journal:
         assert journal.trials == []
         header = json.loads(journal.path.read_bytes())
@@ -99,8 +99,8 @@ def test_new_journal(tmp_path):
     assert sorted(path.name for path in (tmp_path / "deep" / "down").iterdir()) == ["sweep.jsonl", "sweep.jsonl.nets"]
 
 
-def test_trials_come_back(tmp_path):
-    """And the net, to the bit. Reading changes nothing, and new lines go to the end."""
+def test_trials_are_read(tmp_path):
+    """The net is bit-identical. Reading does not change the file, and new lines are added at the end."""
     content = write_journal(tmp_path / "sweep.jsonl")
     with Journal(tmp_path / "sweep.jsonl", PLAN, ARRAYS) as journal:
         assert journal.trials == [{"index": 0, "state": "done"}, {"index": 1, "state": "diverged"}]
@@ -111,7 +111,7 @@ def test_trials_come_back(tmp_path):
 
 
 def test_each_line_is_on_the_disk_at_once(tmp_path):
-    """Not only when the file is closed; then it is closed."""
+    """Each line is written before the file is closed. Afterwards the file is closed."""
     with Journal(tmp_path / "sweep.jsonl", PLAN, ARRAYS) as journal:
         journal.add({"index": 0}, None)
         assert read_indices(journal.path) == [0]
@@ -120,7 +120,7 @@ def test_each_line_is_on_the_disk_at_once(tmp_path):
 
 
 def test_net_is_saved_before_its_line(tmp_path):
-    """If saving fails, or the process dies in it, the journal does not name the trial."""
+    """If saving the net fails, the journal does not have the trial."""
 
     class UnsavableNet:
         def save(self, path):
@@ -133,8 +133,8 @@ def test_net_is_saved_before_its_line(tmp_path):
     assert read_indices(tmp_path / "sweep.jsonl") == []
 
 
-def test_file_that_is_cut_off_anywhere(tmp_path):
-    """The complete lines stay to the byte, the rest of a line goes, and the journal can be continued."""
+def test_truncated_file(tmp_path):
+    """Complete lines stay, an incomplete line is removed, and the journal can be continued."""
     path = tmp_path / "sweep.jsonl"
     content = write_journal(path)
     header = content.splitlines(keepends=True)[0]
@@ -148,11 +148,11 @@ def test_file_that_is_cut_off_anywhere(tmp_path):
         assert path.read_bytes() == complete + b'{"index": 9}\n'
 
 
-# Files that are refused
+# Files that cannot be used
 
 
 def refuse(path, message, plan=PLAN, arrays=ARRAYS):
-    """Opening must raise, change no byte of the file and create nothing beside it."""
+    """Check that opening raises ValueError, changes no byte of the file and creates no other file."""
     content, neighbours = path.read_bytes(), sorted(path.parent.iterdir())
     with pytest.raises(ValueError, match=message):
         Journal(path, plan, arrays)
@@ -170,7 +170,7 @@ def refuse(path, message, plan=PLAN, arrays=ARRAYS):
     ],
 )
 def test_file_that_is_not_a_journal(tmp_path, content, reason):
-    """Also if it is a single line without an end, as a journal is that was torn."""
+    """Also if it is a single line without an end, like a truncated journal."""
     (tmp_path / "notes.jsonl").write_text(content)
     refuse(tmp_path / "notes.jsonl", f"notes.jsonl is damaged: {reason}.*Move it away to start a new sweep")
 
@@ -186,7 +186,7 @@ def test_file_that_is_not_a_journal(tmp_path, content, reason):
     ],
 )
 def test_journal_of_another_plan(tmp_path, plan, arrays, key, end):
-    """The error says what differs. A torn line of somebody else's file stays too."""
+    """The error says what differs. An incomplete last line stays in the file too."""
     content = write_journal(tmp_path / "sweep.jsonl")
     (tmp_path / "sweep.jsonl").write_bytes(content + end)
     refuse(
@@ -198,7 +198,7 @@ def test_journal_of_another_plan(tmp_path, plan, arrays, key, end):
     "change, key", [({"seed": 1}, "seed"), ({"num_iters": 31}, "fixed"), ({"grid": {**GRID, "reg": [0.25]}}, "grid")]
 )
 def test_journal_of_another_sweep(tmp_path, change, key):
-    """Seed, fixed arguments and grid count."""
+    """The seed, the fixed arguments and the grid identify a sweep."""
     path = tmp_path / "sweep.jsonl"
     small_sweep(journal=path)
     content = path.read_bytes()
@@ -216,7 +216,7 @@ def test_journal_of_another_number_of_trials(tmp_path):
 
 
 def test_journal_of_other_data(tmp_path):
-    """Data are known by a hash of every value."""
+    """The hash of the data depends on every value."""
     small_sweep(journal=tmp_path / "sweep.jsonl")
     X_train = make_data()[0]
     X_train[17, 2] += 1e-9
@@ -224,11 +224,11 @@ def test_journal_of_other_data(tmp_path):
         small_sweep(journal=tmp_path / "sweep.jsonl", X_train=X_train)
 
 
-# Sweeps that go on
+# Sweeps that continue
 
 
-def test_journal_spares_finished_trials(tmp_path, monkeypatch):
-    """The second call trains nothing and returns the same, the best net from its file."""
+def test_finished_trials_are_not_trained_again(tmp_path, monkeypatch):
+    """The second call reads the best net from its file and returns the same result."""
     first = small_sweep(journal=tmp_path / "sub" / "sweep.jsonl")
     monkeypatch.setattr(sweep_module, "run_trial", None)
     second = small_sweep(journal=tmp_path / "sub" / "sweep.jsonl")
@@ -236,7 +236,7 @@ def test_journal_spares_finished_trials(tmp_path, monkeypatch):
 
 
 def test_bar_counts_the_trials_of_the_journal(tmp_path, capsys):
-    """It starts where the last call ended."""
+    """It starts with the number of finished trials."""
     small_sweep(journal=tmp_path / "sweep.jsonl")
     small_sweep(journal=tmp_path / "sweep.jsonl", progress=True)
     out = capsys.readouterr().out
@@ -244,7 +244,7 @@ def test_bar_counts_the_trials_of_the_journal(tmp_path, capsys):
 
 
 def test_failed_trials_are_tried_again(tmp_path, monkeypatch):
-    """The reason may be mended; what was done stays."""
+    """The reason may no longer exist. Trials that are done are kept."""
     path, train = tmp_path / "sweep.jsonl", TwoLayerNet.train
 
     def train_without_memory(net, *args, **kwargs):
@@ -269,8 +269,8 @@ def test_diverged_trials_are_not_tried_again(tmp_path):
     assert read_indices(tmp_path / "sweep.jsonl") == [0, 1]
 
 
-def test_torn_last_line_is_redone(tmp_path):
-    """A crash in the middle of a line costs that trial and no other."""
+def test_trial_of_an_incomplete_line_is_trained_again(tmp_path):
+    """After a crash while a line is written, only this trial is lost."""
     path = tmp_path / "sweep.jsonl"
     whole = small_sweep(journal=path)
     content = path.read_bytes()
@@ -281,7 +281,7 @@ def test_torn_last_line_is_redone(tmp_path):
 
 
 def test_journal_of_types_and_functions(tmp_path):
-    """They go into the file by name, and come back from the call that resumes."""
+    """The file has their names. The call that continues uses its own objects."""
     settings = {
         "grid": {"hidden_size": np.array([3]), "dtype": [np.float32, np.dtype("f8")]},
         "schedule": warm_cosine,
@@ -297,7 +297,7 @@ def test_journal_of_types_and_functions(tmp_path):
 
 
 def test_journal_of_a_random_search(tmp_path, monkeypatch):
-    """Distributions go into the file by their repr; the resumed sweep has the same combinations."""
+    """The file has the repr of a distribution. The resumed sweep has the same combinations."""
     grid = {"hidden_size": [3, 5], "learning_rate": LogUniform(1e-4, 1e-1)}
     settings = {"grid": grid, "n_trials": 6, "journal": tmp_path / "sweep.jsonl"}
     first = small_sweep(**settings)
@@ -307,14 +307,14 @@ def test_journal_of_a_random_search(tmp_path, monkeypatch):
     assert header["grid"] == {"hidden_size": [3, 5], "learning_rate": "LogUniform(low=0.0001, high=0.1)"}
 
 
-# One journal, one sweep
+# One sweep per journal
 
 
 @pytest.mark.parametrize(
     "one, other", [("lr-0.5", "lr-0.0"), ("sweep.jsonl", "sweep.json"), ("sweep.jsonl", "sweep"), ("sweep", "sweep.x")]
 )
 def test_two_journals_share_nothing(tmp_path, one, other):
-    """Each returns its own net, whatever their names."""
+    """Each has its own nets, even if the names are similar."""
     first = small_sweep(journal=tmp_path / one)
     small_sweep(journal=tmp_path / other, seed=1)
     assert fingerprint(small_sweep(journal=tmp_path / one)) == fingerprint(first)
@@ -323,7 +323,7 @@ def test_two_journals_share_nothing(tmp_path, one, other):
 
 @posix
 def test_spellings_of_one_path(tmp_path, monkeypatch):
-    """Relative, absolute, through a link and from the home folder: the same file and the same nets."""
+    """Relative path, absolute path, link and ~ lead to the same file and the same nets."""
     (tmp_path / "home" / "sub").mkdir(parents=True)
     (tmp_path / "link.jsonl").symlink_to(tmp_path / "home" / "sweep.jsonl")
     monkeypatch.chdir(tmp_path / "home")
@@ -337,7 +337,7 @@ def test_spellings_of_one_path(tmp_path, monkeypatch):
 
 
 def test_journal_must_be_the_name_of_a_file(tmp_path):
-    """The error names what was passed."""
+    """The error shows the value of the argument."""
     with pytest.raises(ValueError, match=f"journal must be the name of a file, got the folder {tmp_path}"):
         small_sweep(journal=tmp_path)
     with pytest.raises(TypeError, match="journal must be the name of a file, got 3"):
@@ -345,7 +345,7 @@ def test_journal_must_be_the_name_of_a_file(tmp_path):
 
 
 def test_best_net_that_is_damaged(tmp_path):
-    """The error names the file, and how to get the net again."""
+    """The error gives the name of the file, and says how to get the net again."""
     first = small_sweep(journal=tmp_path / "sweep.jsonl")
     net = tmp_path / "sweep.jsonl.nets" / f"{first.best.index:05d}.npz"
     net.write_bytes(b"")
@@ -356,7 +356,7 @@ def test_best_net_that_is_damaged(tmp_path):
 
 
 def test_nets_that_are_missing_are_trained_again(tmp_path, capsys):
-    """Somebody removed one, or copied the file without the folder."""
+    """A net can be missing if it was removed, or if only the journal was copied."""
     first = small_sweep(journal=tmp_path / "sweep.jsonl")
     (tmp_path / "sweep.jsonl.nets" / "00003.npz").unlink()
     assert fingerprint(small_sweep(journal=tmp_path / "sweep.jsonl")) == fingerprint(first)
@@ -366,7 +366,7 @@ def test_nets_that_are_missing_are_trained_again(tmp_path, capsys):
 
 
 def test_two_sweeps_at_once(tmp_path):
-    """The second is refused while the first writes, and also if the first began after the second had read."""
+    """The second is an error while the first writes, and also if the file changed after it was read."""
     pytest.importorskip("fcntl")
     path = tmp_path / "sweep.jsonl"
     early, other_code = Journal(path, PLAN, ARRAYS), {**PLAN, "code": "other"}
@@ -395,7 +395,7 @@ def test_two_sweeps_at_once(tmp_path):
     ],
 )
 def test_lines_that_are_not_trials_of_this_sweep(tmp_path, change, message):
-    """The file stays as it is, its torn last line too."""
+    """The file stays unchanged, also an incomplete last line."""
     path = tmp_path / "sweep.jsonl"
     small_sweep(journal=path)
     header, first, second = path.read_bytes().splitlines()[:3]
@@ -413,8 +413,8 @@ def test_lines_that_are_not_trials_of_this_sweep(tmp_path, change, message):
 # Code that changes
 
 
-def test_other_code_sets_the_journal_aside(tmp_path, capsys):
-    """With its nets, under a name that is free, with one line. Other differences come first."""
+def test_other_code_renames_the_journal(tmp_path, capsys):
+    """Journal and nets get an unused name, and a line is printed. Other differences are errors."""
     path = tmp_path / "sweep.jsonl"
     for code in ("a", "b", "c"):
         with Journal(path, {**PLAN, "code": code}, ARRAYS) as journal:
@@ -430,7 +430,7 @@ def test_other_code_sets_the_journal_aside(tmp_path, capsys):
 
 
 def test_journal_of_version_1_0(tmp_path, capsys):
-    """It does not say which code made it, so it is set aside. Its nets keep their folder."""
+    """It has no hash of the code, so it is renamed. Its nets keep their folder."""
     path, plan = tmp_path / "sweep.jsonl", {**PLAN, "code": "a"}
     write_journal(path)
     (tmp_path / "sweep.jsonl.nets").rename(tmp_path / "sweep.nets")
@@ -443,7 +443,7 @@ def test_journal_of_version_1_0(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", ["schedule", "augment"])
 def test_functions_that_share_a_name(tmp_path, name, capsys):
-    """Two lambdas: another one is other code. The order of the arguments is not."""
+    """Another lambda is other code. Another order of the arguments is not."""
     path = tmp_path / "sweep.jsonl"
     values = {"schedule": [lambda it, n: 1.0, lambda it, n: 0.1], "augment": [lambda X, rng: X, lambda X, rng: -X]}
     settings = {key: functions[0] for key, functions in values.items()}
@@ -456,8 +456,8 @@ def test_functions_that_share_a_name(tmp_path, name, capsys):
     assert fingerprint(second) == fingerprint(small_sweep(**changed)) != fingerprint(first)
 
 
-def test_classes_and_types_have_names_of_their_own():
-    """NumPy takes any class for an object."""
+def test_names_of_classes_and_types():
+    """NumPy gives any other class the dtype object."""
     assert to_json(Nameless) == "test_journal.Nameless" and to_json(np.float16) == "float16"
 
 
@@ -482,7 +482,7 @@ sweep({"hidden_size": [3, 4]}, *arrays, num_iters=5, n_jobs=1, journal=sys.argv[
     ],
 )
 def test_code_that_changed_between_two_calls(tmp_path, module, augment, old, new, counts):
-    """A copy of the lab is changed: what it trained before is set aside, if the change matters for these nets."""
+    """The journal is renamed only if the change in a copy of the lab can affect its nets."""
     lab = tmp_path / "lab"
     shutil.copytree(ROOT / "classifiers", lab / "classifiers", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "checks.py", lab)
@@ -520,7 +520,7 @@ if __name__ == "__main__":
 
 @posix
 def test_killed_three_times_and_resumed(tmp_path):
-    """SIGKILL while two trials are running: no finished trial is lost or trained again."""
+    """After SIGKILL while two trials run, no finished trial is lost or trained again."""
     path = tmp_path / "sweep.jsonl"
     (tmp_path / "halting.py").write_text(HALTING_SWEEP)
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PYTHONWARNINGS": "ignore"}

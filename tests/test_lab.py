@@ -1,4 +1,4 @@
-"""The notebook in JupyterLab, and its report, in a real browser."""
+"""Tests of the notebook in JupyterLab, and of its report, in a real browser."""
 
 import contextlib
 import re
@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from browser import TOKEN, LabServer, find_browser, open_browser, processes_of, read_console, wait_for
 from conftest import ROOT
-from test_notebook import TINY, code_cells, set_parameters
+from test_notebook import code_cells, make_tiny
 
 from run_notebook import NO_ALT, NOTEBOOK, render
 
@@ -34,7 +34,7 @@ return {
   loaded: performance.getEntriesByType("resource").map((entry) => entry.name),
 };
 """
-# What JupyterLab may write to the console. None of it comes from the notebook.
+# Messages that JupyterLab may write to the console. None of them comes from the notebook.
 HARMLESS = re.compile(
     r'"Plugin \S+ (is taking too long|\(with \d+ dependants\) took [\d.]+ms) to activate\."$'  # on a busy machine
     r'|"Connection lost, reconnecting in 0 seconds\."$'  # a restart closes the old kernel's socket
@@ -46,13 +46,13 @@ def count_pictures(notebook):
 
 
 def copy_lab(folder):
-    """Copy what a student needs, with tiny parameters and no outputs; return the notebook's path."""
+    """Copy a student's files, with tiny parameters and no outputs. Return the notebook's path."""
     for room in (".", "classifiers", "datasets", "diagnosis"):
         (folder / room).mkdir()
         for path in (ROOT / room).glob("*.py"):
             shutil.copy(path, folder / room)
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    set_parameters(notebook, TINY.replace("JOURNAL", "sweep.jsonl"))
+    make_tiny(notebook)
     for cell in code_cells(notebook):
         cell.update(outputs=[], execution_count=None)
     nbformat.write(notebook, folder / NOTEBOOK.name)
@@ -60,7 +60,7 @@ def copy_lab(folder):
 
 
 def click_menu(driver, menu, command):
-    """Open a menu of JupyterLab, and click on an item."""
+    """Open a menu of JupyterLab and click on an item."""
     (title,) = (e for e in driver.find_elements("css selector", ".lm-MenuBar-item") if e.text == menu)
     title.click()
     selector = f'.lm-Menu-item[data-command="{command}"]'
@@ -68,14 +68,14 @@ def click_menu(driver, menu, command):
 
 
 def confirm(driver, question):
-    """Click on the button of a dialog that agrees."""
+    """Click on the button that accepts a dialog."""
     buttons = wait_for(lambda: driver.find_elements("css selector", ".jp-Dialog .jp-mod-accept"), question, 30)
     assert question in driver.find_element("css selector", ".jp-Dialog").text
     buttons[0].click()
 
 
 def check_run(driver, n_cells, n_pictures):
-    """Wait until all cells have run; then check that they have counts, pictures and no errors."""
+    """Wait until all cells have run. Check counts and pictures, and that there is no error."""
     notices = set()
 
     def read_finished_page():
@@ -91,7 +91,7 @@ def check_run(driver, n_cells, n_pictures):
 
 
 def save(driver, path):
-    """Save by the menu, and return what the file holds."""
+    """Save by the menu. Return the notebook in the file."""
     before = path.stat().st_mtime_ns
 
     def read_saved():
@@ -103,7 +103,7 @@ def save(driver, path):
 
 
 def find_faults(driver, path):
-    """Open a report, and return what is wrong with it."""
+    """Open a report. Return its faults and its number of images."""
 
     def read_report():
         page = driver.execute_script(READ_REPORT, path.as_uri())
@@ -118,7 +118,7 @@ def find_faults(driver, path):
 
 
 def test_lab(tmp_path, tiny_cifar10, monkeypatch):
-    """All cells run by the menu, and again after a restart; no process is left in the end."""
+    """All cells run by the menu, and again after a restart. At the end no process is left."""
     find_browser()  # skips before a server starts
     stored = nbformat.read(NOTEBOOK, as_version=4)
     expected = len(code_cells(stored)), count_pictures(stored)
@@ -165,7 +165,7 @@ def test_lab(tmp_path, tiny_cifar10, monkeypatch):
 
 
 def test_report(tmp_path):
-    """The report of the stored run has no faults, and the check finds those of a bad report."""
+    """The report of the stored run has no faults. The check finds the faults of a bad report."""
     stored = nbformat.read(NOTEBOOK, as_version=4)
     good, bad = tmp_path / "good.html", tmp_path / "bad.html"
     good.write_text(render(stored), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The maths against arithmetic done by hand, numeric gradients and invariances."""
+"""Tests of the maths: results by hand, numeric gradients and invariances."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_forward_and_backward_by_hand():
 
 
 def test_softmax_loss_by_hand():
-    """Scores log 1, log 2, log 5 are probabilities 1/8, 2/8, 5/8."""
+    """The softmax of log 1, log 2, log 5 is 1/8, 2/8, 5/8."""
     loss, dscores = softmax_loss(np.log([[1.0, 2.0, 5.0]]), np.array([2]))
     assert loss == pytest.approx(np.log(8 / 5))
     np.testing.assert_allclose(dscores, [[1 / 8, 2 / 8, -3 / 8]])
@@ -60,7 +60,7 @@ def test_softmax_loss_is_a_mean():
 
 
 def test_penalty_by_hand():
-    """0.5 * 4 * (1 + 4 + 9) = 28 for W1 = [1, 2] and W2 = [3]; the biases do not count. Gradients: 4 W, added."""
+    """0.5 * 4 * (1 + 4 + 9) = 28 for W1 = [1, 2] and W2 = [3]; biases do not count. Gradients get 4 W added."""
     params = {"W1": np.array([[1.0, 2.0]]), "b1": np.array([7.0]), "W2": np.array([[3.0]]), "b2": np.array([7.0])}
     grads = {name: np.ones_like(param) for name, param in params.items()}
     assert penalty(params, 4.0) == penalty(params, 4.0, grads) == 28
@@ -69,8 +69,8 @@ def test_penalty_by_hand():
     assert grads["b1"] == grads["b2"] == 1
 
 
-def test_backward_writes_where_it_is_told_to():
-    """dW1 is the array that is returned; the numbers are those of a fresh one."""
+def test_backward_writes_into_dW1():
+    """It returns this array, with the same numbers as without it."""
     net, X, y = random_problem(5, 4, 6, 3)
     hidden, scores = forward(net.params, X)
     dscores = softmax_loss(scores, y)[1]
@@ -86,7 +86,7 @@ def test_backward_writes_where_it_is_told_to():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_softmax_is_stable(size, dtype):
-    """Scores of ten thousand give finite losses and gradients, and the exact values where those are simple."""
+    """Scores of ten thousand give the exact loss and finite gradients."""
     scores = np.array([[size, 0, 0], [0, size, -size]], dtype)
     loss, dscores = softmax_loss(scores, np.array([0, 1]))
     by_hand = 0.0 if size > 0 else (1e4 + np.log(2) + 2e4) / 2  # -log p of a class 1e4 (2e4) below the maximum
@@ -95,14 +95,14 @@ def test_softmax_is_stable(size, dtype):
 
 
 def test_stability_does_not_depend_on_other_rows():
-    """A row far below the largest score of the array keeps its digits: the maximum is taken by row."""
+    """A row far below the largest score of the array keeps its precision, because each row has its own maximum."""
     loss, _ = softmax_loss(np.array([[1e4, 0.0], [0.0, 0.0]]), np.array([0, 0]))
     assert loss == pytest.approx(np.log(2) / 2)
 
 
 @given(arrays(np.float64, st.tuples(st.integers(1, 5), st.just(3)), elements=finite), st.integers(0, 99))
 def test_loss_is_finite_for_finite_input(X, seed):
-    """Of any magnitude up to 1e6."""
+    """The input can have any magnitude up to 1e6."""
     net, _, y = random_problem(len(X), 3, 5, 4, seed=seed)
     loss, grads = loss_and_gradients(net.params, X, y, 0.1)
     assert np.isfinite(loss) and all(np.isfinite(grad).all() for grad in grads.values())
@@ -114,7 +114,7 @@ def test_loss_is_finite_for_finite_input(X, seed):
 @pytest.mark.parametrize("reg", [0.0, 1.0])
 @pytest.mark.parametrize("shape", [(1, 1, 1, 2), (5, 4, 10, 3), (3, 7, 2, 5), (8, 3, 6, 2)])
 def test_gradients_are_numerically_right(shape, reg):
-    """Every coordinate of every parameter, with a penalty large enough that a missing term shows."""
+    """Every coordinate is checked. The penalty is large enough to show a missing term."""
     net, X, y = random_problem(*shape)
     _, grads = loss_and_gradients(net.params, X, y, reg)
     for name, param in net.params.items():
@@ -124,8 +124,8 @@ def test_gradients_are_numerically_right(shape, reg):
 
 @given(st.integers(0, 10**6))
 @settings(max_examples=50, deadline=None)
-def test_gradients_are_right_off_the_kinks(seed):
-    """Numerically, wherever no hidden unit is near its threshold."""
+def test_gradients_of_random_nets(seed):
+    """They agree with numeric gradients if no hidden unit is near the kink of its ReLU."""
     net, X, y = random_problem(3, 3, 5, 4, seed=seed)
     assume(np.abs(X @ net.params["W1"] + net.params["b1"]).min() >= 1e-3)
     _, grads = loss_and_gradients(net.params, X, y, 0.5)
@@ -135,7 +135,7 @@ def test_gradients_are_right_off_the_kinks(seed):
 
 
 def test_gradients_with_dropout_are_numerically_right():
-    """Under a fixed mask, every coordinate."""
+    """Every coordinate is checked, with a fixed mask."""
     net, X, y = random_problem(6, 5, 8, 3)
     keep = dropout_mask((6, 8), 0.4, np.float64, np.random.default_rng(0))
     assert 0 < np.count_nonzero(keep) < keep.size
@@ -152,14 +152,14 @@ def test_gradients_with_dropout_are_numerically_right():
 
 @pytest.mark.parametrize("dropout", [0.1, 0.5])
 def test_dropout_mask_keeps_the_mean(dropout):
-    """Zero for a share of the units, 1 / (1 - dropout) for the rest."""
+    """It is 0 for a fraction of the units, and 1 / (1 - dropout) for the rest."""
     keep = dropout_mask((200, 500), dropout, np.float32, np.random.RandomState(0))
     assert keep.dtype == np.float32 and set(np.unique(keep)) == {0, np.float32(1 / (1 - dropout))}
     assert np.mean(keep == 0) == pytest.approx(dropout, abs=0.01) and keep.mean() == pytest.approx(1, abs=0.02)
 
 
-def test_dropout_threshold_to_the_bit():
-    """Of the 65,536 values of 16 bits, exactly a quarter is dropped at 0.25."""
+def test_dropout_threshold():
+    """With dropout 0.25, exactly a quarter of the 65,536 values of 16 bits is dropped."""
 
     class EveryValue:
         def bytes(self, n):
@@ -174,7 +174,7 @@ def test_dropout_threshold_to_the_bit():
 
 @given(arrays(np.float64, (4, 3), elements=finite), arrays(np.float64, (4, 1), elements=finite))
 def test_shifts_of_rows_change_nothing(scores, shifts):
-    """Softmax sees only differences within a row; to the rounding of the shifted scores."""
+    """Softmax depends only on differences within a row. Shifted scores are rounded differently."""
     y = np.array([0, 1, 2, 0])
     loss, dscores = softmax_loss(scores, y)
     shifted_loss, shifted_dscores = softmax_loss(scores + shifts, y)
@@ -184,7 +184,7 @@ def test_shifts_of_rows_change_nothing(scores, shifts):
 
 @given(st.integers(0, 10**6), st.floats(1e-3, 1e3))
 def test_permuted_hidden_units(seed, scale):
-    """The loss is the same, the gradients are permuted."""
+    """The loss stays the same, and the gradients are permuted."""
     net, X, y = random_problem(6, 3, 5, 4, seed=seed)
     order, p = np.random.default_rng(seed).permutation(5), net.params
     loss, grads = loss_and_gradients(p, scale * X, y, 0.3)
@@ -196,8 +196,8 @@ def test_permuted_hidden_units(seed, scale):
 
 
 @given(st.integers(0, 10**6), st.integers(1, 7))
-def test_split_batches_average_and_duplicates_change_nothing(seed, cut):
-    """A batch is the weighted mean of its parts; the same rows twice, or in another order, give the same mean."""
+def test_split_and_duplicated_batches(seed, cut):
+    """A batch gives the weighted mean of its parts. Repeated or reordered rows give the same mean."""
     net, X, y = random_problem(8, 3, 5, 4, seed=seed)
 
     def ask(rows):

@@ -1,4 +1,4 @@
-"""What DESIGN asks of the whole tree: short functions and modules, and imports that point one way."""
+"""Tests of the project's layout: sizes of modules and functions, and allowed imports."""
 
 import ast
 from pathlib import Path
@@ -12,7 +12,7 @@ MODULES = sorted(p for p in ROOT.glob("*.py")) + sorted(
     for p in (ROOT / folder).glob("*.py")
 )
 
-# What each room or module of the project may import from the project, besides its own room.
+# What each package or module may import from the project, in addition to its own package.
 ALLOWED = {
     "checks": set(),
     "gradient_check": {"checks"},
@@ -27,9 +27,9 @@ ALLOWED = {
     "exercise": {"classifiers", "diagnosis", "gradient_check", "checks"},
     "benchmarks": {"classifiers", "data_utils", "datasets", "checks", "vis_utils"},
 }
-# Within classifiers/, from the bottom to the top.
-FLOORS = ["layers", "evaluation", "files", "safety", "sgd", "preprocessing", "initial", "neural_net", "callbacks"]
-FLOORS += ["wider", "estimator", "grid", "source", "journal", "trials", "limits", "cluster", "sweep"]
+# The modules of classifiers/. Each may import only those before it.
+ORDER = ["layers", "evaluation", "files", "safety", "sgd", "preprocessing", "initial", "neural_net", "callbacks"]
+ORDER += ["wider", "estimator", "grid", "source", "journal", "trials", "limits", "cluster", "sweep"]
 
 
 def parse(path):
@@ -37,7 +37,7 @@ def parse(path):
 
 
 def imported(tree):
-    """The full names of the modules that a tree imports, wherever the import stands."""
+    """Yield the full names of all modules that a tree imports, also inside functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -45,19 +45,19 @@ def imported(tree):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def room(path):
+def package(path):
     return path.stem if path.parent == ROOT else path.parent.name
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_one_way(path):
-    """A module imports from its own room and from rooms below it."""
-    others = {name.split(".")[0] for name in imported(parse(path))} & ALLOWED.keys() - {room(path)}
-    assert others <= ALLOWED[room(path)]
+def test_imports_between_packages(path):
+    """A module imports only from its own package and from those that ALLOWED lists."""
+    others = {name.split(".")[0] for name in imported(parse(path))} & ALLOWED.keys() - {package(path)}
+    assert others <= ALLOWED[package(path)]
 
 
-def test_old_names_are_the_only_way_back_up():
-    """What has moved is offered under its old name until 1.2, through imports that nothing else uses."""
+def test_imports_for_old_names():
+    """Old names of moved functions work until 1.2. Only they use importlib.import_module."""
     called = {
         str(path.relative_to(ROOT)): [
             node.args[0].value
@@ -74,19 +74,19 @@ def test_old_names_are_the_only_way_back_up():
     }
 
 
-@pytest.mark.parametrize("floor", FLOORS)
-def test_classifiers_import_what_is_below(floor):
-    """The sweep knows the net; the net does not know the sweep."""
+@pytest.mark.parametrize("module", ORDER)
+def test_imports_within_classifiers(module):
+    """A module imports only modules before it in ORDER. ORDER lists all modules of classifiers/."""
     names = {
-        name.split(".")[1] for name in imported(parse(ROOT / "classifiers" / f"{floor}.py")) if "classifiers." in name
+        name.split(".")[1] for name in imported(parse(ROOT / "classifiers" / f"{module}.py")) if "classifiers." in name
     }
-    assert names <= set(FLOORS[: FLOORS.index(floor)])
-    assert sorted(FLOORS) == sorted(p.stem for p in (ROOT / "classifiers").glob("[!_]*.py"))
+    assert names <= set(ORDER[: ORDER.index(module)])
+    assert sorted(ORDER) == sorted(p.stem for p in (ROOT / "classifiers").glob("[!_]*.py"))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_modules_and_functions_are_short(path):
-    """At most 300 lines a module, and 35 a function without its signature and docstring."""
+    """A module has at most 300 lines. A function's body has at most 35, without its docstring."""
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
     for node in ast.walk(parse(path)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -95,8 +95,8 @@ def test_modules_and_functions_are_short(path):
             assert lines <= 35, f"{node.name} has {lines} lines"
 
 
-def test_core_can_be_read_in_one_sitting():
-    """The net, its layers and its optimizer have at most 500 lines together."""
+def test_core_is_short():
+    """The net, its layers and its optimizer together have at most 500 lines."""
     lines = [
         len((ROOT / "classifiers" / f"{name}.py").read_text().splitlines()) for name in ("neural_net", "layers", "sgd")
     ]

@@ -1,4 +1,4 @@
-"""Limits of the process: set while anybody needs them, and restored whoever leaves last."""
+"""Tests of process limits: the first thread sets them, and the last one restores the old values."""
 
 import copy
 import os
@@ -22,7 +22,7 @@ def two_threads():
 
 
 def is_limited():
-    """Whether both limits are set. Exactly one of them is an error."""
+    """Return whether both limits are set. It is an error if only one is set."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.warn("overflow", RuntimeWarning, stacklevel=1)
     ignored, one_thread = not caught, count_blas_threads() == {1}
@@ -32,7 +32,7 @@ def is_limited():
 
 @pytest.mark.filterwarnings("always")
 def test_limits_of_overlapping_users(two_threads):
-    """First in, first out, as two threads do it."""
+    """The first user leaves before the second, as with two threads."""
     limits, filters = SharedLimits(), list(warnings.filters)
     limits.__enter__()
     limits.__enter__()
@@ -48,7 +48,7 @@ def test_limits_of_overlapping_users(two_threads):
 
 @pytest.mark.filterwarnings("always")
 def test_last_thread_restores_what_the_first_has_set(two_threads):
-    """While the first thread lives on, which threadpoolctl 3.8 lets no other thread overrule."""
+    """The first thread still runs. threadpoolctl 3.8 normally gives it sole control."""
     limits = SharedLimits()
     with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
         for _ in range(2):
@@ -62,8 +62,8 @@ def test_last_thread_restores_what_the_first_has_set(two_threads):
 
 
 @pytest.mark.filterwarnings("always")
-def test_limits_where_another_thread_has_control():
-    """A thread that has set a number of its own, and lives on, does not keep the trials from one BLAS thread."""
+def test_limits_if_another_thread_has_control():
+    """Trials have one BLAS thread, even if another running thread has set a different number."""
     limits = SharedLimits()
     with ThreadPoolExecutor(1) as other:
         before = other.submit(threadpool_limits, 2).result()
@@ -76,8 +76,8 @@ def test_limits_where_another_thread_has_control():
 
 
 @pytest.mark.filterwarnings("always")
-def test_trial_that_outlives_its_sweep(two_threads):
-    """The end of the sweep restores everything, and the trial's end changes nothing."""
+def test_trial_that_ends_after_its_sweep(two_threads):
+    """The end of the sweep restores everything. The end of the trial changes nothing."""
     with limits_of_sweep():
         trial = limits_of_trial()
         trial.__enter__()
@@ -92,7 +92,7 @@ def test_trial_that_outlives_its_sweep(two_threads):
 
 @pytest.mark.filterwarnings("always")
 def test_forked_process_sets_limits_of_its_own(two_threads, monkeypatch):
-    """A fork copies the number of users, but what the parent has set need not hold in the child."""
+    """A fork copies the number of users, but not necessarily the limits of the parent."""
     limits = SharedLimits()
     with limits:
         child = copy.copy(limits)

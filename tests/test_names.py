@@ -1,4 +1,4 @@
-"""The files of CIFAR-10, and the folder that holds them."""
+"""Tests of the names of CIFAR-10's files, and of the search for their folder."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ ROOT = DATASETS.parent
 
 
 def test_order_of_the_batches():
-    """The five training batches, then the test batch; each has a hash of its own."""
+    """The five training batches come first, then the test batch. Each has a different hash."""
     assert BATCHES == ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch")
     assert names.TRAIN_BATCHES + names.TEST_BATCHES == BATCHES == tuple(MD5) and names.TEST_BATCHES == BATCHES[5:]
     assert len(set(MD5.values())) == 6 and all(re.fullmatch("[0-9a-f]{32}", md5) for md5 in MD5.values())
@@ -23,7 +23,7 @@ def test_order_of_the_batches():
 
 
 def test_names_and_hashes_are_written_down_once():
-    """No other module spells out a batch's name or a hash."""
+    """No other module contains the name of a batch or a hash."""
     modules = [path for room in ("", "datasets/", "classifiers/", "benchmarks/") for path in ROOT.glob(f"{room}*.py")]
     spelled = re.compile("|".join(["[\"']data_batch_[1-6{]", "[\"']test_batch[\"']", names.SHA256, *MD5.values()]))
     assert [path.name for path in modules if spelled.search(path.read_text(encoding="utf-8"))] == ["names.py"]
@@ -31,7 +31,7 @@ def test_names_and_hashes_are_written_down_once():
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
-    """Three complete folders; the default is one of them."""
+    """Three complete folders. One of them is the default."""
     paths = {name: make_cifar10(tmp_path / name) for name in ("argument", "environment", "default")}
     monkeypatch.setattr(names, "DEFAULT_ROOT", paths["default"])
     monkeypatch.delenv("CIFAR10_DIR", raising=False)
@@ -39,22 +39,22 @@ def folders(tmp_path, monkeypatch):
 
 
 def test_folder_from_argument_environment_or_default(folders, monkeypatch):
-    """In this order."""
+    """The argument has priority over the environment variable, and this over the default."""
     assert find_CIFAR10() == folders["default"]
     monkeypatch.setenv("CIFAR10_DIR", str(folders["environment"]))
     assert find_CIFAR10() == folders["environment"]
     assert find_CIFAR10(folders["argument"]) == find_CIFAR10(str(folders["argument"])) == folders["argument"]
 
 
-def test_empty_variable_is_an_unset_one(folders, monkeypatch):
-    """CIFAR10_DIR="" does not mean the current folder, although that holds the batches here."""
+def test_empty_variable_counts_as_unset(folders, monkeypatch):
+    """CIFAR10_DIR="" does not mean the current folder, even if it holds the batches."""
     monkeypatch.chdir(folders["environment"])
     monkeypatch.setenv("CIFAR10_DIR", "")
     assert find_CIFAR10() == folders["default"]
 
 
 def test_default_is_in_datasets(tmp_path):
-    """Wherever Python was started."""
+    """It does not depend on the working directory."""
     assert DEFAULT_ROOT == DATASETS / FOLDER == Path(names.__file__).resolve().parent / "cifar-10-batches-py"
     code = "import sys; sys.path.insert(0, sys.argv[1]); from datasets.names import DEFAULT_ROOT; print(DEFAULT_ROOT)"
     command = [sys.executable, "-c", code, str(ROOT)]
@@ -64,7 +64,7 @@ def test_default_is_in_datasets(tmp_path):
 
 @pytest.mark.parametrize("name", BATCHES)
 def test_missing_batch(tiny_cifar10, name):
-    """The error says where it looked, what is missing and how to get it. A folder in a file's place does not count."""
+    """The error names the folder and the file, and says what to do. A folder is not a batch file."""
     (tiny_cifar10 / name).unlink()
     (tiny_cifar10 / name).mkdir()
     assert missing_batches(tiny_cifar10) == [name]
@@ -74,7 +74,7 @@ def test_missing_batch(tiny_cifar10, name):
 
 
 def test_missing_folder(tmp_path, monkeypatch):
-    """The error gives the whole path."""
+    """The error gives the absolute path."""
     monkeypatch.chdir(tmp_path)
     assert missing_batches("nowhere") == list(BATCHES)
     with pytest.raises(FileNotFoundError, match=f"no CIFAR-10 in {tmp_path / 'nowhere'}: data_batch_1 is missing"):
@@ -102,15 +102,15 @@ def test_missing_folder(tmp_path, monkeypatch):
             "cifar-10-python.tar.gz.crdownload is an incomplete download: finish it",
         ),
         (["cifar-10-python.tar.gz.part"], "cifar-10-python.tar.gz.part is an incomplete download: finish it"),
-        (["data_batch_1.bin"], "data_batch_1.bin is not of CIFAR-10's Python version, which is needed. "),
-        (["data_batch_1.mat"], "data_batch_1.mat is not of CIFAR-10's Python version, which is needed. "),
+        (["data_batch_1.bin"], "data_batch_1.bin is of another version of CIFAR-10: get the Python version. "),
+        (["data_batch_1.mat"], "data_batch_1.mat is of another version of CIFAR-10: get the Python version. "),
         (["data_batch_1 (1)"], "data_batch_1 (1) is there: rename it if it is the batch. "),
         (["data_batch_1.txt"], "data_batch_1.txt is there: rename it if it is the batch. "),
         (["other/file", "photo.jpg"], ""),
     ],
 )
 def test_batches_in_another_form_or_place(tmp_path, files, hint):
-    """The error points to them."""
+    """The error names them and says what to do."""
     for name in files:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -122,21 +122,21 @@ def test_batches_in_another_form_or_place(tmp_path, files, hint):
 
 
 def test_archive_in_place_of_the_folder(tmp_path):
-    """CIFAR10_DIR names the file itself."""
+    """If CIFAR10_DIR names the archive, the error says so."""
     (tmp_path / names.ARCHIVE).touch()
     with pytest.raises(FileNotFoundError, match="It is a file: unpack it, and name the folder that is inside"):
         find_CIFAR10(tmp_path / names.ARCHIVE)
 
 
 def test_hint_is_about_the_missing_batch(tiny_cifar10):
-    """Not about one that is there."""
+    """Other batches do not matter."""
     (tiny_cifar10 / "data_batch_4").rename(tiny_cifar10 / "data_batch_4.pkl")
     with pytest.raises(FileNotFoundError, match="data_batch_4 is missing. data_batch_4.pkl is there: rename it"):
         find_CIFAR10(tiny_cifar10)
 
 
 def test_tilde(folders, monkeypatch):
-    """In the variable and in the argument."""
+    """It is expanded in the variable and in the argument."""
     monkeypatch.setenv("HOME", str(folders["argument"].parent))
     monkeypatch.setenv("USERPROFILE", str(folders["argument"].parent))
     with pytest.raises(FileNotFoundError, match="no CIFAR-10 in .*~nobody-of-this-name/data: data_batch_1 is missing"):

@@ -1,4 +1,4 @@
-"""TwoLayerNet against published numbers, arithmetic done by hand, numeric gradients and invariances."""
+"""Tests of TwoLayerNet: published numbers, gradients, files and errors."""
 
 import copy
 import re
@@ -34,21 +34,21 @@ def test_scores_are_the_published_ones(toy_net, toy_data):
 
 
 def test_loss_is_the_published_one(toy_net, toy_data):
-    """The published loss comes with reg 0.1 under the half, and differs by the known amount at 0.05."""
+    """The penalty here has a factor 0.5, so the published loss for reg 0.05 is that for reg 0.1 here."""
     X, y = toy_data
     assert toy_net.loss(X, y, reg=0.1)[0] == pytest.approx(1.30378789133, abs=1e-12)
     assert 1.30378789133 - toy_net.loss(X, y, reg=0.05)[0] == pytest.approx(0.018965419606062905, abs=1e-12)
 
 
 def test_toy_training_ends_at_the_published_loss(toy_data):
-    """A hundred steps on the toy data give the golden last loss; the fresh net leaves the stream where it belongs."""
+    """A hundred steps on the toy data, with NumPy's global stream, give the published last loss."""
     stats = make_toy_net().train(*toy_data, *toy_data, learning_rate=1e-1, reg=5e-6, num_iters=100)
     assert stats["loss_history"][-1] == pytest.approx(0.017143643532923757, abs=1e-12)
     assert stats["val_acc_history"][-1] == 1.0
 
 
 def test_default_net_on_real_images(real_cifar10, toy_data):
-    """The ten printed losses and the accuracy of the default net, on the official pixels or a JPEG copy of them."""
+    """It gives the ten printed losses and the accuracy, on the official images or on JPEG copies."""
     make_toy_net().train(*toy_data, *toy_data, learning_rate=1e-1, reg=5e-6, num_iters=100)
     X_train, y_train, X_val, y_val, *_ = get_CIFAR10_data(root=real_cifar10)
     net = TwoLayerNet(3072, 50, 10)
@@ -63,7 +63,7 @@ def test_default_net_on_real_images(real_cifar10, toy_data):
 
 
 def test_loss_is_log_C_if_all_scores_are_equal():
-    """Zero weights make every class equally likely."""
+    """With zero weights, every class is equally likely."""
     net = TwoLayerNet(6, 4, 7, std=0.0)
     assert net.loss(np.ones((3, 6)), np.array([0, 3, 6]))[0] == pytest.approx(np.log(7))
 
@@ -80,7 +80,7 @@ def test_toy_gradients_reach_the_published_accuracy(toy_net, toy_data):
 
 
 def test_float32_gradients_are_those_of_float64():
-    """The same formulas in half the digits."""
+    """They agree to the precision of float32."""
     net, X, y = random_problem(6, 5, 8, 4)
     single = copy.deepcopy(net)
     single.params = {name: param.astype(np.float32) for name, param in net.params.items()}
@@ -92,8 +92,8 @@ def test_float32_gradients_are_those_of_float64():
         np.testing.assert_allclose(grads32[name], grads[name], rtol=1e-4, atol=1e-6)
 
 
-def test_loss_changes_nothing():
-    """Neither params nor X nor y are touched."""
+def test_loss_does_not_change_its_arguments():
+    """params, X and y stay the same."""
     net, X, y = random_problem(6, 5, 4, 3)
     before = copy.deepcopy((net.params, X, y))
     net.loss(X, y, reg=1.0)
@@ -104,7 +104,7 @@ def test_loss_changes_nothing():
 
 
 def test_weights_are_drawn_as_published():
-    """W1 before W2, std times standard normal, biases zero."""
+    """W1 is drawn before W2. Weights are std times standard normal numbers, biases are 0."""
     net = make_toy_net()
     np.random.seed(0)
     np.testing.assert_array_equal(net.params["W1"], 1e-1 * np.random.randn(4, 10))
@@ -113,14 +113,14 @@ def test_weights_are_drawn_as_published():
 
 
 def test_keywords_and_default_std_of_the_public_lab():
-    """The names that existing notebooks use."""
+    """Existing notebooks use these names."""
     net = TwoLayerNet(input_size=100, hidden_size=200, output_size=10)
     assert net.params["W1"].std() == pytest.approx(1e-4, rel=0.05)
 
 
 @pytest.mark.parametrize("make_rng", [lambda: 0, lambda: np.random.RandomState(0), lambda: np.random.default_rng(0)])
 def test_rng_fixes_weights_and_batches(make_rng, toy_data):
-    """Every kind of rng gives the same net and history twice, and leaves the global stream alone."""
+    """Each kind of rng gives the same net and history twice, and does not use the global stream."""
     before = np.random.get_state()[1:3]
     nets = [TwoLayerNet(4, 10, 3, rng=make_rng()) for _ in range(2)]
     histories = [net.train(*toy_data, *toy_data, num_iters=20, rng=make_rng())["loss_history"] for net in nets]
@@ -130,13 +130,13 @@ def test_rng_fixes_weights_and_batches(make_rng, toy_data):
 
 
 def test_int_rng_is_a_seed():
-    """rng=0 draws what np.random.seed(0) would."""
+    """rng=0 gives the same weights as np.random.seed(0)."""
     np.testing.assert_array_equal(make_toy_net().params["W1"], TwoLayerNet(4, 10, 3, std=1e-1, rng=0).params["W1"])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_net_computes_in_its_dtype(dtype, toy_data):
-    """Parameters, scores and gradients stay in the dtype of the net, whatever X comes in."""
+    """Parameters and scores have the dtype of the net for every dtype of X."""
     net = make_toy_net(dtype=dtype)
     X, y = np.abs(toy_data[0]).astype(np.uint8), toy_data[1]
     net.train(X, y, X, y, num_iters=3)
@@ -146,7 +146,7 @@ def test_net_computes_in_its_dtype(dtype, toy_data):
 
 
 def test_net_follows_replaced_params(toy_data):
-    """Clients put other arrays into params, of another dtype even, and copy nets deeply."""
+    """params can be replaced by arrays of another dtype, and nets can be copied with deepcopy."""
     net = make_toy_net()
     twin = copy.deepcopy(net)
     twin.params["W1"] *= 2
@@ -161,7 +161,7 @@ def test_net_follows_replaced_params(toy_data):
 
 @given(st.integers(1, 30), st.integers(1, 7))
 def test_predict_takes_the_largest_score(rows, chunk):
-    """predict is argmax of the scores, whatever the size of its chunks."""
+    """predict is the argmax of the scores for every chunk size."""
     net, X, _ = random_problem(rows, 3, 5, 4, seed=rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("classifiers.neural_net.CHUNK", chunk)
@@ -170,8 +170,8 @@ def test_predict_takes_the_largest_score(rows, chunk):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_save_and_load_to_the_bit(tmp_path, dtype):
-    """What is loaded is what was saved, under the very name that was given."""
+def test_save_and_load(tmp_path, dtype):
+    """The loaded parameters are bit-identical. The file has exactly the given name."""
     net, X, _ = random_problem(5, 4, 3, 2, dtype)
     for path in (tmp_path / "net.npz", tmp_path / "net"):
         net.save(path)
@@ -183,7 +183,7 @@ def test_save_and_load_to_the_bit(tmp_path, dtype):
 
 
 def test_prediction_makes_no_array_of_all_hidden_units():
-    """A large X is taken in chunks."""
+    """A large X is processed in chunks."""
     net, X = TwoLayerNet(8, 500, 10, rng=0), np.zeros((50_000, 8), np.float32)
     tracemalloc.start()
     net.predict(X)
@@ -208,7 +208,7 @@ def write_npz(path, **changes):
     ],
 )
 def test_load_refuses_what_is_not_a_net(tmp_path, changes, message):
-    """With the file's name."""
+    """The error gives the name of the file."""
     write_npz(tmp_path / "net.npz", **changes)
     with pytest.raises(ValueError, match=rf"net.npz is not a saved TwoLayerNet: .*{message}"):
         TwoLayerNet.load(tmp_path / "net.npz")
@@ -216,14 +216,14 @@ def test_load_refuses_what_is_not_a_net(tmp_path, changes, message):
 
 @pytest.mark.parametrize("content", [b"", b"not a zip file", b"PK\x03\x04 and then nothing"])
 def test_load_refuses_other_files(tmp_path, content):
-    """Whatever they hold."""
+    """The error is the same for any content."""
     (tmp_path / "net.npz").write_bytes(content)
     with pytest.raises(ValueError, match="net.npz is not a saved TwoLayerNet"):
         TwoLayerNet.load(tmp_path / "net.npz")
 
 
 def test_load_of_a_truncated_file(tmp_path):
-    """Cut off anywhere."""
+    """It is an error for every length."""
     make_toy_net().save(tmp_path / "net.npz")
     content = (tmp_path / "net.npz").read_bytes()
     for length in range(0, len(content), 37):
@@ -232,8 +232,8 @@ def test_load_of_a_truncated_file(tmp_path):
             TwoLayerNet.load(tmp_path / "net.npz")
 
 
-def test_load_does_not_blame_the_file_for_the_machine(tmp_path, monkeypatch):
-    """Where memory is short, the file may well be a saved net."""
+def test_load_without_enough_memory(tmp_path, monkeypatch):
+    """It is a MemoryError, because the file can be a saved net."""
     net, _, _ = random_problem(1, 2, 3, 2)
     net.save(tmp_path / "net.npz")
 
@@ -246,7 +246,7 @@ def test_load_does_not_blame_the_file_for_the_machine(tmp_path, monkeypatch):
 
 
 def test_load_of_a_missing_file(tmp_path):
-    """The usual error."""
+    """It is the usual FileNotFoundError."""
     with pytest.raises(FileNotFoundError, match="nowhere.npz"):
         TwoLayerNet.load(tmp_path / "nowhere.npz")
 
@@ -255,7 +255,7 @@ def test_load_of_a_missing_file(tmp_path):
 
 
 def with_value(array, value, *place):
-    """A copy with one value changed."""
+    """Return a copy of an array with one changed value."""
     changed = np.array(array, dtype=float)
     changed[place] = value
     return changed
@@ -360,7 +360,7 @@ BAD = [
 
 @pytest.mark.parametrize("call, error, message", BAD)
 def test_bad_input_gets_a_clear_error(call, error, message):
-    """Its type, the argument's name, what it must be and what it was."""
+    """The error gives the argument's name, what it must be and what it was."""
     with pytest.raises(error) as caught:
         call()
     assert re.match(message, str(caught.value)), str(caught.value)
@@ -385,13 +385,13 @@ def test_bad_input_gets_a_clear_error(call, error, message):
     ],
 )
 def test_unusual_input_is_taken(good):
-    """Lists, whole floats, any layout, any byte order, objects that are numbers, a single row, no iteration at all."""
+    """train accepts lists, whole floats, any layout and byte order, objects, one row and no iteration."""
     stats = train(**good)
     assert len(stats["loss_history"]) == good.get("num_iters", 2) and np.isfinite(stats["loss_history"]).all()
 
 
-def test_read_only_input_is_taken_and_left_alone():
-    """Nothing is written to what the caller owns."""
+def test_read_only_input_is_accepted():
+    """train does not write into the arrays of the caller."""
     frozen = X.copy()
     frozen.flags.writeable = False
     train(X=frozen, X_val=frozen)

@@ -1,4 +1,4 @@
-"""Training: against plain formulas and other implementations, and however it ends."""
+"""Tests of training: plain formulas, other implementations, subclasses, and ends of training."""
 
 import copy
 import re
@@ -16,7 +16,7 @@ from classifiers.neural_net import TwoLayerNet
 
 
 def test_one_step_is_the_textbook_formula(toy_data):
-    """Parameters move by -learning_rate * gradient of the drawn batch."""
+    """The step is -learning_rate times the gradient of the drawn batch."""
     net, twin = make_toy_net(), make_toy_net()
     X, y = toy_data
     stats = net.train(X, y, X, y, learning_rate=0.1, reg=0.5, num_iters=1, batch_size=3, rng=7)
@@ -32,7 +32,7 @@ def test_one_step_is_the_textbook_formula(toy_data):
     [(5, 200, 7, 7), (100, 20, 11, 3), (49_000, 256, 383, 3), (49_000, 256, 382, 2), (10, 10, 3, 3), (7, 2, 7, 3)],
 )
 def test_epochs_are_counted_in_whole_iterations(num_train, batch_size, num_iters, epochs):
-    """max(N // batch_size, 1) iterations an epoch, the first at iteration 0; 49,000 / 256 is 191, not 191.4."""
+    """An epoch has max(N // batch_size, 1) iterations: 191 for 49,000 / 256. The first starts at 0."""
     net = TwoLayerNet(1, 1, 2, rng=0)
     X, y = np.zeros((num_train, 1)), np.zeros(num_train, int)
     stats = net.train(X, y, X[:1], y[:1], num_iters=num_iters, batch_size=batch_size)
@@ -41,7 +41,7 @@ def test_epochs_are_counted_in_whole_iterations(num_train, batch_size, num_iters
 
 
 def test_learning_rate_decays_after_each_epoch():
-    """With decay 0 only the first step, at iteration 0, moves anything."""
+    """With decay 0, only the first step, at iteration 0, changes the parameters."""
     net, X, y = random_problem(4, 3, 5, 2)
     twin = copy.deepcopy(net)
     net.train(X, y, X, y, learning_rate=0.1, learning_rate_decay=0.0, num_iters=10, batch_size=4, rng=3)
@@ -50,7 +50,7 @@ def test_learning_rate_decays_after_each_epoch():
 
 
 def test_accuracy_is_taken_after_the_step():
-    """A first step large enough to fit the only example shows in the history at once."""
+    """The first step fits the only example, and the first accuracy is 1."""
     net = TwoLayerNet(1, 1, 2, rng=0)
     X, y = np.ones((1, 1)), np.array([1])
     net.params.update(b2=np.array([0.1, 0.0]))
@@ -59,7 +59,7 @@ def test_accuracy_is_taken_after_the_step():
 
 
 def train_plainly(net, X, y, learning_rate, decay, reg, num_iters, batch_size, rng):
-    """SGD with nothing but `loss` and the textbook's update."""
+    """SGD with `loss` and the update of the textbook."""
     losses, per_epoch = [], max(len(X) // batch_size, 1)
     for it in range(num_iters):
         batch = rng.choice(len(X), batch_size)
@@ -74,7 +74,7 @@ def train_plainly(net, X, y, learning_rate, decay, reg, num_iters, batch_size, r
 
 @pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 1e-3)])
 def test_fast_training_equals_plain_formulas(dtype, rtol):
-    """The tricks of `train` change nothing: same losses, same parameters after 100 iterations."""
+    """The optimisations of `train` give the same losses and parameters after 100 iterations."""
     net, X, y = random_problem(60, 600, 300, 4, dtype)  # W1 is larger than a block of `update`
     plain = copy.deepcopy(net)
     settings = dict(learning_rate=1e-3, reg=0.3, num_iters=100, batch_size=20)
@@ -86,8 +86,8 @@ def test_fast_training_equals_plain_formulas(dtype, rtol):
         np.testing.assert_allclose(net.params[name], plain.params[name], rtol=rtol, atol=rtol * scale, err_msg=name)
 
 
-def test_everything_off_changes_nothing(toy_data):
-    """Momentum, dropout, augmentation and schedule that do nothing give the same bits as none of them."""
+def test_options_without_effect(toy_data):
+    """Momentum 0, dropout 0, and an augment and a schedule without effect give bit-identical results."""
     nets = [make_toy_net(), make_toy_net()]
     plain = nets[0].train(*toy_data, *toy_data, learning_rate=0.1, reg=0.1, num_iters=30, rng=3)
     idle = nets[1].train(
@@ -99,7 +99,7 @@ def test_everything_off_changes_nothing(toy_data):
 
 
 def test_momentum_in_training(toy_data):
-    """Two steps on the whole of the data: V1 = -lr g1, V2 = 0.5 V1 - lr g2, W moves by V1 and then V2."""
+    """Two steps on one example: V1 = -lr g1, V2 = 0.5 V1 - lr g2. W changes by V1 and then by V2."""
     X, y = toy_data
     net, twin = make_toy_net(), make_toy_net()
     net.train(X[:1], y[:1], X, y, 0.1, 1.0, reg=0.5, num_iters=2, batch_size=1, momentum=0.5, rng=0)
@@ -114,7 +114,7 @@ def test_momentum_in_training(toy_data):
 
 
 def test_schedule_scales_the_rate(toy_data):
-    """A schedule that is 1 at iteration 0 and 0 afterwards moves once; it is told the iteration and their number."""
+    """If it is 1 at iteration 0 and 0 afterwards, there is one step. It gets `it` and `num_iters`."""
     asked, nets = [], [make_toy_net(), make_toy_net()]
 
     def first_only(it, num_iters):
@@ -128,7 +128,7 @@ def test_schedule_scales_the_rate(toy_data):
 
 
 def test_augment_changes_each_batch(toy_data):
-    """The step is taken on what augment returns, which is given a copy of the rows and the rng."""
+    """The step uses the result of augment. augment gets a copy of the rows, and the rng."""
     X, y = toy_data
     before, net, twin, rng = X.copy(), make_toy_net(), make_toy_net(), np.random.default_rng(0)
 
@@ -143,7 +143,7 @@ def test_augment_changes_each_batch(toy_data):
 
 
 def test_augment_may_change_the_number_of_inputs(toy_data):
-    """The net's inputs are then what augment returns: a net of two inputs trains on rows of four."""
+    """A net of two inputs trains on rows of four if augment returns two columns."""
     X, y = toy_data
     nets = [TwoLayerNet(2, 10, 3, std=0.1, rng=0) for _ in range(2)]
     stats = nets[0].train(X, y, X[:, :2], y, num_iters=3, augment=lambda X, rng: X[:, :2], rng=1)
@@ -152,7 +152,7 @@ def test_augment_may_change_the_number_of_inputs(toy_data):
 
 
 def test_augment_may_return_another_dtype(toy_data):
-    """The step is taken in the dtype of the net."""
+    """The step uses the dtype of the net."""
     X, y = toy_data
     nets = [TwoLayerNet(4, 10, 3, std=0.1, dtype=np.float32, rng=0) for _ in range(2)]
     stats = nets[0].train(X, y, X, y, num_iters=3, augment=lambda X, rng: X.astype(np.float64), rng=1)
@@ -162,7 +162,7 @@ def test_augment_may_return_another_dtype(toy_data):
 
 @pytest.mark.parametrize("wrong", [lambda X: X[:, :3], lambda X: X[:-1], lambda X: X.tolist(), lambda X: None])
 def test_augment_must_return_a_batch(toy_data, wrong):
-    """Another shape would be a broadcast, or an error from the depth of a product."""
+    """A result of another shape or type is an error that names augment."""
     net = make_toy_net()
     before = {name: param.copy() for name, param in net.params.items()}
     with pytest.raises(ValueError, match=r"augment must return an array of shape \(200, 4\), got "):
@@ -171,7 +171,7 @@ def test_augment_must_return_a_batch(toy_data, wrong):
 
 
 def test_dropout_in_training(toy_data):
-    """Draws from rng after the batch; prediction uses all units."""
+    """The mask is drawn from rng after the batch. Prediction uses all units."""
     X, y = toy_data
     net, twin, rng = make_toy_net(), make_toy_net(), np.random.RandomState(4)
     stats = net.train(X, y, X, y, num_iters=1, batch_size=3, reg=0.0, dropout=0.5, rng=4)
@@ -183,7 +183,7 @@ def test_dropout_in_training(toy_data):
 
 
 def test_trained_params_are_the_same_arrays(toy_data):
-    """As in the textbook, whoever holds the arrays sees them change."""
+    """train changes the arrays in place, as in the textbook."""
     net = make_toy_net()
     held = dict(net.params)
     net.train(*toy_data, *toy_data, num_iters=2)
@@ -192,7 +192,7 @@ def test_trained_params_are_the_same_arrays(toy_data):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 def test_training_from_a_mapped_file(tmp_path, dtype):
-    """X may lie in a file, read-only, in any dtype: the same losses as from memory."""
+    """X from a read-only file of any dtype gives the same losses as from memory."""
     X, y = np.random.randint(0, 256, (50, 12)).astype(dtype), np.random.randint(0, 3, 50)
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
@@ -204,7 +204,7 @@ def test_training_from_a_mapped_file(tmp_path, dtype):
 
 
 def test_training_memory_does_not_grow_with_the_data():
-    """Beyond the parameters: at most three arrays of W1's size and five of the batch's."""
+    """train needs at most three arrays of the size of W1 and five of the size of a batch."""
     D, H, batch_size = 1000, 400, 100
     peaks = []
     for N in (500, 5000):
@@ -214,13 +214,13 @@ def test_training_memory_does_not_grow_with_the_data():
         net.train(X, y, X, y, num_iters=3, batch_size=batch_size)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    prediction = 1000 * 8 * (D + H)  # the chunk that accuracy is taken on, and its hidden layer
+    prediction = 1000 * 8 * (D + H)  # a chunk of the accuracy, and its hidden layer
     assert peaks[1] < 8 * (3 * D * H + 5 * batch_size * D) + prediction
     assert peaks[1] - peaks[0] < 500 * 8 * (D + H) + 100_000  # 500 rows are half a chunk
 
 
-def test_second_call_goes_on(toy_data):
-    """Training resumes from the present parameters."""
+def test_second_call_continues(toy_data):
+    """It starts from the current parameters."""
     net = make_toy_net()
     first = net.train(*toy_data, *toy_data, learning_rate=0.1, num_iters=50)
     second = net.train(*toy_data, *toy_data, learning_rate=0.1, num_iters=50)
@@ -228,7 +228,7 @@ def test_second_call_goes_on(toy_data):
 
 
 def test_verbose_prints_every_hundred_iterations(toy_data, capsys):
-    """In the format of the public lab."""
+    """The format is that of the public lab."""
     stats = make_toy_net().train(*toy_data, *toy_data, num_iters=201, verbose=True)
     losses = stats["loss_history"]
     assert capsys.readouterr().out.splitlines() == [
@@ -237,13 +237,14 @@ def test_verbose_prints_every_hundred_iterations(toy_data, capsys):
 
 
 def test_progress_bar_counts_to_the_end(toy_data, capsys):
-    """progress=True shows a bar."""
+    """progress=True shows a bar with loss and validation accuracy."""
     make_toy_net().train(*toy_data, *toy_data, num_iters=7, progress=True)
-    assert "7/7" in "".join(capsys.readouterr())
+    last = capsys.readouterr().out.split("\r")[-1]
+    assert "7/7" in last and re.search(r"loss \d\.\d{4}, validation [01]\.\d{3}", last)
 
 
-def test_default_cell_is_the_textbook_to_rounding():
-    """The textbook's loop on the same draws: every loss within 1e-12, the accuracies the same."""
+def test_default_arguments_give_the_textbook_results():
+    """With the same random draws, losses differ by at most 1e-12, and accuracies are equal."""
     rng = np.random.default_rng(0)
     X, y = 60 * rng.standard_normal((3000, 300)), rng.integers(0, 10, 3000)
     results = []
@@ -259,8 +260,8 @@ def test_default_cell_is_the_textbook_to_rounding():
 # Subclasses train with their own loss and predict
 
 
-def test_zero_gradients_leave_the_parameters_alone(toy_data):
-    """A loss that returns zero gradients learns nothing, whatever the net's own would say."""
+def test_own_zero_gradients_do_not_change_the_parameters(toy_data):
+    """If an overridden loss returns zero gradients, the net learns nothing."""
 
     class Lazy(TwoLayerNet):
         def loss(self, X, y=None, reg=0.0):
@@ -276,7 +277,7 @@ def test_zero_gradients_leave_the_parameters_alone(toy_data):
 
 
 class L1Net(TwoLayerNet):
-    """Penalises by reg * sum(|W|)."""
+    """Net with the penalty reg * sum(|W|)."""
 
     def loss(self, X, y=None, reg=0.0):
         if y is None:
@@ -289,8 +290,8 @@ class L1Net(TwoLayerNet):
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
-def test_own_penalty_is_trained_to_the_digit(toy_data, momentum):
-    """Ten steps by hand on an L1 penalty: the same losses and parameters."""
+def test_own_penalty_is_used(toy_data, momentum):
+    """Ten steps by hand with an L1 penalty give the same losses and parameters."""
     X, y = toy_data
     net, twin = (L1Net(4, 10, 3, std=0.1, rng=0) for _ in range(2))
     rng = np.random.RandomState(7)
@@ -308,7 +309,7 @@ def test_own_penalty_is_trained_to_the_digit(toy_data, momentum):
 
 
 class LeakyNet(TwoLayerNet):
-    """With a leaky ReLU: 0.1 of what is below 0 passes."""
+    """Net with a leaky ReLU: negative values are multiplied by 0.1."""
 
     def loss(self, X, y=None, reg=0.0):
         p = self.params
@@ -327,7 +328,7 @@ class LeakyNet(TwoLayerNet):
 
 
 def make_negative_problem():
-    """Three classes that only negative pre-activations tell apart: every ReLU is closed, a leaky one is not."""
+    """Three classes that differ only in negative pre-activations. The output of each ReLU is 0."""
     X = -np.eye(3)[np.arange(30) % 3] - 1
     net = LeakyNet(3, 10, 3, std=0.5, rng=0)
     net.params["W1"] = np.abs(net.params["W1"])
@@ -335,7 +336,7 @@ def make_negative_problem():
 
 
 def test_own_activation_learns():
-    """A leaky ReLU by overriding loss and predict, where the plain one has no gradient at all."""
+    """A leaky ReLU learns a problem on which the gradients of the plain ReLU are 0."""
     net, X, y = make_negative_problem()
     stats = net.train(X, y, X, y, learning_rate=1.0, learning_rate_decay=1.0, num_iters=300, rng=0)
     assert stats["val_acc_history"][-1] == stats["train_acc_history"][-1] == np.mean(net.predict(X) == y) == 1.0
@@ -344,8 +345,8 @@ def test_own_activation_learns():
     assert plain.train(X, y, X, y, learning_rate=1.0, num_iters=300, rng=0)["val_acc_history"][-1] < 0.5
 
 
-def test_own_loss_decides_what_predict_says():
-    """The inherited predict takes the scores of an overridden loss, in chunks."""
+def test_predict_uses_the_scores_of_an_own_loss():
+    """The inherited predict calls the overridden loss in chunks."""
 
     class Upside(TwoLayerNet):
         def loss(self, X, y=None, reg=0.0):
@@ -358,7 +359,7 @@ def test_own_loss_decides_what_predict_says():
 
 
 def test_own_predict_is_used_for_the_histories(toy_data):
-    """A net that always says 2 is right for two of five."""
+    """A net that always predicts 2 is right for two of five rows."""
 
     class Stubborn(TwoLayerNet):
         def predict(self, X):
@@ -371,7 +372,7 @@ def test_own_predict_is_used_for_the_histories(toy_data):
 
 @pytest.mark.parametrize("owner", ["class", "instance"])
 def test_loss_that_is_replaced_by_hand(toy_data, monkeypatch, owner):
-    """As students do in a notebook: TwoLayerNet.loss = my_loss, or net.loss = my_loss."""
+    """In a notebook, students assign TwoLayerNet.loss = my_loss or net.loss = my_loss."""
     net, asked = make_toy_net(), []
     right = TwoLayerNet.loss
 
@@ -384,14 +385,14 @@ def test_loss_that_is_replaced_by_hand(toy_data, monkeypatch, owner):
     else:
         net.loss = my_loss.__get__(net)
     stats = net.train(*toy_data, *toy_data, 0.1, reg=0.5, num_iters=20, rng=3)
-    assert asked.count(0.5) == 40  # for each step, and for the validation loss of each epoch
+    assert asked.count(0.5) == 40  # each step and the validation loss of each epoch
     monkeypatch.undo()
     expected = make_toy_net().train(*toy_data, *toy_data, 0.1, reg=0.5, num_iters=20, rng=3)
     np.testing.assert_allclose(stats["loss_history"], expected["loss_history"], rtol=1e-12)
 
 
 def returning(value):
-    """A net whose loss returns this for labels."""
+    """Return a net with a loss that returns this value."""
     net = make_toy_net()
     net.loss = lambda X, y=None, reg=0.0: value
     return net
@@ -416,21 +417,21 @@ GRADS = {"W1": np.ones((4, 10)), "b1": np.ones(10), "W2": np.ones((10, 3)), "b2"
     ],
 )
 def test_own_loss_that_returns_something_else(toy_data, returned, error, message):
-    """A clear error instead of a broadcast; the parameters stay as they are."""
+    """It is a clear error, and the parameters stay unchanged."""
     net = returning(returned)
     with pytest.raises(error, match=message):
         net.train(*toy_data, *toy_data, num_iters=3)
     np.testing.assert_equal(net.params, make_toy_net().params)
 
 
-def test_own_loss_takes_no_dropout(toy_data):
-    """Its loss would not know which units are left out."""
+def test_own_loss_with_dropout(toy_data):
+    """It is an error, because an own loss does not get the mask of the hidden units."""
     with pytest.raises(ValueError, match="dropout must be 0 for a class with a loss of its own, got 0.5"):
         L1Net(4, 10, 3).train(*toy_data, *toy_data, dropout=0.5)
 
 
 def test_own_loss_is_called_by_name(toy_data):
-    """As every public copy calls it: the arguments may stand in another order, or be keyword-only."""
+    """X is positional, y and reg are keywords. So their order may differ, and reg may be keyword-only."""
     asked = []
 
     class Other(TwoLayerNet):
@@ -443,7 +444,7 @@ def test_own_loss_is_called_by_name(toy_data):
 
 
 def test_own_loss_that_needs_labels(toy_data):
-    """It gives no scores alone; predict takes those of the plain net."""
+    """It cannot return only the scores, so predict uses those of TwoLayerNet."""
 
     class NeedsLabels(TwoLayerNet):
         def loss(self, X, y, reg):
@@ -456,7 +457,7 @@ def test_own_loss_that_needs_labels(toy_data):
 
 
 def test_further_parameters(toy_data):
-    """Entries of params beside the four: a subclass may train them, and the plain net leaves them alone."""
+    """A subclass can train further entries of params. TwoLayerNet does not change them."""
 
     class Scaled(TwoLayerNet):
         def loss(self, X, y=None, reg=0.0):
@@ -475,7 +476,7 @@ def test_further_parameters(toy_data):
 
 
 def test_params_that_a_callback_replaces(toy_data):
-    """Training goes on with the new arrays."""
+    """Training continues with the new arrays."""
     net, twin = make_toy_net(), make_toy_net()
 
     def replace(it, num_iters):
@@ -488,7 +489,7 @@ def test_params_that_a_callback_replaces(toy_data):
 
 
 def test_schedule_that_returns_a_numpy_number(monkeypatch):
-    """A rate in float64 would turn each update of a float32 net into float64."""
+    """It is converted to float, because a float64 rate would make each float32 update float64."""
     from classifiers import sgd
 
     rates, update = [], sgd.update
@@ -501,7 +502,7 @@ def test_schedule_that_returns_a_numpy_number(monkeypatch):
 
 
 def test_arguments_are_checked_once_a_call(toy_data, monkeypatch):
-    """For the class's own loss, the number of checks does not depend on the number of steps."""
+    """For the loss of TwoLayerNet, the number of checks does not depend on the number of steps."""
     import checks
 
     counts, check = [], checks._check_finite
@@ -518,7 +519,7 @@ def test_arguments_are_checked_once_a_call(toy_data, monkeypatch):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rate", [1e3, 1e30, 1e200])
 def test_divergence_stops_with_a_warning(dtype, rate, toy_data):
-    """One RuntimeWarning; the last loss is not finite, the parameters are, and give a finite loss."""
+    """There is one RuntimeWarning. The last loss is not finite, but the parameters and their loss are."""
     net = make_toy_net(dtype=dtype)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -534,13 +535,13 @@ def test_divergence_stops_with_a_warning(dtype, rate, toy_data):
 
 
 def explode_at(iteration):
-    """A schedule that is 1, and at one iteration a step into infinity."""
+    """Return a schedule that is 1, but 1e300 at one iteration."""
     return lambda it, num_iters: 1e300 if it == iteration else 1.0
 
 
 @pytest.mark.parametrize("iteration, snapshot", [(0, 0), (1, 0), (4, 4), (5, 4), (7, 4), (8, 8), (9, 8)])
-def test_divergence_goes_back_to_the_start_of_the_epoch(toy_data, iteration, snapshot):
-    """Epochs of four iterations: the parameters are those before iteration 0, 4 or 8, so at most four steps old."""
+def test_divergence_restores_the_start_of_the_epoch(toy_data, iteration, snapshot):
+    """With epochs of four iterations, the parameters are those before iteration 0, 4 or 8."""
     X, y = np.tile(toy_data[0], (2, 1))[:8], np.tile(toy_data[1], 2)[:8]
     settings = dict(learning_rate=0.01, learning_rate_decay=1.0, batch_size=2, rng=0)
     net, twin = make_toy_net(), make_toy_net()
@@ -552,7 +553,7 @@ def test_divergence_goes_back_to_the_start_of_the_epoch(toy_data, iteration, sna
 
 
 def test_divergence_at_the_last_step(toy_data):
-    """A last step into infinity is taken back, although no loss comes after it."""
+    """If the last step diverges, it is undone, although no loss is computed after it."""
     net = make_toy_net()
     with pytest.warns(RuntimeWarning, match="training diverged at iteration 0"):
         stats = net.train(*toy_data, *toy_data, learning_rate=1e308, num_iters=1)
@@ -561,7 +562,7 @@ def test_divergence_at_the_last_step(toy_data):
 
 
 def test_divergence_under_warnings_as_errors(toy_data):
-    """With -W error nothing is lost: parameters and histories are in place before the warning is raised."""
+    """With -W error, parameters and histories are complete before the warning is raised."""
     net = make_toy_net()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -575,7 +576,7 @@ def test_divergence_under_warnings_as_errors(toy_data):
 
 
 def test_own_loss_that_overflows(toy_data):
-    """The first loss of a subclass is NaN: a warning, and nothing has moved."""
+    """If the first loss of a subclass is NaN, train warns and keeps the parameters."""
     net = returning((np.nan, GRADS))
     with pytest.warns(RuntimeWarning, match="diverged at iteration 0"):
         net.train(*toy_data, *toy_data, num_iters=3)
@@ -583,7 +584,7 @@ def test_own_loss_that_overflows(toy_data):
 
 
 def test_interrupt_keeps_whole_iterations(toy_data, capsys):
-    """Ctrl-C: the history so far comes back, the parameters belong to it, and a second call goes on."""
+    """After Ctrl-C, history and parameters are those of complete iterations. A second call continues."""
     net, twin = make_toy_net(), make_toy_net()
 
     def interrupt_at_7(it, num_iters):
@@ -601,7 +602,7 @@ def test_interrupt_keeps_whole_iterations(toy_data, capsys):
 
 @pytest.mark.parametrize("moment", ["augment", "schedule"])
 def test_signal_waits_for_the_end_of_the_iteration(toy_data, moment):
-    """A real SIGINT in the middle of iteration 7: eight whole iterations, parameters and histories of equal length."""
+    """After SIGINT in iteration 7, the parameters and histories are those of eight iterations."""
     net, twin, calls = make_toy_net(), make_toy_net(), []
 
     def send(*args):
@@ -618,7 +619,7 @@ def test_signal_waits_for_the_end_of_the_iteration(toy_data, moment):
 
 
 def test_signal_in_the_last_iteration_is_not_lost(toy_data):
-    """All iterations are done, and whoever called still learns of the Ctrl-C."""
+    """All iterations are done, and `ended` is still "interrupted"."""
 
     def send(it, num_iters):
         if it == 4:
@@ -630,7 +631,7 @@ def test_signal_in_the_last_iteration_is_not_lost(toy_data):
 
 
 def test_second_signal_interrupts_at_once(toy_data):
-    """An iteration that never ends can be left."""
+    """It ends an iteration that does not end by itself."""
     net = make_toy_net()
 
     def hang(it, num_iters):
@@ -643,7 +644,7 @@ def test_second_signal_interrupts_at_once(toy_data):
 
 
 def test_second_signal_within_a_step(toy_data, monkeypatch, capsys):
-    """It breaks the step off, between two parameters: all are restored from the start of the epoch."""
+    """It interrupts the step between two parameters. All are restored from the start of the epoch."""
     from classifiers import sgd
 
     net, twin, calls, update = make_toy_net(), make_toy_net(), [], sgd.update
@@ -665,7 +666,7 @@ def test_second_signal_within_a_step(toy_data, monkeypatch, capsys):
 
 
 def test_callback_that_raises(toy_data):
-    """Its error comes through; parameters and history are those of the iterations before."""
+    """train raises its error. Parameters and history are those of the iterations before."""
     net, twin = make_toy_net(), make_toy_net()
 
     def fail(it, num_iters):
@@ -699,7 +700,7 @@ print("whole" if equal and 3 < steps < 1_000_000 else "torn", steps, stats.ended
 
 @posix
 def test_interrupt_from_outside():
-    """SIGINT for a process in the middle of its training leaves whole parameters."""
+    """After SIGINT from another process, the parameters are those of complete iterations."""
     process = run_python(SLOW_TRAINING)
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
@@ -707,11 +708,11 @@ def test_interrupt_from_outside():
     assert "interrupted after" in out and "whole" in out and "interrupted" in out.splitlines()[-1], out
 
 
-# The same bits
+# The same numbers
 
 
 def test_rates_of_the_old_epoch_count():
-    """What CHANGES.md gives for them, beside the old loop: 450 rows in batches of 200, so one hit in 8 iterations."""
+    """The arguments in CHANGES.md give the old rates: 450 rows, batches of 200, one decay in 8 iterations."""
     X, y = np.random.default_rng(0).standard_normal((450, 4)), np.arange(450) % 3
     net, old = (TwoLayerNet(4, 5, 3, std=0.1, rng=0) for _ in range(2))
     net.train(
@@ -744,13 +745,13 @@ print(hashlib.md5(b"".join(p.tobytes() for p in net.params.values()) + repr(stat
 
 
 def test_same_seed_same_bits_in_two_processes():
-    """Parameters and histories, everything switched on."""
+    """Parameters and histories are bit-identical with all options."""
     outputs = {run_python(HASH_TRAINING).communicate()[0] for _ in range(2)}
     assert len(outputs) == 1 and re.fullmatch(r"[0-9a-f]{32}\n", outputs.pop())
 
 
 def test_pytorch_agrees():
-    """Loss, gradients and 100 steps of training with autograd, in float64."""
+    """Loss, gradients and 100 steps agree with autograd in float64."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
     net, rng = random_problem(60, 20, 15, 5)
     X, y = rng.standard_normal((60, 20)), rng.integers(0, 5, 60)

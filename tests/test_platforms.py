@@ -1,4 +1,4 @@
-"""What differs on Windows, simulated here: locked files, code pages, modules and signals that are missing."""
+"""Tests of simulated Windows: locked files, code pages, missing modules and missing signals."""
 
 import ast
 import io
@@ -31,7 +31,7 @@ LOCKED = PermissionError(13, "The process cannot access the file because it is b
 
 
 class Locked:
-    """A function of `os` that finds a file locked for some calls, as a virus scanner or an indexer locks it."""
+    """Function of `os` that fails a few times, as if a virus scanner or indexer locked a file."""
 
     def __init__(self, function, times, of=lambda *paths: True):
         self.function, self.left, self.of = function, times, of
@@ -45,13 +45,13 @@ class Locked:
 
 @pytest.fixture
 def windows(monkeypatch):
-    """A Windows that does not wait between two attempts."""
+    """Remove the waiting time between two attempts."""
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     return monkeypatch
 
 
 def test_file_that_is_locked_for_a_moment(tmp_path, windows):
-    """The new file gets its place when the old one is released."""
+    """The new file replaces the old one when the lock ends."""
     (tmp_path / "net.npz").write_bytes(b"old")
     windows.setattr(os, "replace", Locked(os.replace, times=3))
     with atomic_write(tmp_path / "net.npz") as file:
@@ -60,7 +60,7 @@ def test_file_that_is_locked_for_a_moment(tmp_path, windows):
 
 
 def test_file_that_stays_locked(tmp_path, windows):
-    """The error says so, the old file stays, and nothing else."""
+    """The error says so. Only the old file stays."""
     (tmp_path / "net.npz").write_bytes(b"old")
     windows.setattr(os, "replace", Locked(os.replace, times=10**6))
     with pytest.raises(PermissionError, match="being used"), atomic_write(tmp_path / "net.npz") as file:
@@ -69,13 +69,13 @@ def test_file_that_stays_locked(tmp_path, windows):
 
 
 def test_standin_that_is_locked_for_a_moment(tmp_path, windows, capsys):
-    """Its files have just been written: a virus scanner reads them."""
+    """A virus scanner reads files that are new."""
     windows.setattr(os, "rename", Locked(os.rename, times=3))
     assert standin._is_complete(standin.make_standin(tmp_path / "stand-in", rows=10))
 
 
 def test_archive_that_is_locked_for_a_moment(tmp_path, windows):
-    """170 MB that are downloaded and unpacked must not be lost."""
+    """The download of 170 MB must not be lost."""
     (tmp_path / "in" / fetch.FOLDER).mkdir(parents=True)
     shutil.make_archive(str(tmp_path / "data"), "gztar", tmp_path / "in")
     windows.setattr(os, "rename", Locked(os.rename, times=3))
@@ -84,7 +84,7 @@ def test_archive_that_is_locked_for_a_moment(tmp_path, windows):
 
 
 def test_temporary_folder_that_cannot_be_removed(tmp_path, windows):
-    """What was made in it is in its place: that is no error."""
+    """This is not an error, because its content has been moved."""
     held = Locked(os.unlink, 10**6, of=lambda path, *_: os.path.basename(path) == "held")
     with windows.context() as patch, temporary_folder(tmp_path, ".x-") as folder:
         Path(folder, "held").touch()
@@ -92,8 +92,8 @@ def test_temporary_folder_that_cannot_be_removed(tmp_path, windows):
     assert Path(folder, "held").exists()
 
 
-def test_exercise_that_somebody_has_open(tmp_path, windows):
-    """It stays as it is, with its environment."""
+def test_exercise_that_is_open_in_a_program(tmp_path, windows):
+    """The exercise and its environment do not change."""
     folder = tmp_path / "exercise"
     (folder / ".venv").mkdir(parents=True)
     (folder / ".venv" / "ready").touch()
@@ -106,22 +106,22 @@ def test_exercise_that_somebody_has_open(tmp_path, windows):
 
 
 def test_readonly_installation(tmp_path, windows):
-    """Windows says of each folder that it can be written to."""
+    """The read-only folder is recognised, although os.access reports every folder as writable."""
     (tmp_path / "datasets").touch()  # nothing can be written into a file
     windows.setattr(fetch, "DATASETS", tmp_path / "datasets")
     windows.setattr(os, "access", lambda path, mode: True)
     assert fetch.data_folder() == Path(fetch.pooch.os_cache(fetch.CACHE))
 
 
-def test_no_file_stays_from_the_question_what_can_be_written(tmp_path, windows):
-    """Where data can be written, they are written there."""
+def test_probe_of_a_writable_folder_is_removed(tmp_path, windows):
+    """A writable datasets/ is the folder for data, and the probe leaves no file in it."""
     windows.setattr(fetch, "DATASETS", tmp_path)
     assert fetch.data_folder() == tmp_path and list(tmp_path.iterdir()) == []
 
 
 WITHOUT = """
 import importlib, os, signal, sys
-import psutil  # has a part of its own for Windows
+import psutil  # imported first, because psutil for Linux needs these modules
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None
 for module, names in {signal: ["SIGKILL", "SIGHUP"], os: ["killpg", "setsid", "O_NONBLOCK", "O_NOFOLLOW"]}.items():
@@ -141,15 +141,15 @@ for name in sys.argv[1:]:
     ],
     ids=" ".join,
 )
-def test_imports_without_what_windows_lacks(names):
-    """Modules and names of Linux and macOS are needed at their place only."""
+def test_imports_without_modules_of_linux(names):
+    """All modules can be imported without the modules and names that Windows does not have."""
     process = run_python(WITHOUT, *names, stderr=subprocess.PIPE)
     _, errors = process.communicate()
     assert process.returncode == 0, errors
 
 
 def unclear_encodings(path):
-    """The lines of a module that read or write text in the encoding of the machine."""
+    """Yield the lines of a module that read or write text in the encoding of the machine."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call):
             continue
@@ -165,13 +165,13 @@ def unclear_encodings(path):
 
 
 def test_text_has_an_encoding():
-    """Else it is that of the code page, which differs from machine to machine."""
+    """Without an encoding, Python uses the code page, and machines have different code pages."""
     found = {path.relative_to(ROOT).as_posix(): list(unclear_encodings(path)) for path in MODULES}
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
-def test_encodings_that_are_not_clear_are_found(tmp_path):
-    """The test before this one sees something."""
+def test_unclear_encodings_are_found(tmp_path):
+    """The check in the previous test finds calls without an encoding."""
     lines = ["open(p)", "open(p, 'w')", "p.read_text()", "run(c, text=True)"]
     clear = ["open(p, 'rb')", "open(p, mode='wb')", "open(p, encoding='utf-8')", "p.read_text(encoding='utf-8')"]
     (tmp_path / "module.py").write_text("\n".join(lines + clear), encoding="utf-8")
@@ -180,14 +180,14 @@ def test_encodings_that_are_not_clear_are_found(tmp_path):
 
 @pytest.mark.parametrize("page", ["cp437", "cp850", "cp1250", "cp1251", "cp1252", "cp932", "cp936", "cp949"])
 def test_table_of_a_sweep_in_a_code_page(page):
-    """A script whose output goes to a file has the characters of the code page alone."""
+    """If a script writes to a file, it can print only the characters of the code page."""
     trial = Trial(0, {"reg": 0.5}, [0, 0], val_accuracy=0.5, standard_error=0.01)
     printed = str(sweep_table(SweepResult([trial], None))).encode(page)
     assert "0.500 ± 0.010" in printed.decode(page)
 
 
-def test_exercise_in_a_folder_that_the_code_page_lacks(tmp_path, monkeypatch):
-    """The exercise is made, and that is said."""
+def test_exercise_in_a_folder_with_characters_not_in_the_code_page(tmp_path, monkeypatch):
+    """The exercise is made, and the message is printed."""
     screen = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
     monkeypatch.setattr(sys, "stdout", screen)
     monkeypatch.setattr(make, "make_exercise", lambda folder: None)
@@ -207,7 +207,7 @@ print([trial.state for trial in result.trials])
 
 
 def test_script_needs_no_main_guard(tmp_path):
-    """Workers are new processes, on Windows as here, but joblib's do not run the script again."""
+    """Joblib's workers are new processes, but they do not run the script again."""
     (tmp_path / "script.py").write_text(SPAWNED, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(tmp_path / "script.py")]
@@ -215,8 +215,8 @@ def test_script_needs_no_main_guard(tmp_path):
     assert printed.stdout.split("\n") == ["begins", "['done', 'done']", ""]
 
 
-def test_loop_of_windows(tmp_path, monkeypatch):
-    """zmq warns of the event loop that Windows has, and works with it."""
+def test_event_loop_of_windows(tmp_path, monkeypatch):
+    """zmq warns of Windows' event loop but works with it. The warning is ignored."""
 
     def run_cells(client):
         warnings.warn("Proactor event loop does not implement add_reader ...", RuntimeWarning, stacklevel=1)
@@ -225,19 +225,19 @@ def test_loop_of_windows(tmp_path, monkeypatch):
     run_notebook.execute(nbformat.v4.new_notebook(), tmp_path)
 
 
-def test_lines_end_alike_everywhere():
-    """Git for Windows would write carriage returns, which the hashes of an exercise and of a grading would see."""
+def test_line_ends_are_the_same_everywhere():
+    """Git for Windows would add carriage returns and so change the hashes of an exercise."""
     lines = (ROOT / ".gitattributes").read_text(encoding="utf-8").splitlines()
     assert "* text=auto eol=lf" in lines
 
 
 def test_notebook_alone(tmp_path, monkeypatch):
-    """In Colab, the notebook has no files beside it. What the cell says to do works: clone, %cd, run it again."""
+    """In Colab, the notebook has no modules. The cell's advice works: clone, %cd, run it again."""
     cells = nbformat.read(ROOT / "two_layer_net.ipynb", as_version=4).cells
     source = next(cell.source for cell in cells if cell.cell_type == "code").removesuffix("%matplotlib inline")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", *(path for path in sys.path if path and Path(path).resolve() != ROOT)])
-    with pytest.raises(SystemExit, match="clone the repository, %cd into it, run this again"):
+    with pytest.raises(SystemExit, match="clone the repository, %cd into it, rerun"):
         exec(source, {})
     (tmp_path / "repo" / "classifiers").mkdir(parents=True)
     (tmp_path / "repo" / "classifiers" / "sweep.py").touch()

@@ -1,4 +1,4 @@
-"""Standardisation, whitening and augmentation."""
+"""Tests of standardisation, whitening and augmentation."""
 
 import pickle
 
@@ -10,8 +10,8 @@ from classifiers.neural_net import TwoLayerNet
 from classifiers.preprocessing import Standardizer, Whitener, random_cutout, random_flip_shift
 
 
-def test_standardizer_is_that_of_the_training_part():
-    """Mean 0 and standard deviation 1 there; the same shift and scale elsewhere; a constant input becomes 0."""
+def test_standardizer_uses_the_training_data():
+    """They get mean 0 and standard deviation 1. Other data get the same shift and scale."""
     X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
     X[:, 2] = 7
     scale = Standardizer(X)
@@ -24,7 +24,7 @@ def test_standardizer_is_that_of_the_training_part():
 
 
 def test_standardizer_computes_in_float64():
-    """Three float32 inputs near 1e6 that differ by 1: float32 sums would give another mean and std."""
+    """With float32 sums, mean and std of float32 inputs near 1e6 would be wrong."""
     X = np.float32([[1e6, 10], [1e6, 10], [1e6 + 1, 11]])
     scale = Standardizer(X)
     assert scale.mean.dtype == scale.std.dtype == np.float64
@@ -35,7 +35,7 @@ def test_standardizer_computes_in_float64():
 
 @pytest.mark.parametrize("kind", [Standardizer, Whitener])
 def test_examples_of_another_width_or_with_nan(kind, monkeypatch):
-    """The error names the argument, what it must be and what it was; rows count from the first, not in the chunk."""
+    """The error is about X. It counts rows from the first row of X, not of the chunk."""
     monkeypatch.setattr(preprocessing, "CHUNK", 1)
     prepare = kind(np.random.rand(5, 6))
     with pytest.raises(ValueError, match=r"X must have 6 columns, got an array of shape \(2, 5\)"):
@@ -45,7 +45,7 @@ def test_examples_of_another_width_or_with_nan(kind, monkeypatch):
 
 
 def test_standardizer_moves_into_the_net():
-    """The net then gives the same scores for plain pixels, and can be saved with all that it needs."""
+    """After absorb, the net gives the same scores for plain pixels."""
     X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
     scale, net = Standardizer(X), TwoLayerNet(6, 5, 3, std=0.5, rng=0)
     scores = net.loss(scale(X, dtype=np.float64))
@@ -55,7 +55,7 @@ def test_standardizer_moves_into_the_net():
 
 def test_whitener_shrinks_the_directions_that_vary_most(monkeypatch):
     """The covariance S of the standardised inputs becomes S (S + softness)^-1, scaled to a mean variance of 1."""
-    monkeypatch.setattr(preprocessing, "CHUNK", 1999)  # leaves one row for the second chunk
+    monkeypatch.setattr(preprocessing, "CHUNK", 1999)  # the second chunk has one row
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, 6)) @ rng.standard_normal((6, 6)) + 100
     S = np.corrcoef(X.T)
@@ -65,8 +65,8 @@ def test_whitener_shrinks_the_directions_that_vary_most(monkeypatch):
     np.testing.assert_allclose(Z.mean(axis=0), 0, atol=1e-5)
 
 
-def test_a_very_soft_whitener_standardises():
-    """Also where an input never varies, which stays 0."""
+def test_whitener_with_large_softness_standardises():
+    """A constant input becomes 0."""
     X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
     X[:, 2] = 7
     whitened = Whitener(X, softness=1e9)(X)
@@ -75,14 +75,14 @@ def test_a_very_soft_whitener_standardises():
     assert np.isfinite(Whitener(np.full((5, 3), 7))(np.full((2, 3), 8))).all()
 
 
-def test_whitener_without_softness_to_speak_of():
-    """Rounding makes some variances negative if inputs depend on each other: they count as 0."""
+def test_whitener_with_tiny_softness():
+    """If inputs depend on each other, rounding makes some variances negative. They count as 0."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((50, 3)) @ rng.standard_normal((3, 40))
     assert np.isfinite(Whitener(X, softness=1e-12).matrix).all()
 
 
-def test_whitener_computes_in_the_dtype_asked_for():
+def test_whitener_computes_in_the_given_dtype():
     """Only its matrix is float32."""
     X = np.random.rand(50, 6)
     whiten = Whitener(X)
@@ -91,13 +91,13 @@ def test_whitener_computes_in_the_dtype_asked_for():
 
 
 def test_whitener_takes_lists():
-    """As the standardizer does, and with the same numbers as an array."""
+    """A list gives the same numbers as an array."""
     rows = [[1.0, 2.0], [3.0, 5.0], [4.0, 4.0]]
     np.testing.assert_array_equal(Whitener(rows)(rows), Whitener(np.array(rows))(np.array(rows)))
 
 
 def test_whitener_moves_into_the_net():
-    """The net then gives the same scores for plain pixels."""
+    """After absorb, the net gives the same scores for plain pixels."""
     X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
     whiten, net = Whitener(X, softness=0.5), TwoLayerNet(6, 5, 3, std=0.5, rng=0)
     scores = net.loss(whiten(X, dtype=np.float64))
@@ -106,7 +106,7 @@ def test_whitener_moves_into_the_net():
 
 
 def test_principal_directions_of_whitened_inputs():
-    """Orthonormal, the largest variance first; in them the whitened inputs are uncorrelated."""
+    """They are orthonormal and sorted by variance. Whitened inputs are uncorrelated in them."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, 6)) @ rng.standard_normal((6, 6)) + 100
     whiten = Whitener(X, softness=0.3)
@@ -116,8 +116,8 @@ def test_principal_directions_of_whitened_inputs():
     assert (np.diff(whiten.variances) <= 0).all() and U.dtype == np.float32
 
 
-def test_a_net_of_leading_directions_moves_into_one_of_plain_inputs():
-    """``U_k @ W1`` takes whitened inputs, and absorb goes on from there."""
+def test_net_of_leading_directions_takes_plain_inputs():
+    """``U_k @ W1`` takes whitened inputs. After absorb, the net takes plain inputs."""
     X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
     whiten, net = Whitener(X, softness=0.5), TwoLayerNet(3, 5, 3, std=0.5, rng=0)
     U = whiten.directions[:, :3]
@@ -128,8 +128,8 @@ def test_a_net_of_leading_directions_moves_into_one_of_plain_inputs():
 
 
 @pytest.mark.parametrize(("softness", "told"), [(0, "must be > 0, got 0"), (-1, "softness must be"), ("1", "softness")])
-def test_whitener_says_what_softness_must_be(softness, told):
-    """Without any, a direction in which nothing varies would be divided by 0."""
+def test_bad_softness(softness, told):
+    """With softness 0, a direction without variance would be divided by 0."""
     with pytest.raises((TypeError, ValueError), match=told):
         Whitener(np.eye(3), softness)
 
@@ -146,7 +146,7 @@ def shifted(image, down, right):
 
 
 def test_mirror_images_and_shifts_are_equally_frequent():
-    """A pixel in column 2 of 10 lands on each of the 50 places equally often: 5 columns if mirrored, 5 if not."""
+    """A pixel in column 2 of 10 moves to each of the 50 places equally often."""
     N = 50_000
     images = np.zeros((N, 5, 10, 1), np.uint8)
     images[:, 2, 2] = 1
@@ -158,8 +158,8 @@ def test_mirror_images_and_shifts_are_equally_frequent():
     assert np.abs(counts - N / 50).max() < 5 * np.sqrt(N * 0.02 * 0.98)
 
 
-def test_augmentation_of_each_random_number():
-    """Per image one number mirrors it, one moves it down, one right: the same seed gives the same images for good."""
+def test_augmentation_uses_three_random_numbers_per_image():
+    """One number mirrors the image, one moves it down, and one moves it right."""
     images, m = np.random.rand(30, 6, 7, 3), 2
     mirrored, down, right = np.random.RandomState(3).random_sample((3, 30))
     out = random_flip_shift(m, (6, 7, 3))(images, np.random.RandomState(3))
@@ -169,7 +169,7 @@ def test_augmentation_of_each_random_number():
 
 
 def test_augmentation_shows_all_versions_and_no_other():
-    """Each output is the image or its mirror image, moved by up to one pixel; all 18 come up."""
+    """The 18 versions are the image and its mirror image, moved by up to one pixel."""
     image = np.random.rand(4, 5, 3).astype(np.float32)
     versions = [shifted(im, i, j) for im in (image, image[:, ::-1]) for i in (-1, 0, 1) for j in (-1, 0, 1)]
     X = np.repeat(image.reshape(1, -1), 400, axis=0)
@@ -183,7 +183,7 @@ def test_augmentation_shows_all_versions_and_no_other():
 
 @pytest.mark.parametrize("rng", [np.random.RandomState(0), np.random.default_rng(0), np.random.mtrand._rand])
 def test_augmentation_of_rows_and_images(rng):
-    """Rows in, rows out; images in, images out; without shift only mirrors."""
+    """The result has the shape of X. With max_shift 0, images are only mirrored."""
     images = np.random.rand(6, 32, 32, 3)
     out = random_flip_shift(0)(images, rng)
     assert out.shape == images.shape
@@ -192,15 +192,15 @@ def test_augmentation_of_rows_and_images(rng):
     assert random_flip_shift(2)(images.reshape(6, -1), rng).shape == (6, 3072)
 
 
-def test_augmentation_prints_alike_everywhere():
-    """So that a journal can name it and another process can take it."""
+def test_augmentation_has_a_stable_repr_and_a_pickle():
+    """A journal needs the repr, and another process needs the pickle."""
     assert repr(random_flip_shift(2)) == "RandomFlipShift(max_shift=2, shape=(32, 32, 3))"
     assert pickle.loads(pickle.dumps(random_flip_shift(2))) == random_flip_shift(2)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 20])
-def test_cutout_of_each_random_number(size):
-    """Per image one number places the square down, one right. It is 0, and the rest as it was."""
+def test_cutout_uses_two_random_numbers_per_image(size):
+    """One number sets the row of the square, one its column. Other pixels stay unchanged."""
     images = 1 + np.random.rand(40, 6, 7, 3).astype(np.float32)
     before = images.copy()
     down, right = np.random.RandomState(3).random_sample((2, 40))
@@ -216,7 +216,7 @@ def test_cutout_of_each_random_number(size):
 
 
 def test_cutout_of_rows():
-    """Rows in, rows out; its text names it, and it goes to other processes."""
+    """The result has the shape of X. The repr is stable, and pickle works."""
     cut = random_cutout(5)
     X = np.ones((6, 3072))
     assert cut(X, np.random.default_rng(0)).shape == (6, 3072) and X.all()
@@ -232,7 +232,7 @@ def test_cutout_of_rows():
         (1.5, TypeError, "max_shift must be a whole number, at least 0, got 1.5"),
     ],
 )
-def test_augmentation_says_what_max_shift_must_be(max_shift, error, message):
-    """When it is made, not when the first batch is drawn."""
+def test_bad_max_shift(max_shift, error, message):
+    """The error comes at once, not with the first batch."""
     with pytest.raises(error, match=message):
         random_flip_shift(max_shift)

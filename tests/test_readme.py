@@ -1,4 +1,4 @@
-"""README's code runs as it stands, but for sizes."""
+"""Tests of README: its code runs, with smaller sizes, and its files exist."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 @pytest.fixture
 def world(tiny_cifar10, tmp_path, monkeypatch):
-    """Tiny data, an empty folder to write to, and the student's module that README speaks of."""
+    """Tiny data, an empty folder to write to, and the student's module that README mentions."""
     whole = data_utils.get_CIFAR10_data
     monkeypatch.setattr(data_utils, "get_CIFAR10_data", lambda root: whole(80, 20, 20, root=root))
     monkeypatch.setenv("CIFAR10_DIR", str(tiny_cifar10))
@@ -26,7 +26,7 @@ def world(tiny_cifar10, tmp_path, monkeypatch):
 
 
 def test_code_in_readme(world, capsys):
-    """The script, the sweep and the check one after the other; the cluster's is tested with the sweep."""
+    """The script, the sweep and the check run in order. test_cluster.py tests the cluster."""
     names = {}
     for block in BLOCKS:
         if "Client(" not in block:
@@ -37,13 +37,13 @@ def test_code_in_readme(world, capsys):
 
 
 def test_files_in_readme_exist():
-    """Every file that README links to or lists."""
+    """Every file that README links to or lists exists."""
     linked = re.findall(r"\]\(([^)#:]+)\)", TEXT) + re.findall(r"^\| `([\w/.]+)`", TEXT, re.MULTILINE)
     assert len(linked) > 10
     assert [name for name in linked if not (ROOT / name).exists()] == []
 
 
-def test_lab_stands_on_the_path_of_dask_alone():
-    """Its folder `datasets` would hide the package of that name from every other program."""
+def test_only_dask_gets_the_lab_on_its_path():
+    """In other programs, the folder `datasets` would hide the package of the same name."""
     lines = [line for line in TEXT.splitlines() if "PYTHONPATH=" in line]
     assert lines and all(line.strip().startswith("PYTHONPATH=. dask ") for line in lines)

@@ -1,4 +1,4 @@
-"""Ctrl-C, snapshots, histories and the end of training: the net is whole, whatever happens."""
+"""Tests of Ctrl-C, snapshots, histories and the end of training."""
 
 import json
 import pickle
@@ -19,7 +19,7 @@ def handler():
 
 
 def test_first_signal_is_delayed_and_the_second_is_not():
-    """The flag is set and the block goes on; a second signal ends it as an interrupt would."""
+    """The first signal sets the flag, and the block continues. The second signal ends the block."""
     steps = []
     with DelayedInterrupt() as ctrl_c:
         assert not ctrl_c.pressed
@@ -33,7 +33,7 @@ def test_first_signal_is_delayed_and_the_second_is_not():
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt, ValueError])
 def test_handler_is_restored(error):
-    """However the block ends. An interrupt that is raised inside sets the flag, other errors come through."""
+    """Also after an error. A KeyboardInterrupt in the block sets the flag. Other errors are raised."""
     try:
         with DelayedInterrupt() as ctrl_c:
             assert handler() is not signal.default_int_handler
@@ -45,8 +45,8 @@ def test_handler_is_restored(error):
 
 
 @pytest.mark.parametrize("own", [signal.SIG_IGN, lambda number, frame: None])
-def test_handler_of_the_program_is_left_alone(own):
-    """Who ignores or handles SIGINT goes on doing so."""
+def test_handler_of_the_program_is_kept(own):
+    """If the program ignores or handles SIGINT, this does not change."""
     signal.signal(signal.SIGINT, own)
     try:
         with DelayedInterrupt() as ctrl_c:
@@ -58,7 +58,7 @@ def test_handler_of_the_program_is_left_alone(own):
 
 
 def test_other_threads_install_nothing():
-    """signal.signal would raise there."""
+    """signal.signal would raise an error there."""
     seen = []
 
     def work():
@@ -71,8 +71,8 @@ def test_other_threads_install_nothing():
     assert seen == [(signal.default_int_handler, False)]
 
 
-def test_snapshot_goes_back_in_place():
-    """To the values of the last take, of any layout. The arrays stay the same objects; other entries are left alone."""
+def test_snapshot_restores_in_place():
+    """The arrays get the values of the last take and stay the same objects. Other entries do not change."""
     params = {"a": np.array([1.0, 2.0]), "b": np.asfortranarray(np.ones((2, 3))), "name": "mine"}
     a, b = params["a"], params["b"]
     snapshot = Snapshot(params)
@@ -91,7 +91,7 @@ def test_snapshot_goes_back_in_place():
 
 
 def test_snapshot_of_arrays_that_were_replaced():
-    """By others of the same or of another shape."""
+    """The new array can have another shape."""
     params = {"a": np.ones(2)}
     snapshot = Snapshot(params)
     params["a"] = np.full(3, 5.0)
@@ -102,7 +102,7 @@ def test_snapshot_of_arrays_that_were_replaced():
 
 
 def test_snapshot_of_a_read_only_array():
-    """Said before anything is trained, with the name of the array."""
+    """It is an error before training, with the name of the array."""
     net = TwoLayerNet(4, 5, 3)
     net.params["b1"].flags.writeable = False
     with pytest.raises(ValueError, match="b1 must be writable, got a read-only array. Use a copy of it"):
@@ -111,7 +111,7 @@ def test_snapshot_of_a_read_only_array():
 
 
 def test_history_is_a_dict_of_lists():
-    """It equals a plain dict, goes through JSON and pickle, and pickle keeps how training ended."""
+    """It equals a plain dict, works with JSON and pickle, and pickle keeps `ended`."""
     history = History()
     names = ["loss_history", "train_acc_history", "val_acc_history", "val_loss_history"]
     assert history == {name: [] for name in names}
@@ -132,7 +132,7 @@ def test_history_is_a_dict_of_lists():
 
 
 def test_history_in_a_dataclass():
-    """dataclasses.asdict rebuilds each dict from its pairs."""
+    """dataclasses.asdict makes a new History from the pairs."""
 
     @dataclass
     class Holder:
@@ -142,7 +142,7 @@ def test_history_in_a_dataclass():
 
 
 def end(losses, values=(1.0,), interrupted=False, whole=True):
-    """End the training of a net with these losses, whose only parameter has these values; return history and values."""
+    """End the training of a net with these losses and parameter values. Return history and values."""
     net = SimpleNamespace(history=History(), params={"W": np.zeros(len(values)), "name": "mine"})
     net.history["loss_history"].extend(losses)
     snapshot, ctrl_c = Snapshot(net.params), DelayedInterrupt()
@@ -152,14 +152,14 @@ def end(losses, values=(1.0,), interrupted=False, whole=True):
 
 
 def test_history_that_finished():
-    """The parameters stay."""
+    """The parameters stay unchanged."""
     history, W = end([3.0, 2.0])
     assert history.ended == "finished" and W == 1
     assert end([])[0].ended == "finished"
 
 
 def test_history_that_was_interrupted(capsys):
-    """The parameters stay, and a line says how to go on."""
+    """The parameters stay unchanged, and a line says how to continue."""
     history, W = end([3.0, 2.0], interrupted=True)
     assert history.ended == "interrupted" and W == 1
     out = capsys.readouterr().out
@@ -171,32 +171,32 @@ def test_history_that_was_interrupted(capsys):
     [([1.0, np.nan], [1.0]), ([np.inf], [1.0]), ([1.0, 1.0], [np.nan]), ([1.0], [1.0, -np.inf]), ([1.0], [1e200])],
 )
 def test_history_that_diverged(losses, values):
-    """By the last loss, or by a parameter whose square is not finite. The snapshot is back."""
+    """The last loss or the square of a parameter is not finite. The snapshot is restored."""
     with pytest.warns(RuntimeWarning, match=f"diverged at iteration {len(losses) - 1}, learning rate 0.5: the param"):
         history, W = end(losses, values)
     assert history.ended == "diverged" and not W.any()
 
 
-def test_no_iteration_cannot_diverge():
-    """Parameters that were NaN before stay what they are."""
+def test_training_without_iterations_cannot_diverge():
+    """Parameters that were NaN before stay NaN."""
     history, W = end([], [np.nan])
     assert history.ended == "finished" and np.isnan(W)
 
 
 def test_step_that_was_broken_off(capsys):
-    """The parameters are those of the start of the epoch, and a line says so."""
+    """The parameters are those from the start of the epoch, and a line says this."""
     history, W = end([1.0], interrupted=True, whole=False)
     assert history.ended == "interrupted" and W == 0
     assert "restored from the start of the epoch" in capsys.readouterr().out
 
 
 def test_an_earlier_infinite_loss_is_not_a_divergence():
-    """Only the last loss counts: training stops at the first."""
+    """Only the last loss counts, because training stops at the first infinite one."""
     assert end([np.inf, 1.0])[0].ended == "finished"
 
 
-def test_interrupt_wins_over_divergence():
-    """The sweep must stop; the warning comes all the same."""
+def test_interrupt_and_divergence():
+    """`ended` is "interrupted", so a sweep stops. The warning is given too."""
     with pytest.warns(RuntimeWarning):
         history, W = end([np.nan], interrupted=True)
     assert history.ended == "interrupted" and W == 0

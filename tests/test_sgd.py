@@ -1,4 +1,4 @@
-"""Minibatches, updates and the schedule against the formulas that they stand for."""
+"""Tests of minibatches, updates and the learning rate schedule."""
 
 import tracemalloc
 
@@ -10,7 +10,7 @@ from classifiers.sgd import SGD, draw_minibatch, update, warm_cosine
 
 
 class Rows:
-    """An rng that draws given rows, and notes what it was asked for."""
+    """Random generator that returns given rows and records its arguments."""
 
     def __init__(self, rows):
         self.rows, self.asked = np.array(rows), []
@@ -21,7 +21,7 @@ class Rows:
 
 
 def unalign(X):
-    """The same array at an odd address, as arrays that arrive over a network may lie."""
+    """Return the same array at an odd address. Arrays from a network can be unaligned like this."""
     raw = bytearray(X.nbytes + 1)
     raw[1:] = X.tobytes()
     return np.frombuffer(raw, X.dtype, offset=1).reshape(X.shape)
@@ -32,7 +32,7 @@ def unalign(X):
     "layout", [np.ascontiguousarray, np.asfortranarray, lambda X: X[:, ::-1], lambda X: unalign(X)]
 )
 def test_minibatch_copies_rows(dtype, layout):
-    """Whatever the dtype and layout of X; the labels belong to the rows."""
+    """X can have any dtype and layout. The labels are those of the rows."""
     X, y = layout(np.arange(20).reshape(5, 4).astype(dtype)), np.array([10, 11, 12, 13, 14])
     out, rng = np.empty((3, 4), np.float32), Rows([4, 0, 4])
     X_batch, y_batch = draw_minibatch(X, y, 3, rng, out=out)
@@ -42,7 +42,7 @@ def test_minibatch_copies_rows(dtype, layout):
 
 
 def test_minibatch_in_a_new_array():
-    """Without out; the rows are copies."""
+    """Without `out`, the rows are copies."""
     X, y = np.arange(6.0).reshape(3, 2), np.array([0, 1, 2])
     X_batch, y_batch = draw_minibatch(X, y, 2, Rows([2, 2]))
     np.testing.assert_array_equal(X_batch, [[4, 5], [4, 5]])
@@ -52,8 +52,8 @@ def test_minibatch_in_a_new_array():
 
 
 @pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray, unalign])
-def test_minibatch_copies_nothing_else(layout):
-    """Never the whole of X, whatever its layout: np.take would, if X is not contiguous or not aligned."""
+def test_minibatch_does_not_copy_all_of_X(layout):
+    """np.take would copy X if it is not contiguous or not aligned."""
     X, y, out = layout(np.zeros((10_000, 50), np.float32)), np.zeros(10_000, int), np.empty((5, 50), np.float32)
     tracemalloc.start()
     draw_minibatch(X, y, 5, Rows(range(5)), out=out)
@@ -63,7 +63,7 @@ def test_minibatch_copies_nothing_else(layout):
 
 
 def test_update_by_hand():
-    """W = [10, 20] - 0.5 * [1, 2] = [9.5, 19]; the gradient stays."""
+    """W = [10, 20] - 0.5 * [1, 2] = [9.5, 19]. The gradient does not change."""
     param, grad = np.array([10.0, 20.0]), np.array([1.0, 2.0])
     update(param, grad, 0.5)
     np.testing.assert_allclose(param, [9.5, 19])
@@ -90,8 +90,8 @@ def test_momentum_by_hand():
 
 @pytest.mark.parametrize("momentum", [None, 0.9])
 @pytest.mark.parametrize("block", [1, 88, 8 * 11 * 3])
-def test_blocks_change_nothing(monkeypatch, momentum, block):
-    """Blocks of less than a row, of one row and of three rows, which do not divide the seven: as one for all."""
+def test_results_do_not_depend_on_the_block_size(monkeypatch, momentum, block):
+    """Blocks of one or three of the seven rows give the same numbers as one block."""
     arrays = [np.random.randn(7, 11) for _ in range(3)]
     results = []
     for size in (1 << 20, block):
@@ -105,15 +105,15 @@ def test_blocks_change_nothing(monkeypatch, momentum, block):
 
 @pytest.mark.parametrize("layout", [np.asfortranarray, lambda W: W.repeat(2, axis=0)[::2], lambda W: W.astype(">f8")])
 def test_update_of_any_layout(layout):
-    """In place: whoever holds the array sees it move."""
+    """The array is changed in place."""
     values, grad = np.random.randn(4, 3), np.random.randn(4, 3)
     param = layout(values)
     update(param, grad, 0.1)
     np.testing.assert_allclose(param, values - 0.1 * grad)
 
 
-def test_optimizer_moves_each_parameter():
-    """Each with its own gradient, velocity and decay: W = 1 - 0.1 * (2 + 3 * 1) = 0.5, b = 1 - 0.1 * 4 = 0.6; twice."""
+def test_optimizer_updates_each_parameter():
+    """Each has its own velocity and decay: W = 1 - 0.1 * (2 + 3 * 1) = 0.5, b = 1 - 0.1 * 4 = 0.6."""
     params = {"W": np.array([1.0]), "b": np.array([1.0])}
     optimizer = SGD(momentum=0.5, weight_decay={"W": 3.0})
     optimizer.step(params, {"W": np.array([2.0]), "b": np.array([4.0])}, 0.1)
@@ -124,7 +124,7 @@ def test_optimizer_moves_each_parameter():
 
 
 def test_optimizer_makes_each_velocity_once():
-    """A later step makes no array of the parameter's size, only of a block's."""
+    """A later step allocates no array of the size of the parameter."""
     params = {"W": np.ones((2000, 500))}
     grads, optimizer = {"W": np.ones((2000, 500))}, SGD(momentum=0.9)
     optimizer.step(params, grads, 0.1)
@@ -135,8 +135,8 @@ def test_optimizer_makes_each_velocity_once():
     assert peak < params["W"].nbytes / 2
 
 
-def test_optimizer_leaves_what_has_no_gradient():
-    """Further entries of params are the user's; a step that is broken off is not whole."""
+def test_optimizer_skips_entries_without_gradient():
+    """Further entries of params do not change. `whole` is False after a step that raised an error."""
     params, optimizer = {"W": np.array([1.0]), "name": "mine"}, SGD()
     optimizer.step(params, {"W": np.array([1.0])}, 0.5)
     assert params == {"W": np.array([0.5]), "name": "mine"} and optimizer.whole
@@ -146,7 +146,7 @@ def test_optimizer_leaves_what_has_no_gradient():
 
 
 def test_schedule_by_hand():
-    """A rise of min(500, a tenth) iterations, then half a cosine: 1/2 at the middle, about 0 at the end."""
+    """The rise has at most 500 iterations and a tenth of all. The cosine is 1/2 at the middle, 0 at the end."""
     assert warm_cosine(0, 10_000) == pytest.approx(1 / 500)
     assert warm_cosine(249, 10_000) == pytest.approx(0.5 * (1 + np.cos(np.pi * 0.0249)) / 2)
     assert warm_cosine(5_000, 10_000) == pytest.approx(0.5)

@@ -1,4 +1,4 @@
-"""The stand-in is the same everywhere, in CIFAR-10's layout, and not too easy."""
+"""Tests of the stand-in: the same bytes everywhere, CIFAR-10's layout, and not too easy."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ from datasets.standin import CLASS_NAMES, MARK, draw_batch, make_standin
 
 @pytest.fixture(scope="module")
 def batches():
-    """2,000 images to learn from and 1,000 to be judged by: pixels (N, 3072) and labels."""
+    """Pixels (N, 3072) and labels of 2,000 training and 1,000 test images."""
     return draw_batch(2000, 100), draw_batch(1000, 101)
 
 
@@ -32,7 +32,7 @@ def test_same_bytes_everywhere(tmp_path):
 
 
 def test_official_layout(tmp_path):
-    """Six batches and batches.meta, classes balanced, images of different batches different."""
+    """There are six batches and batches.meta. Classes are balanced, and no two images are equal."""
     folder = make_standin(tmp_path / "datasets" / "stand-in", rows=20)
     assert MARK.encode() in (folder / "data_batch_4").read_bytes()[:1000]
     X_train, y_train, X_test, y_test = load_CIFAR10(folder, dtype=np.uint8)
@@ -43,13 +43,13 @@ def test_official_layout(tmp_path):
 
 
 def test_is_written_on_its_own_disk(tmp_path, monkeypatch):
-    """Not in the folder for temporary files, from which a rename may be impossible."""
+    """The system's folder for temporary files is not used, because renaming from it may fail."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     assert len(read_batch(make_standin(tmp_path / "stand-in", rows=10) / "test_batch")[1]) == 10
 
 
 def test_is_drawn_once(tmp_path):
-    """A complete folder is left alone; half a one is replaced."""
+    """A complete folder is not changed. The files of an incomplete folder are replaced."""
     folder = make_standin(tmp_path / "stand-in", rows=10)
     (folder / "data_batch_1").write_bytes(b"touched")
     make_standin(folder, rows=10)
@@ -61,7 +61,7 @@ def test_is_drawn_once(tmp_path):
 
 @pytest.mark.parametrize("missing", ["batches.meta", "data_batch_4"])
 def test_incomplete_folder_is_filled(tmp_path, missing):
-    """Whichever file is missing; a file of the user's stays."""
+    """Any missing file is written. A file of the user stays."""
     folder = make_standin(tmp_path / "stand-in", rows=10)
     (folder / missing).unlink()
     (folder / "notes").write_text("mine")
@@ -71,7 +71,7 @@ def test_incomplete_folder_is_filled(tmp_path, missing):
 
 
 def test_finished_folder_is_never_removed(tmp_path, monkeypatch):
-    """Another process finishes while this one draws: its folder is used, not replaced."""
+    """If another process finishes while this one draws, its folder is used and not replaced."""
     folder, finished = tmp_path / "stand-in", []
 
     def draw_while_another_finishes(rows, seed):
@@ -89,7 +89,7 @@ def test_finished_folder_is_never_removed(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("incomplete", [False, True])
 def test_several_processes_at_once(tmp_path, incomplete):
-    """All begin before one has finished. All see one folder, complete from the moment in which they get it."""
+    """All start before one has finished. All use the same folder, and it is complete."""
     code = """if True:
         import sys
         from datasets import standin
@@ -120,7 +120,7 @@ def test_several_processes_at_once(tmp_path, incomplete):
 
 
 def test_rename_that_fails(tmp_path, monkeypatch):
-    """If no folder is there, the error is passed on, and nothing stays."""
+    """If no folder exists, the error is raised, and no file stays."""
 
     def rename(source, target):
         raise PermissionError("the rename failed")
@@ -133,7 +133,7 @@ def test_rename_that_fails(tmp_path, monkeypatch):
 
 
 def test_file_in_the_place_of_the_folder(tmp_path):
-    """It is not removed; the command line says what the system says, without a traceback."""
+    """It is not removed. The command line prints the system's error without a traceback."""
     (tmp_path / "stand-in").write_text("mine")
     with pytest.raises(NotADirectoryError):
         make_standin(tmp_path / "stand-in", rows=10)
@@ -144,7 +144,7 @@ def test_file_in_the_place_of_the_folder(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_output_in_any_encoding(tmp_path, encoding):
-    """Into a file, under a code page that lacks a letter of the path."""
+    """The output goes to a file, and the code page does not have a letter of the path."""
     folder = tmp_path / "daten-\u0434"
     make_standin(folder, rows=10)
     command = [sys.executable, "-m", "datasets.standin", "--dir", str(folder)]
@@ -153,8 +153,8 @@ def test_output_in_any_encoding(tmp_path, encoding):
     assert out.strip().endswith(b"daten-\\u0434")
 
 
-def test_mean_colour_does_not_give_the_class_away(batches):
-    """The class whose mean colour is nearest is right for less than a quarter of the images."""
+def test_mean_colour_does_not_show_the_class(batches):
+    """Choosing the class with the nearest mean colour is right for fewer than 25% of the images."""
     colours, judged = (pixels.reshape(-1, 3, 1024).mean(axis=2) for pixels, _ in batches)  # (N, 3)
     labels, truth = batches[0][1], batches[1][1]
     centres = np.array([colours[labels == k].mean(axis=0) for k in range(10)])
@@ -162,8 +162,8 @@ def test_mean_colour_does_not_give_the_class_away(batches):
     assert np.mean(nearest == truth) < 0.25
 
 
-def test_no_pixel_gives_the_class_away(batches):
-    """Nor does the class whose mean of one value is nearest, whichever of the 3072 values one looks at."""
+def test_no_single_value_shows_the_class(batches):
+    """Choosing the class with the nearest mean of one of the 3072 values is no better."""
     (pixels, labels), (judged, truth) = batches
     centres = np.array([pixels[labels == k].mean(axis=0) for k in range(10)])  # (10, 3072)
     right = [np.mean(np.abs(judged[:, j, None] - centres[:, j]).argmin(axis=1) == truth) for j in range(3072)]
@@ -180,7 +180,7 @@ def test_figures_differ_in_colour_and_place(batches):
 
 
 def test_files_load_without_our_loader(tmp_path):
-    """Other people's loaders, plain pickle with latin1, read them too."""
+    """Other loaders use plain pickle with latin1. They can read the files too."""
     folder = make_standin(tmp_path / "stand-in", rows=10)
     with open(folder / "data_batch_2", "rb") as file:
         batch = pickle.load(file, encoding="latin1")
@@ -190,7 +190,7 @@ def test_files_load_without_our_loader(tmp_path):
 
 
 def test_command_line(tmp_path, monkeypatch):
-    """--dir names the folder; the default is datasets/stand-in."""
+    """--dir names the folder. The default is datasets/stand-in."""
     made = []
     monkeypatch.setattr(standin, "make_standin", made.append)
     standin.main(["--dir", str(tmp_path / "here")])
@@ -200,6 +200,6 @@ def test_command_line(tmp_path, monkeypatch):
 
 
 def test_starts_as_a_module():
-    """In the project's folder, as its docstring says."""
+    """The command in its docstring works in the project's folder."""
     command = [sys.executable, "-m", "datasets.standin", "--help"]
     assert b"--dir" in subprocess.run(command, cwd=DATASETS.parent, check=True, capture_output=True).stdout

@@ -1,4 +1,4 @@
-"""tasks.py runs what the Makefile runs, on Windows too, and passes on arguments, Ctrl-C and the exit status."""
+"""Tests of tasks.py: the same commands as in the Makefile, arguments, Ctrl-C and exit status."""
 
 import ast
 import os
@@ -19,7 +19,7 @@ RULE = re.compile(r"^([\w./-]+): ([^#\n]*?) *(?:#.*)?\n((?:\t.*\n)+)", re.MULTIL
 
 
 def read_makefile():
-    """Map each target to what it needs, and to its commands with the paths of Linux."""
+    """Map each target to its prerequisites, and to its commands with the paths of Linux."""
     text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n\t", "")
     rules = {}
     for target, needs, lines in RULE.findall(text):
@@ -34,7 +34,7 @@ def read_makefile():
 
 @pytest.fixture
 def ran(tmp_path, monkeypatch):
-    """The commands that are run, in an empty folder with requirements; ``statuses`` are their exit statuses."""
+    """Record commands and do not run them. ``statuses`` maps parts of commands to exit statuses."""
     commands, statuses = [], {}
 
     def record(command):
@@ -52,7 +52,7 @@ def ran(tmp_path, monkeypatch):
 
 
 def test_has_the_tasks_of_the_makefile():
-    """The same names, in the same order as the Makefile declares them."""
+    """tasks.py and the Makefile have tasks of the same names."""
     (names,) = re.findall(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(tasks.TASKS) == sorted(names.split())
 
@@ -60,7 +60,7 @@ def test_has_the_tasks_of_the_makefile():
 @pytest.mark.skipif(os.name == "nt", reason="the Makefile has the paths of Linux and macOS")
 @pytest.mark.parametrize("name", tasks.TASKS)
 def test_runs_the_commands_of_the_makefile(ran, name):
-    """Those that make the environment, then those of the task."""
+    """First come the commands that make the environment, then those of the task."""
     rules = read_makefile()
     (ready,), commands = rules[name]
     files, making = rules[ready]
@@ -71,7 +71,7 @@ def test_runs_the_commands_of_the_makefile(ran, name):
 
 
 def test_paths_of_windows(ran, monkeypatch):
-    """Programs lie in Scripts, and need their ending: Windows adds none to a name with a folder."""
+    """Programs are in Scripts and end with .exe. Windows adds no ending to a path."""
     monkeypatch.setattr(tasks, "WINDOWS", True)
     assert tasks.main(["lint"]) == tasks.main(["test-oldest"]) == 0
     assert [command.replace("\\", "/") for command in ran.commands] == [
@@ -86,7 +86,7 @@ def test_paths_of_windows(ran, monkeypatch):
 
 
 def test_environment_is_made_once(ran):
-    """And again if requirements.txt has changed since; then from inside, too."""
+    """It is made again if requirements.txt has changed."""
     assert tasks.main(["run"]) == tasks.main(["run"]) == 0
     assert len(ran.commands) == 4
     os.utime(ran.folder / ".venv" / "ready", (1, 1))
@@ -94,8 +94,8 @@ def test_environment_is_made_once(ran):
     assert len(ran.commands) == 8
 
 
-def test_environment_renews_itself(ran, monkeypatch):
-    """Windows cannot replace the Python that runs: then the packages alone are renewed."""
+def test_update_from_inside_the_environment(ran, monkeypatch):
+    """Windows cannot replace the running Python, so only the packages are installed again."""
     monkeypatch.setattr(sys, "prefix", str(ran.folder / ".venv"))
     (ran.folder / ".venv").mkdir()
     assert tasks.main(["run"]) == 0
@@ -104,7 +104,7 @@ def test_environment_renews_itself(ran, monkeypatch):
 
 @pytest.mark.parametrize("part, count", [(" -m venv ", 1), (" install ", 2)])
 def test_environment_that_is_not_complete(ran, part, count):
-    """The task does not run, and the next call tries again."""
+    """The task does not run, and the next call makes the environment again."""
     ran.statuses[part] = 3
     assert tasks.main(["run"]) == 3 and len(ran.commands) == count
     ran.statuses.clear()
@@ -113,21 +113,21 @@ def test_environment_that_is_not_complete(ran, part, count):
 
 @pytest.mark.parametrize("status, told", [(1, 1), (5, 5), (-9, 137)])
 def test_exit_status(ran, status, told):
-    """That of the first command that fails, or as a shell reports a signal. Nothing runs after it."""
+    """It is that of the first command that fails, in a shell's form. Nothing runs after it."""
     ran.statuses["ruff check" if os.name != "nt" else "ruff.exe check"] = status
     assert tasks.main(["lint"]) == told
     assert "check ." in ran.commands[-1] and "format" not in ran.commands[-1]
 
 
 def test_arguments_are_passed_on(ran):
-    """To the last command."""
+    """They are added to the last command."""
     assert tasks.main(["test", "tests/test_files.py", "-k", "a b"]) == 0
     assert ran.commands[-1].endswith(" -m pytest -n auto tests/test_files.py -k a b")
     assert tasks.main(["test"]) == 0 and ran.commands[-1].endswith(" -n auto")
 
 
 def test_no_task_or_an_unknown_one(ran, capsys):
-    """The tasks are listed; what is unknown is an error."""
+    """Without a task, the tasks are listed. An unknown task is an error."""
     assert tasks.main([]) == 0
     listed = capsys.readouterr().out
     assert all(re.search(rf"^  {name} ", listed, re.MULTILINE) for name in tasks.TASKS)
@@ -137,7 +137,7 @@ def test_no_task_or_an_unknown_one(ran, capsys):
 
 
 def test_environment_without_a_program(ran, monkeypatch, capsys):
-    """A sentence says what to do, instead of a traceback."""
+    """The message says what to do. There is no traceback."""
 
     def missing(command):
         raise FileNotFoundError(2, "No such file or directory", command[0])
@@ -149,8 +149,8 @@ def test_environment_without_a_program(ran, monkeypatch, capsys):
     assert re.search(r"python(\.exe)? is missing\. Remove \.venv, then try again\.\n", capsys.readouterr().err)
 
 
-def test_old_python_is_told(monkeypatch):
-    """In a sentence, before an import or syntax that fails there."""
+def test_old_python_gets_a_message(monkeypatch):
+    """The message comes before an import or syntax that fails."""
     source = (ROOT / "tasks.py").read_text(encoding="utf-8")
     ast.parse(source, feature_version=(3, 7))
     monkeypatch.setattr(sys, "version_info", (3, 9, 18))
@@ -171,7 +171,7 @@ except KeyboardInterrupt:
 
 @pytest.mark.skipif(os.name == "nt", reason="one process cannot send Ctrl-C to another")
 def test_ctrl_c_gives_the_command_time_to_end(tmp_path):
-    """It goes to both processes. `subprocess.run` alone would kill the command after a quarter of a second."""
+    """Both processes get Ctrl-C. By default `subprocess.run` kills the command after 0.25 s."""
     shutil.copy(ROOT / "tasks.py", tmp_path)
     (tmp_path / "requirements.txt").touch()
     (tmp_path / "run_notebook.py").write_text(SLOW_TO_END, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the pictures show, read back from the arrays and artists that they consist of."""
+"""Tests of the pictures. They read the arrays and texts of the matplotlib figures."""
 
 import re
 
@@ -27,27 +27,27 @@ from vis_utils import (
 
 @pytest.fixture(autouse=True)
 def closed_figures():
-    """Each test draws on figures of its own."""
+    """Close all figures after each test."""
     yield
     plt.close("all")
 
 
 @pytest.mark.parametrize("N, n", [(1, 1), (2, 2), (4, 2), (5, 3), (9, 3), (10, 4)])
 def test_grid_is_square_for_any_number_of_tiles(N, n):
-    """ceil(sqrt(N)) tiles a side, padding between them only."""
+    """The grid has ceil(sqrt(N)) tiles per side, and padding only between tiles."""
     assert visualize_grid(np.random.rand(N, 4, 5, 3), padding=2).shape == (4 * n + 2 * (n - 1), 5 * n + 2 * (n - 1), 3)
 
 
-def test_each_tile_is_scaled_on_its_own():
-    """The first tile's 1..3 and the second's -200..200 both become 0..255, row by row from the top left."""
+def test_each_tile_is_scaled_by_itself():
+    """The values 1..3 of the first tile and -200..200 of the second tile both become 0..255."""
     Xs = np.array([[[[1.0], [2.0], [3.0]]], [[[-200.0], [0.0], [200.0]]]])  # (2, 1, 3, 1)
     grid = visualize_grid(Xs, padding=1)
     np.testing.assert_array_equal(grid[0, :, 0], [0, 127.5, 255, 0, 0, 127.5, 255])
-    assert not grid[1:].any()  # padding, and the two tiles left over
+    assert not grid[1:].any()  # padding, and two unused tiles
 
 
 def test_constant_tile_is_black():
-    """No division of 0 by 0."""
+    """The scale does not divide 0 by 0."""
     np.testing.assert_array_equal(visualize_grid(np.full((1, 2, 2, 3), 7.0)), np.zeros((2, 2, 3)))
 
 
@@ -59,7 +59,7 @@ def test_grid_without_padding_and_another_bound():
 
 @given(st.data())
 def test_grid_of_any_shape(data):
-    """Values stay in 0..ubound, constant tiles included."""
+    """Values stay in 0..ubound, also in constant tiles."""
     finite = st.floats(-1e6, 1e6, width=64)
     Xs = data.draw(arrays(np.float64, array_shapes(min_dims=4, max_dims=4, max_side=4), elements=finite))
     ubound, padding = data.draw(st.sampled_from([1.0, 255.0])), data.draw(st.integers(0, 3))
@@ -92,14 +92,14 @@ def test_grid_of_any_shape(data):
     ],
 )
 def test_bad_input_gets_a_clear_error(call, message):
-    """The argument's name, what it must be and what it was."""
+    """The error names the argument, what it must be and what it was."""
     with pytest.raises(ValueError) as caught:
         call()
     assert re.match(message, str(caught.value)), str(caught.value)
 
 
 def test_weights_of_each_unit_become_a_tile():
-    """W1's columns are images of channels last."""
+    """Each column of W1 is an image with channels last."""
     net = TwoLayerNet(3072, 3, 10, rng=0)
     ax = show_net_weights(net)
     shown = ax.images[0].get_array()
@@ -109,14 +109,14 @@ def test_weights_of_each_unit_become_a_tile():
     np.testing.assert_array_equal(shown[:32, 35:], scaled.astype(np.uint8))
 
 
-def test_weights_of_a_net_that_sees_no_images():
-    """Four inputs are no square RGB image."""
+def test_weights_that_are_not_images():
+    """Four inputs are not a square RGB image."""
     with pytest.raises(ValueError, match="net must take square RGB images, got input size 4"):
         show_net_weights(make_toy_net())
 
 
-def test_pictures_are_drawn_where_asked(toy_data):
-    """Axes that are given are used and returned."""
+def test_pictures_are_drawn_on_given_axes(toy_data):
+    """The Axes in an argument are used and returned."""
     figure, axes = plt.subplots(2, 2)
     stats = make_toy_net().train(*toy_data, *toy_data, num_iters=2)
     assert plot_history(stats, list(axes[0])) == list(axes[0])
@@ -130,7 +130,7 @@ def test_pictures_are_drawn_where_asked(toy_data):
 
 
 def test_examples_stand_in_the_row_of_their_class():
-    """Two classes; the second has a single image, and white where the next would be."""
+    """The second class has one image. The place of a second image is white."""
     images = np.zeros((3, 2, 2, 3)) + np.array([10, 20, 30]).reshape(3, 1, 1, 1)
     ax = show_examples(images, np.array([1, 0, 0]), ["cat", "dog"], per_class=2)
     shown = ax.images[0].get_array()[:, :, 0]
@@ -139,7 +139,7 @@ def test_examples_stand_in_the_row_of_their_class():
 
 
 def test_stand_in_is_shown_with_its_mark():
-    """Ten images of each class, a class a row, in the channels' right order."""
+    """Each class has a row of ten images, with the channels in the right order."""
     ax = show_stand_in()
     assert ax.get_title() == MARK and list(ax.figure.get_size_inches()) == [7, 7]
     assert [label.get_text() for label in ax.get_yticklabels()] == list(CLASS_NAMES)
@@ -151,22 +151,22 @@ def test_stand_in_is_shown_with_its_mark():
         np.testing.assert_array_equal(shown[102:134, 306:338, channel], tenth[channel])
 
 
-def test_images_carry_their_titles():
-    """Three images in two columns leave one empty place."""
+def test_images_have_their_titles():
+    """Three images in two columns leave one place empty."""
     axes = show_images(np.zeros((3, 2, 2, 3)), ["a", "b", "c"], columns=2)
     assert axes.shape == (2, 2)
     assert [ax.get_title() for ax in axes.flat] == ["a", "b", "c", ""]
 
 
 def shown(ax):
-    """The pixels of a picture."""
+    """Return the pixels of a picture."""
     return np.asarray(ax.images[0].get_array())
 
 
 @pytest.mark.parametrize(
     ("images", "pixels", "note"),
     [
-        (np.uint8([0, 1, 2, 3, 4, 5]), [0, 1, 2, 3, 4, 5], ""),  # uint8 is what it is
+        (np.uint8([0, 1, 2, 3, 4, 5]), [0, 1, 2, 3, 4, 5], ""),  # uint8 keeps its scale
         (np.array([0, 0, 0, 30, 254.6, 255]), [0, 0, 0, 30, 255, 255], ""),
         (np.array([0, 0, 0, 30, 60, 90]), [0, 0, 0, 30, 60, 90], ""),
         (np.zeros(6), [0] * 6, ""),
@@ -184,7 +184,7 @@ def shown(ax):
     ],
 )
 def test_images_of_any_scale(images, pixels, note):
-    """As they are on the scale 0..255; if not, scaled as a whole, which a line under the picture says."""
+    """Images in 0..255 keep their scale. Others are scaled together, and a line names the scale."""
     images = images.reshape(2, 1, 1, 3)
     axes = show_images(images, ["a", "b"], columns=2)
     np.testing.assert_array_equal(np.concatenate([shown(ax).ravel() for ax in axes.flat]), pixels)
@@ -195,22 +195,23 @@ def test_images_of_any_scale(images, pixels, note):
 
 
 def test_a_row_of_mean_subtracted_images_keeps_its_order():
-    """One scale for all images: a picture that is brighter than another stays brighter."""
+    """All images have the same scale. If an image is brighter than another, it stays brighter."""
     images = np.array([-20.0, -10, 10, 40]).reshape(4, 1, 1, 1)
     levels = [shown(ax)[0, 0, 0] for ax in show_images(images, "abcd").flat[:4]]
     assert levels == sorted(levels) and levels[0] == 0 and levels[3] == 255
 
 
 def test_gray_images():
-    """One channel is shown in gray, not in matplotlib's colours."""
+    """An image of one channel is shown in gray, not in the colours of matplotlib's colormap."""
     (ax,) = show_images(np.full((1, 2, 2, 1), 77.0), ["a"], columns=1).flat
     np.testing.assert_array_equal(shown(ax), np.full((2, 2, 3), 77))
 
 
 def test_confusion_counts_by_true_class():
-    """Two of three cats right, the third taken for a dog; no dog at all."""
+    """Two of three cats are predicted as cats, and one as a dog. There is no dog."""
     ax = show_confusion([0, 0, 0], np.array([0, 1, 0]), ["cat", "dog"])
     np.testing.assert_allclose(ax.images[0].get_array(), [[200 / 3, 100 / 3], [0, 0]])
     assert [text.get_text() for text in ax.texts] == ["67", "33", "0", "0"]
-    assert [text.get_color() for text in ax.texts] == ["black", "white", "white", "white"]  # on yellow and on blue
+    # Black on yellow, white on blue.
+    assert [text.get_color() for text in ax.texts] == ["black", "white", "white", "white"]
     assert ax.get_xlabel() == "predicted" and ax.get_yticklabels()[1].get_text() == "dog"

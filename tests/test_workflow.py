@@ -1,4 +1,4 @@
-"""The public workflow: its commands exist, it has few rights and a time limit, and its matrix is what README says."""
+"""Tests of the public workflow: its commands, its rights, its time limits and its matrix."""
 
 import itertools
 import re
@@ -16,7 +16,7 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 
 
 def combinations(job):
-    """The (system, Python) pairs of a job."""
+    """Return the (system, Python) pairs of a job."""
     matrix = dict(job.get("strategy", {}).get("matrix", {}))
     more = matrix.pop("include", [])
     chosen = [dict(zip(matrix, values, strict=True)) for values in itertools.product(*matrix.values())] + more
@@ -33,7 +33,7 @@ def commands(job):
 
 
 def test_matrix():
-    """Every Python on Linux, the oldest and the newest on macOS and Windows. Versions are texts: 3.10 is not 3.1."""
+    """Linux has all Pythons, macOS and Windows have two. Versions are texts: 3.10 is not 3.1."""
     pairs = set().union(*map(combinations, JOBS.values()))
     assert {python for system, python in pairs if system == "ubuntu-latest"} == set(PYTHONS)
     for system in ("macos-latest", "windows-latest"):
@@ -42,7 +42,7 @@ def test_matrix():
 
 
 def test_rights_and_limits():
-    """It reads the repository and nothing else. No job runs for hours, and none ends the others."""
+    """The workflow may only read the repository. Each job has a time limit and runs to its end."""
     assert WORKFLOW["permissions"] == {"contents": "read"} and not any("permissions" in job for job in JOBS.values())
     assert all(0 < job["timeout-minutes"] <= 60 for job in JOBS.values())
     assert all(job["strategy"]["fail-fast"] is False for job in JOBS.values() if "strategy" in job)
@@ -51,7 +51,7 @@ def test_rights_and_limits():
 
 @pytest.mark.parametrize("name", JOBS)
 def test_commands_exist(name):
-    """The targets of make, the tasks of tasks.py, and the files that are installed; Windows has no make."""
+    """Targets of make, tasks of tasks.py and lists of packages exist. Windows does not use make."""
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"^([\w./-]+):(?!=)", text, re.MULTILINE)
     lines = commands(JOBS[name])
@@ -68,7 +68,7 @@ def test_commands_exist(name):
 
 
 def test_special_jobs():
-    """The oldest dependencies, the newest ones, and the browser."""
+    """There are jobs for the oldest packages, the newest packages, the browser and Windows."""
     assert "make test-oldest" in commands(JOBS["oldest"])
     assert any("-U --upgrade-strategy eager" in line for line in commands(JOBS["newest"]))
     assert "make test-lab" in commands(JOBS["browser"])
@@ -77,13 +77,13 @@ def test_special_jobs():
 
 @pytest.mark.parametrize("name", JOBS)
 def test_packages_are_cached(name):
-    """The cache is renewed if one of the lists of packages changes."""
+    """The cache depends on the lists of packages."""
     (setup,) = [step["with"] for step in JOBS[name]["steps"] if "setup-python" in step.get("uses", "")]
     assert setup["cache"] == "pip" and list(ROOT.glob(setup["cache-dependency-path"]))
 
 
 def test_binder_has_a_pinned_python():
-    """One of those that are tested. Binder takes the packages of requirements.txt."""
+    """It is one of the tested versions. Binder installs the packages of requirements.txt."""
     runtime = (ROOT / "binder" / "runtime.txt").read_text(encoding="utf-8").strip()
     assert runtime.removeprefix("python-") in PYTHONS and runtime.startswith("python-")
     lines = (ROOT / "binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""The temporary folder beside the destination, and the errors of disks that cannot take it."""
+"""Tests of the temporary folder beside the destination, and of errors of the disk."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from datasets.workshop import temporary_folder
 
 
 def test_is_removed(tmp_path):
-    """With what is in it, also after an error; its parent is made and stays."""
+    """The folder and its content are removed, also after an error. Its parent stays."""
     with temporary_folder(tmp_path / "a" / "b", ".x-") as path:
         assert os.path.dirname(path) == str(tmp_path / "a" / "b") and os.path.basename(path).startswith(".x-")
     with pytest.raises(ZeroDivisionError), temporary_folder(tmp_path / "a" / "b", ".x-"):
@@ -21,7 +21,7 @@ def test_is_removed(tmp_path):
     "error", [PermissionError(13, "Permission denied"), OSError(errno.EROFS, "Read-only file system")]
 )
 def test_read_only_place(tmp_path, monkeypatch, error):
-    """A home folder or installation that cannot be written."""
+    """The error names the folder and says what to do."""
 
     def fail(**arguments):
         raise error
@@ -37,8 +37,8 @@ def test_read_only_place(tmp_path, monkeypatch, error):
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_full_disk(tmp_path, code):
-    """The error names the folder and the ways out. Other errors pass."""
-    with pytest.raises(OSError, match="the disk is full.*--dir, or set CIFAR10_DIR") as caught:
+    """The error names the folder and says what to do. Other errors do not change."""
+    with pytest.raises(OSError, match="the disk or your disk quota is full.*--dir, or set CIFAR10_DIR") as caught:
         with temporary_folder(tmp_path, ".x-"):
             raise OSError(code, "full")
     assert caught.value.errno == code and str(tmp_path) in str(caught.value)

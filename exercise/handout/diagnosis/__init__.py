@@ -1,4 +1,7 @@
-"""Checks a two-layer net and explains what is wrong with it. The code is packed in code.zip: it holds the solution."""
+"""Checks a two-layer net and explains what is wrong with it.
+
+The code is in code.zip because it contains the solution.
+"""
 
 from pathlib import Path
 

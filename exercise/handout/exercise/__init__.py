@@ -1,1 +1,1 @@
-"""The functions to be written, their points, and the cases that try them."""
+"""The functions that you write, their points, and the cases that test them."""

@@ -1,4 +1,4 @@
-"""Reads the cases, and prints the points of each function when the tests have run."""
+"""Reads the cases. After the tests it prints the points of each function."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ PARTS = {part.name: part for part in parts.PARTS}
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Print the points of each function that was tried."""
+    """Print the points of each function that was tested."""
     verdicts = {name: [] for name in PARTS}
     for outcome, verdict in (("passed", ""), ("failed", "wrong")):
         for report in terminalreporter.getreports(outcome):
@@ -19,7 +19,7 @@ def pytest_terminal_summary(terminalreporter):
                 if key == "case":
                     case = CASES[number][0]
                     verdicts[case.part].append((case, verdict))
-    terminalreporter.write_sep("=", "points as they stand, in the cases that you can see")
+    terminalreporter.write_sep("=", "points so far, in the visible cases")
     total = 0.0
     for name, tried in verdicts.items():
         gained = points(PARTS[name], tried)
@@ -30,7 +30,7 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def describe(part, gained):
-    """Say how many points a function has, and which aspects lack some."""
+    """Say how many points a function has, and which aspects are still wrong."""
     lacking = [aspect for aspect, full in part.points.items() if gained[aspect] < full]
     text = f"{round(sum(gained.values()), 2):>6g} of {sum(part.points.values()):g}"
     return text + (f"   still wrong: {', '.join(lacking)}" if lacking else "")

@@ -1,4 +1,4 @@
-"""What each function must return, in cases that you can see. Your teacher has more cases of the same kinds."""
+"""Tests each function in the visible cases. Your teacher has more cases of the same kinds."""
 
 import pytest
 from conftest import CASES, PARTS
@@ -9,7 +9,7 @@ from exercise.judge import judge
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{c.part}-{c.aspect}-{c.label}" for c, _ in CASES])
 def test_part(number, record_property):
-    """The function returns what it should, and changes nothing else."""
+    """The function returns the correct values and changes no other array."""
     record_property("case", number)
     case, expected = CASES[number]
     verdict = try_case(case, expected)
@@ -18,7 +18,7 @@ def test_part(number, record_property):
 
 
 def try_case(case, expected):
-    """Say what is wrong, or nothing."""
+    """Return a sentence that says what is wrong, or an empty string."""
     try:
         return judge(case, call(case.part, load_function(PARTS[case.part]), case.arrays), expected)
     except NotImplementedError as error:
