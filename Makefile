@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV = .venv/bin
 CHECK = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-	{ echo "This needs Python 3.10 or newer, which $(PYTHON) is not: make PYTHON=/path/to/python3.12"; exit 1; }
+	{ echo "This needs Python 3.10 or newer, but $(PYTHON) is older or missing. Run: make PYTHON=/path/to/python3.12"; exit 1; }
 
 run: .venv/ready  # execute the notebook, write build/two_layer_net.html
 	$(VENV)/python run_notebook.py

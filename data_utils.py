@@ -54,7 +54,7 @@ def _first_images(batches, asked, dtype):
     given = " + ".join(f"{name}={number}" for name, number in asked.items())
     try:
         images, labels = np.empty((count, 32, 32, 3), dtype), np.empty(count, np.int64)
-    except (MemoryError, ValueError) as error:  # ValueError: too long for any machine's addresses
+    except (MemoryError, ValueError) as error:  # ValueError: more bytes than a machine can address
         raise MemoryError(f"{given} images do not fit into memory as {np.dtype(dtype)}. Ask for fewer") from error
     filled = 0
     for pixels, batch_labels in batches:

@@ -40,7 +40,7 @@ TEMPLATE = """{% extends "lab/index.html.j2" %}
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}
 """
-NO_MEMORY = "probably because memory ran out: close other programs, or lower the numbers in the cell tagged parameters."
+NO_MEMORY = "probably because memory is full: close other programs, or lower the numbers in the cell tagged parameters."
 
 
 class LabClient(NotebookClient):

@@ -1,1 +1,1 @@
-"""Speed, memory and accuracy, as scripts that print tables."""
+"""Benchmarks: scripts that print tables of speed, memory and accuracy."""

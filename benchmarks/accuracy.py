@@ -1,8 +1,11 @@
 """Test accuracy against training time: ``python -m benchmarks.accuracy``
 
-Each recipe trains on the first 49,000 training images and is validated on the last 1,000. Its hyperparameters were
-chosen on training images alone, by nets that had not seen them: on the last 1,000 or 5,000. Each net reads the 10,000
-test images once, after training; they decided nothing. What is tested is one `TwoLayerNet`, by its `predict`.
+Each recipe trains on the first 49,000 training images. The last 1,000 are its validation images.
+The hyperparameters were chosen by the accuracy on the last 1,000 or 5,000 training images, of nets
+that had not trained on these.
+
+Each net reads the 10,000 test images once, after training. No decision uses them. The tested net is
+one `TwoLayerNet`, and the test calls its `predict`.
 """
 
 import argparse
@@ -23,18 +26,20 @@ from datasets.choose import choose_data
 
 
 def make_key(recipe, seed, images):
-    """Hash all that decides on a net: recipe, seed, images and code."""
-    called = {name: getattr(value, "__name__", value) for name, value in recipe.items()}  # a function's repr varies
+    """Return a hash of everything that determines a net: recipe, seed, images and code."""
+    # The repr of a function differs from process to process, its name does not.
+    called = {name: getattr(value, "__name__", value) for name, value in recipe.items()}
     facts = [sorted(called.items()), seed, images.plain[0][:50].tobytes(), hash_code([train_net])]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
 
 
 def train_or_load(recipe, images, seed, folder):
-    """Train one net, or load it from the folder with the seconds that its training took.
+    """Train one net, or load it if the folder has it.
 
     Returns
     -------
     TwoLayerNet, float
+        The net, and the seconds of its training.
     """
     one = {name: value for name, value in recipe.items() if name != "nets"}
     path = Path(folder) / f"{make_key(one, seed, images)}.npz" if folder else None
@@ -52,7 +57,7 @@ def train_or_load(recipe, images, seed, folder):
 
 
 def run_recipe(name, images, seed, folder=None, save=None):
-    """Train the net of a recipe, and test it.
+    """Train the net of a recipe and test it.
 
     Parameters
     ----------
@@ -62,15 +67,16 @@ def run_recipe(name, images, seed, folder=None, save=None):
     seed : int
         A recipe of n nets uses the seeds n * seed to n * seed + n - 1.
     folder : path, optional
-        Where each net is kept as soon as it is trained, and looked for.
+        Folder for trained nets. A net that is in it is not trained again. Each new net is saved in
+        it as soon as it is trained.
     save : path, optional
-        Where the net that is tested is saved.
+        File to which the tested net is saved.
 
     Returns
     -------
     dict
-        Recipe, seed, validation and test accuracy, seconds of whitening and training, H of one net, epochs and the
-        hidden units of the net that was tested.
+        Recipe, seed, validation and test accuracy, seconds of whitening and training, H of one net,
+        epochs, and hidden units of the tested net.
     """
     recipe = RECIPES[name]
     seeds = range(recipe.get("nets", 1) * seed, recipe.get("nets", 1) * (seed + 1))
@@ -96,13 +102,14 @@ def run_recipe(name, images, seed, folder=None, save=None):
 
 
 def plot(results, path):
-    """Draw test accuracy against training seconds, one point a seed."""
+    """Plot test accuracy against training seconds, with one point per seed."""
     import matplotlib.pyplot as plt
 
     _, ax = plt.subplots(figsize=(7, 4), layout="constrained")
     for (name, rows), marker in zip(results.items(), "osD^vP*", strict=False):
         seconds, accuracies = [r["seconds"] for r in rows], [r["test_accuracy"] for r in rows]
-        ax.plot(seconds, accuracies, marker, markerfacecolor="none", label=name)  # hollow: seeds may coincide
+        # Hollow markers stay visible if the points of two seeds overlap.
+        ax.plot(seconds, accuracies, marker, markerfacecolor="none", label=name)
     ax.set(xscale="log", xlabel="seconds of whitening and training", ylabel="test accuracy")
     ax.set_title("One hidden layer on CIFAR-10")
     ticks = [20, 50, 100, 200, 500, 1000, 2000, 5000]
@@ -114,13 +121,13 @@ def plot(results, path):
 
 
 def main(arguments=None):
-    """Train as the command line says, and print accuracy with its standard error against time."""
+    """Run the recipes of the command line. Print accuracy, its standard error, and time."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--recipe", choices=RECIPES, nargs="+", default=[name for name in RECIPES if name != "record"])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--keep", metavar="FOLDER", help="keep each net here, and go on from those that are here")
-    parser.add_argument("--save", metavar="FILE.npz", help="write the last net that was tested to this file")
-    parser.add_argument("--test", metavar="FILE.npz", help="train nothing; test the net of this file")
+    parser.add_argument("--keep", metavar="FOLDER", help="save each net here; do not train nets that are here")
+    parser.add_argument("--save", metavar="FILE.npz", help="write the last tested net to this file")
+    parser.add_argument("--test", metavar="FILE.npz", help="only test the net of this file")
     parser.add_argument("--json", help="write a row for each recipe and seed to this file")
     parser.add_argument("--plot", help="write a plot to this file")
     args = parser.parse_args(arguments)

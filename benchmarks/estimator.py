@@ -1,9 +1,12 @@
-"""`TwoLayerClassifier` beside scikit-learn's MLPClassifier: ``python -m benchmarks.estimator``
+"""`TwoLayerClassifier` against MLPClassifier of scikit-learn: ``python -m benchmarks.estimator``
 
-Both have the same hidden units, momentum, constant rate, batch size, epochs and penalty. MLPClassifier divides alpha by
-the batch size. It shuffles the examples of an epoch, and its initial weights are uniform: ours draws with replacement,
-and normal weights.
-Standardised CIFAR-10. The two are trained in turn, in pairs with the same seed.
+Both have the same hidden units, momentum, constant learning rate, batch size, epochs and penalty.
+MLPClassifier divides alpha by the batch size, so alpha is the penalty times the batch size.
+
+Two differences remain. MLPClassifier shuffles the examples of an epoch, and its initial weights are
+uniform. `TwoLayerClassifier` draws examples with replacement, and its initial weights are normal.
+
+The data are standardised CIFAR-10 images. For each seed, the two are trained in turn.
 """
 
 import argparse
@@ -27,7 +30,7 @@ BATCH, RATE, MOMENTUM, REG = 200, 0.01, 0.9, 1e-3
 
 
 def make_classifiers(hidden_size, epochs, examples, seed):
-    """Return both classifiers, untrained, by name."""
+    """Return both untrained classifiers in a dict, by name."""
     ours = TwoLayerClassifier(
         hidden_size, learning_rate=RATE, momentum=MOMENTUM, reg=REG, batch_size=BATCH,
         num_iters=epochs * (examples // BATCH), dtype=np.float32, random_state=seed,
@@ -40,7 +43,7 @@ def make_classifiers(hidden_size, epochs, examples, seed):
 
 
 def measure(data, hidden_size, epochs, seeds):
-    """Train each classifier once for each seed, in turn.
+    """Train both classifiers in turn, once for each seed.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def measure(data, hidden_size, epochs, seeds):
 
 
 def summarize(rows):
-    """Return the lines to print: means, their difference in standard errors, and the ratio of times."""
+    """Return the lines to print: means, their difference, standard errors, and ratio of times."""
     lines = []
     for name, row in rows.items():
         accuracies = [accuracy for accuracy, _ in row]
@@ -70,23 +73,23 @@ def summarize(rows):
     gaps = [a - b for (a, _), (b, _) in zip(ours, theirs, strict=True)]
     ratio = statistics.median(a / b for (_, a), (_, b) in zip(ours, theirs, strict=True))
     error = statistics.stdev(gaps) / sqrt(len(gaps))
-    lines.append(f"difference {statistics.mean(gaps):+.4f} ± {error:.4f}, time {ratio:.2f} of MLPClassifier's")
+    lines.append(f"difference {statistics.mean(gaps):+.4f} ± {error:.4f}, time {ratio:.2f} of that of MLPClassifier")
     return lines
 
 
 def main():
-    """Measure as the command line says."""
+    """Run the benchmark with the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--hidden", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--json", help="write the figures to this file")
     args = parser.parse_args()
-    warnings.simplefilter("ignore", ConvergenceWarning)  # that the epochs end before the loss stands still
+    warnings.simplefilter("ignore", ConvergenceWarning)  # training ends before the loss converges
     source = choose_data()
     X, y, X_val, y_val, X_test, y_test = get_CIFAR10_data(19000, 1000, 10000, root=source.folder)
     scale = Standardizer(X)
-    print(f"{source.name}; {len(X)} images, H={args.hidden}, {args.epochs} epochs of batches of {BATCH}")
+    print(f"{source.name}; {len(X)} images, H={args.hidden}, {args.epochs} epochs, batches of {BATCH}")
     rows = measure((scale(X), y, scale(X_test), y_test), args.hidden, args.epochs, args.seeds)
     print("\n".join(summarize(rows)))
     if args.json:

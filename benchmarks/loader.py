@@ -1,7 +1,7 @@
 """Time and peak memory of the loader against the textbook's: ``python -m benchmarks.loader``
 
-Each loader runs in a process of its own, so that its peak is its own; the peak is what the operating system counted
-(resident set), less what the process had before it loaded anything.
+Each loader runs in a new process, so the peak does not include memory of other loaders. The peak is
+the largest resident set that the operating system has counted, minus that before loading.
 """
 
 import multiprocessing
@@ -24,7 +24,7 @@ except ImportError:  # Windows
 
 
 def textbook(folder):
-    """Load all images as the public copies of the lab do: float64, a list of batches, concatenate."""
+    """Load all images as public copies of the lab do: a list of float64 batches, concatenated."""
     xs, ys = [], []
     for name in BATCHES:
         with open(folder / name, "rb") as file:
@@ -36,12 +36,12 @@ def textbook(folder):
 
 
 def load_all(folder):
-    """load_CIFAR10 of all 60,000 images."""
+    """Load all 60,000 images with `load_CIFAR10`."""
     return load_CIFAR10(folder)
 
 
 def load_default_split(folder):
-    """get_CIFAR10_data with its defaults."""
+    """Load the default split with `get_CIFAR10_data`."""
     return get_CIFAR10_data(root=folder)
 
 
@@ -59,7 +59,7 @@ def _measure(loader, folder, connection):
 
 
 def measure(loader, folder):
-    """Return seconds, peak MB and MB returned of one run in a fresh process."""
+    """Run a loader in a new process. Return seconds, peak MB, and MB of the returned arrays."""
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_measure, args=(loader, folder, theirs))
     process.start()
@@ -69,7 +69,7 @@ def measure(loader, folder):
 
 
 def main(rounds=3):
-    """Print the table, medians of interleaved rounds."""
+    """Print the table with the medians of interleaved rounds."""
     source = choose_data()
     print(f"{source.name}; median of {rounds} interleaved rounds")
     loaders = [textbook, load_all, load_default_split]

@@ -1,8 +1,12 @@
-"""Train from a million images on disk: ``python -m benchmarks.memory``
+"""Time and memory of training from a million images on disk: ``python -m benchmarks.memory``
 
-Makes a file of 1,000,000 random uint8 images (3 GB), trains from it and from 19,000 of them in memory in turn, prints
-the time of a step and how much anonymous memory (not backed by a file) training added at its peak, and removes the
-file. It lies in the page cache, since it has just been written. Linux only, for its account of memory.
+The script writes a file of 1,000,000 random uint8 images (3 GB). It trains in turn from this file
+and from 19,000 of the images in memory. It prints the time per step, and the largest increase of
+anonymous memory during training. Anonymous memory is not backed by a file. At the end, the script
+removes the file.
+
+The file is in the page cache, because it has just been written. The script needs Linux, because it
+reads the anonymous memory from ``/proc``.
 """
 
 import argparse
@@ -22,13 +26,13 @@ D, C = 3072, 10
 
 
 def anonymous_megabytes():
-    """What this process holds that no file backs."""
+    """Return the anonymous memory of this process in MB."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.split("RssAnon:")[1].split()[0]) / 1e3
 
 
 def make_file(path, images):
-    """Write random images, ten thousand at a time."""
+    """Write a file of random images, ten thousand at a time."""
     rng = np.random.default_rng(0)
     X = np.lib.format.open_memmap(path, "w+", np.uint8, (images, D))
     for i in range(0, images, 10_000):
@@ -37,7 +41,10 @@ def make_file(path, images):
 
 
 class PeakMemory:
-    """Context that notes by how much anonymous memory grows at its peak, in `megabytes`."""
+    """Context manager that measures the largest increase of anonymous memory.
+
+    When the block has ended, `megabytes` is the increase in MB.
+    """
 
     def __enter__(self):
         self._before, self._samples, self._done = anonymous_megabytes(), [], threading.Event()
@@ -56,7 +63,10 @@ class PeakMemory:
 
 
 def measure(mapped, hidden, steps, rounds):
-    """Return milliseconds a step from memory and from disk, a list of each, and the peak of memory added in MB."""
+    """Return the times from memory, the times from disk, and the largest increase of memory.
+
+    Times are in milliseconds per step, one for each round. The increase is in MB.
+    """
     in_memory = np.array(mapped[:19_000])
     y = np.random.default_rng(0).integers(0, C, len(mapped))
     net = TwoLayerNet(D, hidden, C, dtype=np.float32, rng=0)
@@ -73,19 +83,20 @@ def measure(mapped, hidden, steps, rounds):
 
 
 def main():
-    """Measure as the command line says."""
+    """Run the benchmark with the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--images", type=int, default=1_000_000)
     parser.add_argument("--hidden", type=int, default=500)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--dir", default=".", help="where the file is made")
+    parser.add_argument("--dir", default=".", help="folder for the file of images")
     args = parser.parse_args()
-    if not sys.platform.startswith("linux"):  # before gigabytes are written
-        sys.exit("benchmarks.memory needs Linux, for its account of anonymous memory")
+    if not sys.platform.startswith("linux"):  # checked before the file is written
+        sys.exit("benchmarks.memory needs Linux, because it reads anonymous memory from /proc")
 
     with tempfile.TemporaryDirectory(dir=args.dir) as folder:
-        # In a process of its own, so that what it frees cannot hide what training takes.
+        # Another process makes the file. If this process did, training could reuse the memory that
+        # it frees, and the increase would be too small.
         maker = multiprocessing.Process(target=make_file, args=(Path(folder) / "images.npy", args.images))
         maker.start()
         maker.join()
@@ -94,9 +105,9 @@ def main():
         del mapped
     ratio = statistics.median(a / b for a, b in zip(on_disk, in_memory, strict=True))
     print(f"H={args.hidden}, batch 200, float32 net, uint8 images, median of {args.rounds} interleaved rounds")
-    print(f"19,000 images in memory: {statistics.median(in_memory):.2f} ms a step")
-    print(f"{args.images:,} images on disk: {statistics.median(on_disk):.2f} ms a step, ratio {ratio:.2f}")
-    print(f"anonymous memory added while training: {megabytes:.0f} MB")
+    print(f"19,000 images in memory: {statistics.median(in_memory):.2f} ms per step")
+    print(f"{args.images:,} images on disk: {statistics.median(on_disk):.2f} ms per step, ratio {ratio:.2f}")
+    print(f"increase of anonymous memory during training: {megabytes:.0f} MB")
 
 
 if __name__ == "__main__":

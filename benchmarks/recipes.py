@@ -1,4 +1,4 @@
-"""Recipes for nets with one hidden layer on CIFAR-10, from a minute to an hour."""
+"""Recipes for nets with one hidden layer on CIFAR-10. Training takes a minute to an hour."""
 
 import time
 from typing import NamedTuple
@@ -13,15 +13,15 @@ from classifiers.wider import average, mirrored, shifted
 
 IMAGE = (32, 32, 3)
 BATCH = 200
-DIRECTIONS = 800  # of 3072: they hold 0.99 of the whitened images' variance
+DIRECTIONS = 800  # of 3072; they contain 0.99 of the variance of the whitened images
 
 MODERN = dict(learning_rate=0.02, learning_rate_decay=1.0, momentum=0.9, schedule=warm_cosine)
 # The std is sqrt(2 / 3072) (He et al., "Delving Deep into Rectifiers", 2015).
 GLOBAL = dict(whiten=True, std=0.0255, max_shift=2, **MODERN)
 LOCAL = dict(whiten=True, local=True, max_shift=2, reg=0.0, **MODERN)
 
-# Epochs, hidden units of one net, how the images are prepared and varied, how many nets become one, and what `train` is
-# called with.
+# A recipe has the epochs, the hidden units of one net, whitening and augmentation of the images,
+# the number of nets that become one, and arguments of `train`.
 RECIPES = {
     "plain": dict(epochs=8, hidden_size=500, learning_rate=1e-3, reg=0.5),
     "short of 1.0": dict(epochs=12, hidden_size=1000, reg=0.0, **GLOBAL),
@@ -34,9 +34,9 @@ RECIPES = {
 
 
 class Images(NamedTuple):
-    """The six arrays of `get_CIFAR10_data`, plain and whitened, and what whitened them.
+    """The six arrays of `get_CIFAR10_data`, plain and whitened, with the `Whitener`.
 
-    `seconds` is the time that whitening took.
+    `seconds` is the time of the whitening.
     """
 
     plain: tuple
@@ -46,7 +46,7 @@ class Images(NamedTuple):
 
 
 def whiten_images(plain):
-    """Return `Images`, with the whitening measured on the training part alone."""
+    """Return `Images`. The whitening is computed from the training images only."""
     start = time.perf_counter()
     whiten = Whitener(plain[0])
     whitened = tuple(whiten(array) if array.ndim == 2 else array for array in plain)
@@ -59,16 +59,16 @@ def train_net(recipe, images, seed):
     Parameters
     ----------
     recipe : dict
-        One of `RECIPES`. What it says of several nets is for `train_recipe`.
+        One of `RECIPES`. Its number of nets is ignored: `accuracy.run_recipe` uses it.
     images : Images
-        Whitened, if the recipe asks for it.
+        They must have whitened arrays if the recipe has ``whiten``.
     seed : int
-        Of weights, batches, dropout and variations of the images.
+        Seed of weights, batches, dropout and augmentation.
 
     Returns
     -------
     TwoLayerNet
-        For whitened images, if the recipe asks for them.
+        If the recipe has ``whiten``, the net is for whitened images.
     """
     given = dict(recipe)
     epochs, hidden_size, local = given.pop("epochs"), given.pop("hidden_size"), given.pop("local", False)
@@ -81,7 +81,7 @@ def train_net(recipe, images, seed):
     net = TwoLayerNet(X.shape[1] if U is None else U.shape[1], hidden_size, 10, std, dtype=np.float32, rng=rng)
     if local:
         net.params["W1"] = local_weights(hidden_size, images.whiten.variances[: U.shape[1]], U, shape=IMAGE, rng=rng)
-        net.params["b1"] -= np.float32(0.5)  # a unit then answers to the images that fit it best
+        net.params["b1"] -= np.float32(0.5)  # a unit is then active for the images that fit it best
         X_val = X_val @ U
 
     def augment(X_batch, rng):
@@ -99,7 +99,10 @@ def train_net(recipe, images, seed):
 
 
 def widen(nets, images):
-    """Make one net of nets for whitened images: the mean over nets, mirror images and shifts, for plain images."""
+    """Return one net for plain images: the mean over nets, mirror images and shifts.
+
+    The given nets are for whitened images.
+    """
     net = shifted(mirrored(average(nets), IMAGE), shape=IMAGE)
     images.whiten.absorb(net)
     return net

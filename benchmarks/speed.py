@@ -1,13 +1,19 @@
-"""Time of a training step, ours against the bare matrix products and against others: ``python -m benchmarks.speed``
+"""Time of a training step, compared with other programs: ``python -m benchmarks.speed``
 
-Each contender lives in a process of its own (thread pools of different libraries disturb each other) and works while
-the others wait; rounds are interleaved, so that a slow moment of the machine hits all alike. A round is one call of
-train of 150 to 1000 steps, as the notebook's are: what a call costs once, the checks of its arguments above all, is in
-it, but does not weigh as in a short one. PyTorch and scikit-learn take part if they are installed. D = 3072, batches
-of 200, C = 10, float32 except for the textbook. All takes ten minutes.
+The others are the bare matrix products, the textbook code, PyTorch and scikit-learn. PyTorch and
+scikit-learn are measured if they are installed. D = 3072, batches of 200, C = 10. The dtype is
+float32, except for the textbook. The whole benchmark takes ten minutes.
 
-``--before FOLDER`` adds another checkout of this project, to compare a change with what was there before:
-``git worktree add ../before v1.0`` and ``python -m benchmarks.speed --before ../before --only before ours``.
+Each program runs in a separate process, because thread pools of different libraries disturb each
+other. While one program works, the others wait. The rounds are interleaved: if the machine is slow
+for a moment, all programs become slower.
+
+A round is one call of train with 150 to 1000 steps, as in the notebook. Its time includes the fixed
+cost of a call, mainly the checks of the arguments. In a call of this length, their share is small.
+
+``--before FOLDER`` adds another checkout of this project. It compares the states before and after a
+change: ``git worktree add ../before v1.0`` and
+``python -m benchmarks.speed --before ../before --only before ours``.
 """
 
 import argparse
@@ -30,13 +36,13 @@ RATE, REG = 1e-5, 0.5
 
 
 def make_data(dtype=np.float32):
-    """As many rows as the lab trains on, of the spread that images have."""
+    """Return random data with the number of rows of the lab and the spread of images."""
     rng = np.random.default_rng(0)
     return (60 * rng.standard_normal((EXAMPLES, D), dtype=np.float32)).astype(dtype), rng.integers(0, C, EXAMPLES)
 
 
 def floor(H):
-    """The five matrix products of a step, into arrays that are there already."""
+    """Only the five matrix products of a step, written to existing arrays."""
     rng = np.random.default_rng(0)
     shapes = {"X": (N, D), "W1": (D, H), "W2": (H, C), "hidden": (N, H), "scores": (N, C), "dW1": (D, H), "dW2": (H, C)}
     a = {name: 0.01 * rng.standard_normal(shape, dtype=np.float32) for name, shape in shapes.items()}
@@ -54,7 +60,7 @@ def floor(H):
 
 
 def ours(H):
-    """TwoLayerNet.train, float32."""
+    """TwoLayerNet.train in float32."""
     from classifiers.neural_net import TwoLayerNet
 
     X, y = make_data()
@@ -63,24 +69,30 @@ def ours(H):
 
 
 def before(H):
-    """TwoLayerNet.train of the checkout in the environment variable BEFORE; this process has not imported ours yet."""
+    """TwoLayerNet.train of the checkout that the environment variable BEFORE names.
+
+    It must run in a process that has not imported this checkout's classifiers yet.
+    """
     sys.path.insert(0, os.environ["BEFORE"])
     import classifiers
 
     if not Path(classifiers.__file__).is_relative_to(os.environ["BEFORE"]):
-        raise ImportError(f"{os.environ['BEFORE']} must be a checkout of this project, it has no classifiers/")
+        raise ImportError(f"{os.environ['BEFORE']} must be a checkout of this project. It has no classifiers/")
     return ours(H)
 
 
 def textbook(H):
-    """The textbook's loop, float64."""
+    """The textbook's loop in float64."""
     X, y = make_data(np.float64)
     net = TextbookNet(D, H, C)
     return lambda steps: net.train(X, y, X[:1], y[:1], RATE, reg=REG, num_iters=steps, batch_size=N)
 
 
 def torch_sgd(H, fused=False):
-    """PyTorch eager; each step reports a loss that includes the penalty, which is computed without gradient."""
+    """PyTorch in eager mode. Each step records the loss with the penalty.
+
+    The penalty is computed without gradient, because ``weight_decay`` adds its gradient.
+    """
     import torch
 
     torch.set_num_threads(os.cpu_count())
@@ -111,7 +123,7 @@ def torch_fused(H):
 
 
 def sklearn(H):
-    """scikit-learn's MLPClassifier, float32, plain SGD."""
+    """MLPClassifier of scikit-learn in float32, with plain SGD."""
     from sklearn.neural_network import MLPClassifier
 
     X, y = make_data()
@@ -119,7 +131,7 @@ def sklearn(H):
     net.partial_fit(X[:N], y[:N], classes=np.arange(C))
 
     def run(steps):
-        while steps > 0:  # partial_fit takes the rows it gets once
+        while steps > 0:  # partial_fit uses each row once
             rows = min(steps * N, EXAMPLES)
             net.partial_fit(X[:rows], y[:rows])
             steps -= rows // N
@@ -151,7 +163,7 @@ def _serve(name, H, connection):
 
 
 def measure(H, names, rounds, steps):
-    """Return for each contender its milliseconds a step, one number a round."""
+    """Return the milliseconds per step of each program, one number per round."""
     context = multiprocessing.get_context("spawn")
     workers, times = {}, {name: [] for name in names}
     for name in names:
@@ -161,9 +173,10 @@ def measure(H, names, rounds, steps):
         ours_end.recv()
         workers[name] = ours_end, process
     for turn in range(rounds):
-        for name in names if turn % 2 else names[::-1]:  # who comes first alternates: a slowing machine favours nobody
+        # The order alternates. So no program has an advantage if the machine becomes slower.
+        for name in names if turn % 2 else names[::-1]:
             connection = workers[name][0]
-            time.sleep(0.05)  # until the spinning threads of the last one have gone to sleep
+            time.sleep(0.05)  # until the threads of the last program stop spinning
             connection.send(steps)
             times[name].append(connection.recv())
     for connection, process in workers.values():
@@ -173,12 +186,15 @@ def measure(H, names, rounds, steps):
 
 
 def ratio(numerator, denominator):
-    """Median over the rounds of the ratio within a round."""
+    """Return the median of the ratios, one ratio for each round."""
     return statistics.median(a / b for a, b in zip(numerator, denominator, strict=True))
 
 
 def measure_whole_runs(rounds):
-    """Ours against the textbook for whole calls: the notebook's default cell and the toy net."""
+    """Return the time of whole calls as a ratio to the textbook.
+
+    The calls are the notebook's default cell and the toy net.
+    """
     from classifiers.neural_net import TwoLayerNet
 
     X, y = make_data()
@@ -208,7 +224,7 @@ def measure_whole_runs(rounds):
 
 
 def describe_machine():
-    """Name what the figures depend on."""
+    """Describe processor, Python, NumPy and BLAS. The figures depend on them."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     threads = os.environ.get("OPENBLAS_NUM_THREADS", "default")
     return (
@@ -218,7 +234,7 @@ def describe_machine():
 
 
 def plot(table, path):
-    """Draw step time against H, one line a contender."""
+    """Plot the time per step against H, with one line per program."""
     import matplotlib.pyplot as plt
 
     styles = {"floor": "k--", "ours": "o-", "textbook": "s-", "torch_sgd": "^-", "torch_fused": "v-", "sklearn": "D-"}
@@ -226,7 +242,7 @@ def plot(table, path):
     sizes = sorted(table)
     for name in table[sizes[0]]:
         ax.plot(sizes, [statistics.median(table[H][name]) for H in sizes], styles[name], label=LABELS[name])
-    ax.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="milliseconds a step")
+    ax.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="milliseconds per step")
     ax.set_title("Time of a training step (batch of 200 images of 3072 values)")
     ax.set_xticks(sizes, [str(H) for H in sizes], minor=False)
     ax.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
@@ -236,13 +252,13 @@ def plot(table, path):
 
 
 def main():
-    """Measure as the command line says, and print milliseconds and ratios."""
+    """Run the benchmark with the options of the command line. Print times and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--hidden", type=int, nargs="+", default=[50, 200, 500, 1000], help="hidden units")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=0, help="steps a round (default: about 1.5 s of ours)")
+    parser.add_argument("--steps", type=int, default=0, help="steps per round (default: this lab takes about 1.5 s)")
     parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
-    parser.add_argument("--before", type=Path, help="another checkout of this project, to compare with")
+    parser.add_argument("--before", type=Path, help="another checkout of this project to compare with")
     parser.add_argument("--json", help="write the figures to this file")
     parser.add_argument("--plot", help="write a plot to this file")
     args = parser.parse_args()
@@ -255,8 +271,8 @@ def main():
     print(describe_machine())
     for name in args.only:
         if name not in names:
-            print(f"{LABELS[name]}: left out, {NEEDS[name]} is not installed")
-    print(f"median of {args.rounds} interleaved rounds, milliseconds a step (and ours as a ratio to it)")
+            print(f"{LABELS[name]} is left out, because {NEEDS[name]} is not installed")
+    print(f"median of {args.rounds} interleaved rounds: milliseconds per step (and ratio of this lab to it)")
     print(f"{'H':>6}" + "".join(f"{LABELS[name]:>21}" for name in names))
     table = {}
     for H in args.hidden:

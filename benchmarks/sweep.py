@@ -1,10 +1,13 @@
-"""The published grid with a tenth of its iterations, four ways: ``python -m benchmarks.sweep``
+"""Time of the published grid with a tenth of its iterations: ``python -m benchmarks.sweep``
 
-The textbook's loop in float64; the lab's sweep with one and with two processes of one BLAS thread each; and on two Dask
-workers, if Dask is installed (requirements-optional.txt). Interleaved rounds. The memory is the anonymous memory (not
-shared, not backed by a file) of the largest of joblib's own worker processes at its peak, Linux only.
+The grid runs in four ways: the textbook's loop in float64, and the lab's sweep in one process, in
+two processes, and on two Dask workers. Each process of the sweep has one BLAS thread. Dask is left
+out if it is not installed (requirements-optional.txt). The rounds are interleaved.
 
-``--whole`` takes all iterations, as published, and compares two processes with two Dask workers only.
+The memory is the peak of the largest worker process of joblib. It is the anonymous memory, which is
+not shared and not backed by a file. It is measured only on Linux.
+
+``--whole`` uses all iterations, as published. It compares only two processes with two Dask workers.
 """
 
 import argparse
@@ -32,7 +35,7 @@ WHOLE = {**GRID, "num_iters": [1000, 2000]}
 
 
 def textbook(data):
-    """Four nested loops."""
+    """Train the grid in nested loops. Return the best validation accuracy."""
     best = 0.0
     for hidden_size, learning_rate, num_iters, reg in itertools.product(*GRID.values()):
         net = TextbookNet(data[0].shape[1], hidden_size, 10)
@@ -43,16 +46,19 @@ def textbook(data):
 
 @contextmanager
 def dask_workers():
-    """Two Dask workers, there only while they are measured: an idle cluster takes a few percent of each core.
+    """Start two Dask workers, and stop them when the block ends.
 
-    With the settings that README starts workers with. They import the lab beforehand, as joblib's processes have from
-    the second round on.
+    They do not run during other measurements, because an idle cluster uses a few percent of each
+    core. Their settings are those of ``classifiers/dask.yaml``. They import the lab before the
+    measurement. joblib's processes have imported it from the second round on.
     """
     import dask
     from distributed import Client, LocalCluster
 
     settings = dask.config.merge(dask.config.config, *dask.config.collect_yaml([str(SETTINGS)]))
-    environment = dict(os.environ)  # LocalCluster leaves variables for its workers here, which joblib's would inherit
+    # LocalCluster sets variables for its workers. They are removed at the end, because joblib's
+    # processes would inherit them.
+    environment = dict(os.environ)
     try:
         with (
             dask.config.set(settings),
@@ -68,7 +74,10 @@ def dask_workers():
 
 
 class WorkerMemory:
-    """Watches the processes that joblib starts; `peak` is the most anonymous memory that one of them had, in MB."""
+    """Context manager that measures the processes that joblib starts.
+
+    `peak` is the largest anonymous memory of one process, in MB.
+    """
 
     def __enter__(self):
         self.peak, self._done = 0.0, threading.Event()
@@ -92,7 +101,7 @@ class WorkerMemory:
 
 
 def measure(ways, rounds):
-    """Return the seconds of each way, one number a round, and the peak memory of a worker process in MB."""
+    """Return the seconds of each way, one per round, and the peak memory of a worker in MB."""
     seconds, memory = {name: [] for name in ways}, 0.0
     for _ in range(rounds):
         for name, (surroundings, way) in ways.items():
@@ -105,7 +114,7 @@ def measure(ways, rounds):
 
 
 def list_ways(data, whole):
-    """Return the ways to measure: what to be inside of, and what to call."""
+    """Return the ways to measure. Each has a context manager and a function to call in it."""
     grid = WHOLE if whole else GRID
 
     def ours(n_jobs):
@@ -113,7 +122,7 @@ def list_ways(data, whole):
 
     ways = {"two processes": (nullcontext, lambda: ours(2)), "two Dask workers": (dask_workers, lambda: ours(2))}
     if not importlib.util.find_spec("distributed"):
-        print("Dask is not installed: left out")
+        print("Dask is left out, because it is not installed")
         del ways["two Dask workers"]
     if whole:
         return ways
@@ -126,10 +135,10 @@ def list_ways(data, whole):
 
 
 def main():
-    """Measure as the command line says."""
+    """Run the benchmark with the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--whole", action="store_true", help="all iterations; two processes and two Dask workers only")
+    parser.add_argument("--whole", action="store_true", help="all iterations, only two processes and two Dask workers")
     parser.add_argument("--json", help="write the figures to this file")
     args = parser.parse_args()
     source = choose_data()

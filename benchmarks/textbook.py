@@ -1,10 +1,10 @@
-"""The two-layer net as textbooks write it, float64, an array for every operation: the baseline to measure against."""
+"""Baseline: the two-layer net of textbooks in float64, with a new array for every operation."""
 
 import numpy as np
 
 
 class TextbookNet:
-    """Takes the arguments of `TwoLayerNet` and gives its numbers, but for rounding."""
+    """Two-layer net with the arguments of `TwoLayerNet` and, except for rounding, its results."""
 
     def __init__(self, input_size, hidden_size, output_size, std=1e-4):
         self.params = {
@@ -15,7 +15,7 @@ class TextbookNet:
         }
 
     def loss(self, X, y=None, reg=0.0):
-        """Scores or, with labels, loss and gradients."""
+        """Return the scores or, with labels, the loss and the gradients."""
         W1, b1, W2, b2 = (self.params[name] for name in ("W1", "b1", "W2", "b2"))
         hidden = np.maximum(0, X.dot(W1) + b1)
         scores = hidden.dot(W2) + b2
@@ -50,7 +50,7 @@ class TextbookNet:
         num_iters=100,
         batch_size=200,
     ):
-        """Plain SGD; returns the histories."""
+        """Train with plain SGD and return the histories."""
         iterations_per_epoch = max(X.shape[0] // batch_size, 1)
         stats = {"loss_history": [], "train_acc_history": [], "val_acc_history": []}
         for it in range(num_iters):
@@ -66,5 +66,5 @@ class TextbookNet:
         return stats
 
     def predict(self, X):
-        """Class indices."""
+        """Return the class indices."""
         return np.argmax(self.loss(X), axis=1)

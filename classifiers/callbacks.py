@@ -23,8 +23,8 @@ class EarlyStopping:
     patience : int
         Training ends after this number of epochs without a new best value.
     restore_best : bool
-        Whether the net gets the parameters of its best epoch when training ends. This holds for
-        every end: early stop, last iteration, divergence and Ctrl-C.
+        Whether the net gets the parameters of its best epoch when training ends. It gets them after
+        an early stop, after the last iteration, after a divergence and after Ctrl-C.
     monitor : {"val_acc_history", "val_loss_history"}
         The values to compare: validation accuracy or validation loss. Of equal values, the first
         is the best.

@@ -40,9 +40,10 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
     learning_rate, learning_rate_decay, reg, num_iters, momentum, dropout
         As in `TwoLayerNet.train`. The default rate is for standardised inputs.
     batch_size : int
-        Number of examples per step. If X has fewer rows, the number of rows.
+        Number of examples per step. If X has fewer rows, each batch has as many rows as X.
     validation_fraction : float
-        Fraction of the training data that `early_stopping` uses for validation, above 0 and below 1.
+        Fraction of the training data that `early_stopping` uses for validation. It is above 0 and
+        below 1.
     early_stopping : bool
         Whether to stop if the validation accuracy has no new best value for `patience` epochs. The
         net then has the parameters of the best epoch.
@@ -98,7 +99,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array or table, shape (n_samples, n_features)
-            One example a row.
+            One example per row.
         y : array, shape (n_samples,)
             Labels of any kind that can be sorted.
 
@@ -191,7 +192,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         )  # fmt: skip
 
     def _ask(self, question, X):
-        """Return the scores of X, or the result of the net's method of this name."""
+        """Return the scores of X, or call the method of the net that `question` names."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False)
         if question == "scores":

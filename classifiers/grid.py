@@ -1,4 +1,4 @@
-"""Grid of a sweep: the hyperparameters, their values or distributions, and the combinations to train."""
+"""Grid of a sweep: hyperparameters, their values or distributions, and the combinations."""
 
 import inspect
 import itertools

@@ -12,9 +12,9 @@ def local_weights(hidden_size, variances, directions, width=2.0, *, shape=(32, 3
     weight is multiplied by a Gaussian of its pixel's distance from the place. Training may then
     change all weights of the unit.
 
-    Neighbouring pixels are correlated. A fully connected net does not know which pixels are
-    neighbours, and learns it slowly (Neyshabur, "Towards learning convolutions from scratch",
-    2020). With these weights it has this information from the start.
+    Neighbouring pixels are correlated. A fully connected net has no information about which pixels
+    are neighbours, and learns it slowly (Neyshabur, "Towards learning convolutions from scratch",
+    2020). With these weights, the net has this information from the start.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def local_weights(hidden_size, variances, directions, width=2.0, *, shape=(32, 3
     directions = check_array("directions", directions, 2)
     variances = check_array("variances", variances, 1, directions.shape[1])
     if width == 0:
-        raise ValueError("width must be > 0, got 0: a unit would see nothing")
+        raise ValueError("width must be > 0, got 0: distances would be divided by 0")
     if len(shape) != 3 or len(directions) != np.prod(shape):
         raise ValueError(f"shape must be that of an image of {len(directions)} numbers, got {shape}")
     rows, columns, channels = shape

@@ -1,4 +1,4 @@
-"""Journal of a sweep: a file with one line of JSON for each trial, and a folder with the trained nets."""
+"""Journal of a sweep: a file with one line of JSON for each trial, and a folder with the nets."""
 
 import itertools
 import json
@@ -32,7 +32,7 @@ def to_json(value):
     Raises
     ------
     TypeError
-        If the ``repr`` contains an address in memory. It differs from process to process.
+        If the ``repr`` contains an address in memory. The address differs in each process.
     """
     if isinstance(value, np.generic):
         return value.item()
@@ -41,7 +41,7 @@ def to_json(value):
     name = getattr(value, "__qualname__", None)
     text = f"{value.__module__}.{name}" if name else repr(value)
     if " at 0x" in text:
-        raise TypeError(f"a journal needs values that print alike in every process, got {text}")
+        raise TypeError(f"a journal needs values with the same repr in every process, got {text}")
     return text
 
 
@@ -144,7 +144,10 @@ class Journal:
             self._nets.rename(_nets_of(aside))
         self.path.rename(aside)
         self._complete, self._size = b"", 0
-        print(f"The code has changed since {self.path} was written. It is now {aside.name}, and the sweep starts anew")
+        print(
+            f"The code has changed since {self.path} was written. The old journal is renamed {aside.name}, and a new "
+            "sweep starts"
+        )
 
     def _select(self, lines):
         for line in lines:

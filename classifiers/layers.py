@@ -1,7 +1,7 @@
 """Maths of the net as functions of arrays: forward, softmax loss, penalty, backward, dropout.
 
-N examples, D inputs, H hidden units, C classes. ``params`` is a dict of ``W1 (D, H)``, ``b1 (H,)``, ``W2 (H, C)`` and
-``b2 (C,)``.
+N examples, D inputs, H hidden units, C classes. ``params`` is a dict of ``W1 (D, H)``, ``b1 (H,)``,
+``W2 (H, C)`` and ``b2 (C,)``.
 """
 
 import numpy as np
@@ -56,9 +56,9 @@ def softmax_loss(scores, y):
 
     Notes
     -----
-    Softmax does not change if a row is shifted. Shifted by its maximum, a row cannot overflow exp. The loss is computed
-    as ``log p = shifted - log(sum(exp(shifted)))`` (Blanchard, Higham and Higham, "Accurately computing the log-sum-exp
-    and softmax functions", 2021).
+    Softmax does not change if a row is shifted. Shifted by its maximum, a row cannot overflow exp.
+    The loss uses ``log p = shifted - log(sum(exp(shifted)))`` (Blanchard, Higham and Higham,
+    "Accurately computing the log-sum-exp and softmax functions", 2021).
     """
     rows = np.arange(len(scores))
     shifted = scores - scores.max(axis=1, keepdims=True)  # (N, C)
@@ -129,8 +129,8 @@ def backward(params, X, hidden, dscores, keep=None, dW1=None):
 def loss_and_gradients(params, X, y, reg, keep=None, dW1=None, weight_decay=False):
     """Compute the loss with its penalty, and its gradients, for `loss` and for `train`.
 
-    With `weight_decay`, the gradient ``reg * W`` of the penalty is left to `classifiers.sgd.update`. This saves up to a
-    tenth of the step's time. The other parameters are those of `forward`, `softmax_loss`, `penalty` and `backward`.
+    With `weight_decay`, `classifiers.sgd.update` adds the gradient ``reg * W`` of the penalty. This
+    saves up to a tenth of a step's time. The other parameters are those of the functions above.
     """
     l2 = penalty(params, reg) if weight_decay else None  # before forward, which then finds W1 in the cache
     hidden, scores = forward(params, X, keep)  # (N, H), (N, C)
@@ -153,8 +153,8 @@ def dropout_mask(shape, dropout, dtype, rng):
     Returns
     -------
     ndarray, shape (N, H)
-        0 with probability `dropout`, else ``1 / (1 - dropout)``. The expected value is 1, so prediction needs no
-        scaling (Srivastava et al., "Dropout", JMLR 15, 2014).
+        0 with probability `dropout`, else ``1 / (1 - dropout)``. The expected value is 1, so
+        prediction needs no scaling (Srivastava et al., "Dropout", JMLR 15, 2014).
     """
     bits = np.frombuffer(rng.bytes(2 * shape[0] * shape[1]), np.uint16).reshape(shape)
     return (bits >= round(dropout * 65536)) * np.dtype(dtype).type(1 / (1 - dropout))

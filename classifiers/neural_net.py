@@ -1,6 +1,6 @@
 """A fully connected net with one hidden layer: its parameters, loss, training, prediction and file.
 
-N examples, D inputs, H hidden units, C classes. The maths is in layers.py, the steps of gradient descent in sgd.py.
+N examples, D inputs, H hidden units, C classes. layers.py has the maths, sgd.py gradient descent.
 """
 
 import numpy as np
@@ -88,9 +88,9 @@ class TwoLayerNet:
         Parameters
         ----------
         X, y, X_val, y_val : array, shapes (N, D), (N,), (M, D) and (M,)
-            Training and validation data; labels are ints. With `augment`, X may have any number of columns.
+            Training and validation data. With `augment`, X may have any number of columns.
         learning_rate, learning_rate_decay : float
-            A step is `learning_rate` times the gradient. Each epoch multiplies the rate by the decay.
+            A step is `learning_rate` times the gradient. The rate is decayed after each epoch.
         reg : float
             Strength of the L2 penalty, see `loss`.
         num_iters, batch_size : int
@@ -98,34 +98,34 @@ class TwoLayerNet:
         verbose, progress : bool
             Whether to print the loss every 100 iterations, and whether to show a progress bar.
         momentum, dropout : float
-            Momentum is the fraction of the previous step that is added to the new one. Dropout is the fraction of the
-            hidden units that are set to 0. Both are at least 0 and below 1.
+            Fraction of the previous step that is added to the new one, and fraction of the hidden
+            units that are set to 0. Both are at least 0 and below 1.
         augment : callable, optional
-            ``augment(X_batch, rng)`` returns a changed batch, (batch_size, D). X_batch is a copy that it may change.
+            ``augment(X_batch, rng)`` returns a changed batch, (batch_size, D). It may change X_batch.
         schedule : callable, optional
-            ``schedule(it, num_iters)`` multiplies the learning rate, as `classifiers.sgd.warm_cosine` does.
+            ``schedule(it, num_iters)`` is a factor of the rate, see `classifiers.sgd.warm_cosine`.
         rng : None, int, RandomState or Generator
-            Source of randomness for batches, dropout and augmentation. ``None`` is NumPy's global stream.
+            Source of randomness for batches, dropout, `augment`. ``None``: NumPy's global stream.
         callback : callable, optional
-            ``callback(net, it, stats)`` is called once per epoch, with this net and the history so far. If it returns
-            True, training ends. If it has a method ``finish(net, stats)``, this is called at the end.
+            ``callback(net, it, stats)`` is called once per epoch with the history so far. If it
+            returns True, training ends. At the end, its method ``finish(net, stats)`` is called.
 
         Returns
         -------
         History
-            A dict of lists. ``loss_history`` has a value per iteration. ``train_acc_history`` (on the current batch),
-            ``val_acc_history`` and ``val_loss_history`` (with the penalty) have a value per epoch. The attribute
-            ``ended`` says how training ended.
+            A dict of lists. ``loss_history`` has a value per iteration. ``train_acc_history`` (of
+            the batch), ``val_acc_history`` and ``val_loss_history`` (with the penalty) have a value
+            per epoch. The attribute ``ended`` says how training ended.
 
         Notes
         -----
-        An epoch is ``max(N // batch_size, 1)`` iterations. After the first step of each epoch, `train` records the
-        values of the epoch, multiplies the learning rate by its decay, and calls the callback. If a subclass overrides
-        `loss` or `predict`, training and evaluation use its methods.
+        An epoch is ``max(N // batch_size, 1)`` iterations. After the first step of each epoch,
+        `train` records the values of the epoch, decays the learning rate, and calls the callback.
+        If a subclass overrides `loss` or `predict`, its methods are used.
 
-        If the loss becomes infinite or NaN, training stops with a `RuntimeWarning`. This loss is the last one in
-        ``loss_history``. The parameters are restored from the start of the epoch, when the loss was finite. Ctrl-C
-        stops training after the current iteration.
+        If the loss becomes infinite or NaN, training stops with a `RuntimeWarning`. This loss is
+        the last one in ``loss_history``. The parameters are restored from the start of the epoch.
+        Ctrl-C stops training after the current iteration.
         """
         D, _, C = checks.check_shapes("params", self.params, SHAPES).values()
         X, X_val = check_array("X", X, 2, None if augment else D), check_array("X_val", X_val, 2, D)
@@ -221,13 +221,13 @@ class TwoLayerNet:
         return getattr(getattr(self, name), "__func__", None) is self._OWN[name]
 
     def save(self, path):
-        """Save the parameters in an ``.npz`` file of exactly this name. On failure, an old file stays."""
+        """Save the parameters in an ``.npz`` file of exactly this name. An error keeps an old file."""
         with atomic_write(path) as file:
             np.savez(file, **self.params)
 
     @classmethod
     def load(cls, path):
-        """Load a net that `save` wrote, bit-identical. Any other file raises ValueError, also a pickle."""
+        """Load a net that `save` wrote, bit-identical. Other files, also pickles, raise ValueError."""
         net = cls(1, 1, 1, rng=0)  # of any size: its parameters are replaced
         net.params = read_params(path, SHAPES)
         return net

@@ -75,10 +75,10 @@ class Standardizer:
 class Whitener:
     """Soft whitening: standardises inputs, then shrinks the directions of large variance.
 
-    Neighbouring pixels are strongly correlated, so a few directions have most of the variance. These
-    directions require a small learning rate. Whitened inputs allow a larger one, and the net learns
-    fine detail sooner. The map is linear. It does not change what the net can compute, and `absorb`
-    moves it into W1.
+    Neighbouring pixels are strongly correlated, so a few directions have most of the variance.
+    These directions require a small learning rate. Whitened inputs allow a larger one, and the net
+    learns fine detail sooner. The map is linear. It does not change what the net can compute, and
+    `absorb` moves it into W1.
 
     Parameters
     ----------
@@ -96,15 +96,16 @@ class Whitener:
         Symmetric.
     directions : ndarray of float32, shape (D, D)
         The principal directions U, one per column, with the largest variance first. The first k
-        columns ``U_k`` map whitened examples Z to k inputs, ``Z @ U_k``. Training on these inputs is
-        faster and almost as accurate. Afterwards ``W1 = U_k @ W1`` gives the net that takes Z.
+        columns ``U_k`` map whitened examples Z to k inputs, ``Z @ U_k``. Training on these inputs
+        is faster and almost as accurate. Afterwards ``W1 = U_k @ W1`` gives the net that takes Z.
     variances : ndarray of float64, shape (D,)
         Variances of the whitened examples in these directions.
 
     Notes
     -----
     ``matrix = c U (S + softness)**-0.5 U'``. ``U S U'`` is the covariance of the standardised
-    inputs, and c makes the mean variance 1 again. This is ZCA whitening with a regularised spectrum.
+    inputs, and c makes the mean variance 1 again. This is ZCA whitening with a regularised
+    spectrum.
 
     References
     ----------
@@ -112,7 +113,7 @@ class Whitener:
 
     Examples
     --------
-    >>> X = np.array([[1.0, 1.0], [-1.0, -1.0], [0.1, -0.1], [-0.1, 0.1]])  # varies along one diagonal
+    >>> X = np.array([[1.0, 1.0], [-1.0, -1.0], [0.1, -0.1], [-0.1, 0.1]])  # one diagonal varies
     >>> Whitener(X, softness=1.0)(X)[[0, 2]].round(2)
     array([[ 1.39,  1.39],
            [ 0.24, -0.24]], dtype=float32)
@@ -157,8 +158,8 @@ def random_flip_shift(max_shift, shape=(32, 32, 3)):
     Parameters
     ----------
     max_shift : int
-        Each image moves by -max_shift..max_shift pixels down and right. Pixels that move in are 0.
-        In standardised images, 0 is the mean.
+        Each image moves by -max_shift..max_shift pixels down and right. Pixels that come from
+        outside the image are 0. In standardised images, 0 is the mean.
     shape : tuple of int
         Rows, columns and channels of an image.
 
@@ -173,7 +174,7 @@ def random_flip_shift(max_shift, shape=(32, 32, 3)):
 
 @dataclass(frozen=True)
 class RandomFlipShift:
-    """Result of `random_flip_shift`. Unlike a nested function, it has a pickle and a stable repr."""
+    """Result of `random_flip_shift`. A nested function would have no pickle and no stable repr."""
 
     max_shift: int
     shape: tuple
@@ -187,7 +188,8 @@ class RandomFlipShift:
         inner[...] = X.reshape(N, *self.shape)
         flip = mirrored < 0.5
         inner[flip] = inner[flip, :, ::-1]
-        # A view of every window of the padded images. Picking one for each image copies whole rows of pixels.
+        # A view of every window of the padded images. One window for each image is copied, in whole
+        # rows of pixels.
         windows = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), axis=(1, 2))
         windows = windows.transpose(0, 1, 2, 4, 5, 3)  # (N, 2m + 1, 2m + 1, rows, columns, channels)
         return windows[np.arange(N), down, right].reshape(X.shape)
@@ -201,7 +203,7 @@ def random_cutout(size, shape=(32, 32, 3)):
     Parameters
     ----------
     size : int
-        Rows and columns of the square. Its centre is any pixel of the image, so a part of the square
+        Rows and columns of the square. Its centre is any pixel of the image. A part of the square
         can be outside the image.
     shape : tuple of int
         Rows, columns and channels of an image.

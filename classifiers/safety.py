@@ -15,9 +15,9 @@ EPOCH = ("train_acc_history", "val_acc_history", "val_loss_history")  # one valu
 class DelayedInterrupt:
     """Context manager that delays Ctrl-C: the first one only sets a flag, a second one interrupts.
 
-    A `KeyboardInterrupt` that is raised inside also sets the flag, and ends the context. The context
-    delays nothing outside the main thread, because Python does not deliver Ctrl-C there. It also
-    delays nothing if the program has its own SIGINT handler.
+    A `KeyboardInterrupt` that is raised inside also sets the flag, and ends the context. The
+    context delays nothing outside the main thread, because Python does not deliver Ctrl-C there. It
+    also delays nothing if the program has its own SIGINT handler.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class History(dict):
         How training ended. "stopped" is by the callback, "interrupted" by Ctrl-C. If several of
         these happened, the one that is last in this list counts.
     iterations_per_epoch : int or None
-        The values of epoch i were taken after iteration ``i * iterations_per_epoch``, both counted from 0.
+        The values of epoch i are from iteration ``i * iterations_per_epoch``, both counted from 0.
     """
 
     ended = "running"
@@ -107,7 +107,7 @@ class History(dict):
         self.iterations_per_epoch = iterations_per_epoch
 
     def iterations(self, num_iters, progress):
-        """Yield 0..num_iters-1, with a progress bar that shows the loss and the last validation accuracy."""
+        """Yield 0..num_iters-1, with a bar that shows the loss and the last validation accuracy."""
         bar = tqdm(range(num_iters), disable=not progress, file=sys.stdout)
         for it in bar:
             yield it

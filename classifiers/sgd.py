@@ -1,4 +1,4 @@
-"""Stochastic gradient descent: draw a minibatch, update the parameters, schedule the learning rate."""
+"""Stochastic gradient descent: minibatch, update of the parameters, learning rate schedule."""
 
 import numpy as np
 
@@ -28,8 +28,8 @@ def draw_minibatch(X, y, batch_size, rng, out=None):
     if out is None:
         return X[rows], y[rows]
     if X.dtype == out.dtype and X.flags.c_contiguous:
-        # np.take copies all of X if X is not aligned, and a view as bytes is always aligned. mode="clip" lets it write
-        # directly into out, without another array of the batch's size.
+        # np.take copies all of X if X is not aligned, and a view as bytes is always aligned. With
+        # mode="clip" it writes directly into out, without another array of the batch's size.
         np.take(X.view(np.uint8), rows, axis=0, out=out.view(np.uint8), mode="clip")
     else:
         np.copyto(out, X[rows], casting="unsafe")
@@ -46,7 +46,8 @@ def update(param, grad, learning_rate, weight_decay=0.0, velocity=None, momentum
     learning_rate : float
         Factor of the gradient.
     weight_decay : float
-        ``weight_decay * W`` is added to the gradient: the gradient of the penalty ``0.5 * weight_decay * sum(W**2)``.
+        ``weight_decay * W`` is added to the gradient. It is the gradient of the penalty
+        ``0.5 * weight_decay * sum(W**2)``.
     velocity : ndarray, shaped as param, optional
         V, the previous step. Changed in place. Without it there is no momentum.
     momentum : float
@@ -97,7 +98,8 @@ class SGD:
 def warm_cosine(it, num_iters):
     """Learning rate schedule: a linear rise, then half a cosine down to zero.
 
-    Iteration `it`, counted from 0, gets ``min(1, (it + 1) / rise) * (1 + cos(pi * it / num_iters)) / 2``, with
+    The factor of iteration `it`, counted from 0, is
+    ``min(1, (it + 1) / rise) * (1 + cos(pi * it / num_iters)) / 2``, with
     ``rise = max(1, min(500, num_iters // 10))`` (Loshchilov and Hutter, "SGDR", 2017).
     """
     rise = max(1, min(WARM_UP, num_iters // 10))

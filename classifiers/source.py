@@ -140,7 +140,7 @@ def _describe_definition(value, seen):
 
 
 def _describe_object(value, seen):
-    """Describe an object by its class and its attributes. Objects of libraries are hashed instead."""
+    """Describe an object by its class and attributes. Objects of libraries are hashed."""
     yield from describe(type(value), seen)
     if hasattr(value, "__wrapped__"):  # functools.lru_cache
         yield from describe(value.__wrapped__, seen)
@@ -182,8 +182,8 @@ def _global_names(code):
 def _is_library(module):
     """Return whether a module belongs to Python or to an installed package.
 
-    ``__main__`` does not count. In a notebook its file belongs to a package, but its code is that of
-    the user.
+    ``__main__`` does not count. In a notebook, its file belongs to a package, but its code belongs
+    to the user.
     """
     if module is None or module.__name__ == "__main__":
         return False

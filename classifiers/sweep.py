@@ -82,11 +82,11 @@ def sweep(
     n_trials : int, optional
         Random search: the number of combinations to draw. By default, all are trained.
     seed : int
-        Fixes all randomness. Trial i draws its weights and batches from
+        Seed of all randomness. Trial i draws its weights and batches from
         ``SeedSequence(seed, spawn_key=(i,))``. Random search draws the combination of trial i from
         ``SeedSequence(seed, spawn_key=(i, 0))``.
     n_jobs : int
-        Processes that train at the same time, each with one BLAS thread. -1: one for each core.
+        Processes that train at the same time, each with one BLAS thread. -1 means one per core.
     journal : str or Path, optional
         A ``.jsonl`` file. Each trial that ends adds a line to it and saves its net in a folder
         beside it. The same call continues from this file and tries failed trials again. The file
@@ -188,7 +188,7 @@ def report_failures(result):
 
 
 def check_data(X_train, y_train, X_val, y_val, fixed):
-    """Check the data once for all trials. If ``output_size`` is not given, set it from the labels."""
+    """Check the data once for all trials. Set a missing ``output_size`` from the labels."""
     X_train = check_array("X_train", X_train, 2)
     X_val = check_array("X_val", X_val, 2, X_train.shape[1])
     labels = check_array("y_train", y_train, 1), check_array("y_val", y_val, 1)
@@ -221,8 +221,8 @@ def run_calls(calls, n_jobs):
     A backend that can only return lists gets the calls in rounds.
     """
     if returns_generator():
-        # Dispatch only as many trials as workers. A further trial could wait for a busy worker while
-        # another worker is idle.
+        # Dispatch only as many trials as workers. A further trial could wait for a busy worker
+        # while another worker is idle.
         settings = {"batch_size": 1, "pre_dispatch": "n_jobs", "return_as": "generator_unordered"}
         yield from Parallel(n_jobs=n_jobs, **settings)(calls)
     else:

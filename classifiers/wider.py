@@ -2,7 +2,8 @@
 
 The mean of the scores of n nets is the score of one net with all their hidden units:
 
-    W1 = [W1_1 ... W1_n]    b1 = [b1_1 ... b1_n]    W2 = [W2_1; ...; W2_n] / n    b2 = mean of b2_1 ... b2_n
+    W1 = [W1_1 ... W1_n]            b1 = [b1_1 ... b1_n]
+    W2 = [W2_1; ...; W2_n] / n      b2 = mean of b2_1 ... b2_n
 
 A net that first applies a linear map A to its input is also such a net: ``(X A) W1 = X (A W1)``.
 Mirroring and shifting an image are linear maps. So the mean of the scores over mirror images and
@@ -80,7 +81,7 @@ def mirrored(net, shape=IMAGE):
 def shifted(net, shifts=CROSS, shape=IMAGE):
     """Return one net whose scores are the mean of those for shifted images.
 
-    Pixels that move in are 0. In images with the mean subtracted, 0 is the mean.
+    Pixels that come from outside the image are 0. If the mean is subtracted, 0 is the mean.
 
     Parameters
     ----------

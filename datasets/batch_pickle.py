@@ -125,8 +125,8 @@ def read_batch(path):
     Returns
     -------
     pixels : ndarray of uint8, shape (n, 3072)
-        One image a row: 1024 red, 1024 green and 1024 blue values, each plane row by row.
-        Read-only.
+        One image per row: 1024 red, 1024 green and 1024 blue values. Each colour plane is stored
+        row by row. The array is read-only.
     labels : ndarray of int, shape (n,)
         Classes in 0..9.
 

@@ -42,10 +42,10 @@ MIRRORS = (
     f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}",  # official, slow: 50 to 85 kB/s, about an hour
 )
 # Seconds for resolving a name, for connecting and for each read. Three mirrors that do not answer
-# take less than 20.
+# take less than 20 s.
 TIMEOUT = 5
-# Errors of this machine that another mirror does not avoid: a full disk or quota, a folder that
-# cannot be written, too many open files, no memory, a broken disk.
+# Errors of this machine. Another mirror does not help: the disk or quota is full, a folder cannot
+# be written, too many files are open, memory is full, or the disk is broken.
 OF_THE_MACHINE = {
     errno.ENOSPC,
     errno.EDQUOT,

@@ -46,7 +46,7 @@ def find_scale(images):
     low, high : float
         These values become black and white.
     note : str
-        A line that names them, or an empty text if they are 0 and 255.
+        A line with these values, or an empty text if they are 0 and 255.
     """
     low, high = float(images.min()), float(images.max())
     if images.dtype == np.uint8 or (low >= 0 and DARK < high <= 255) or low == high == 0:

@@ -33,8 +33,8 @@ def explain(stage, wrong, fit):
     wrong : list of str
         Names of the wrong answers.
     fit : callable
-        Called as ``fit(mistake, names)``. Returns a dict with the names that the mistake explains
-        as keys. Its values are the values for the sentence of the mistake.
+        Called as ``fit(mistake, names)``. Returns a dict. Its keys are the names that the mistake
+        explains. Each value is the dict of values for the sentence of the mistake.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def _merge(found):
 
 
 def _explain_by_two(stage, answers, reference):
-    """Explain answers with one or two mistakes in the softmax, and other mistakes on top of them.
+    """Explain answers with one or two mistakes in the softmax, and other mistakes in addition.
 
     Return an empty list if an answer remains unexplained.
     """

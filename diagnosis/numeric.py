@@ -14,12 +14,12 @@ CLOSE = 1e-5  # relative error that is allowed besides rounding and curvature
 class Row(NamedTuple):
     """Result of the numeric check of one parameter.
 
-    `error` is the largest relative error, with
-    ``|numeric - analytic| / max(|numeric| + |analytic|, 0.001 max |gradient|, 1e-8)`` for each
-    coordinate. `where` is the coordinate of the largest, `numeric` and `analytic` are the two
-    derivatives there. `checked` is the number of compared coordinates, `skipped` the number of
-    coordinates at a kink of the ReLU. `error` is NaN if the gradient has the wrong shape or if all
-    coordinates lie at kinks.
+    `error` is the largest relative error of a coordinate. The relative error is
+    ``|numeric - analytic| / max(|numeric| + |analytic|, 0.001 max |gradient|, 1e-8)``. `where` is
+    the coordinate with the largest error. `numeric` and `analytic` are the two derivatives there.
+    `checked` is the number of compared coordinates. `skipped` is the number of coordinates at a
+    kink of the ReLU. `error` is NaN if the gradient has the wrong shape or if all coordinates lie
+    at kinks.
     """
 
     name: str

@@ -172,7 +172,7 @@ def penalty_factors(net, X, y, names):
     for name in NAMES:
         in_loss, in_gradient, in_transposed = [], [], []
         for probe in _probes(net.params[name].shape):
-            # If the other parameters are zero, the gradient of a weight is only that of the penalty.
+            # If the other parameters are zero, only the penalty contributes to the gradient.
             params = {other: np.zeros_like(param) for other, param in net.params.items()} | {name: probe}
             (loss0, grads0), (loss1, grads1) = (net.ask(params, X, y, reg) for reg in (0.0, PROBE_REG))
             in_loss.append((loss1 - loss0) / (PROBE_REG * np.sum(probe**2)))
@@ -193,7 +193,7 @@ def penalty_factors(net, X, y, names):
 
 
 def _probes(shape):
-    """Yield two arrays for a parameter; only a square fits both, as sizes and signs differ."""
+    """Yield two arrays for a parameter. Sizes and signs differ, so only a square fits both."""
     place = np.arange(np.prod(shape, dtype=int)).reshape(shape)
     rising = 1 + place / place.size
     yield rising

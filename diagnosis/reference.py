@@ -110,7 +110,7 @@ class Reference:
         return {"loss": self._softmax[0], **self.grads()}
 
     def grads(self, mask=None, hidden=None):
-        """Return the gradients without penalty; an argument replaces the right array of that name."""
+        """Return the gradients without penalty. An argument replaces the array of its name."""
         dscores = self.dscores
         mask = self.pre > 0 if mask is None else mask
         hidden = self.hidden if hidden is None else hidden

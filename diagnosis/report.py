@@ -60,7 +60,8 @@ class NetReport:
         Returns
         -------
         dict
-            With "ok", "stage", "findings", "notes" and "rows", a list with a dict for each parameter.
+            It has "ok", "stage", "findings", "notes" and "rows". The last one is a list with a dict
+            for each parameter.
         """
         rows = [{name: _plain(value) for name, value in row._asdict().items()} for row in self.rows]
         return {"ok": self.ok, "stage": self.stage, "findings": self.findings, "notes": self.notes, "rows": rows}

@@ -81,8 +81,8 @@ def _is_step(before, after, step):
 class Prediction(NamedTuple):
     """Result of ``predict`` for some rows, and the net's scores (N, C) for these rows.
 
-    `of` is text after a row number; it says if the row is not from the user's data. `error` is the
-    exception that ``predict`` raised, or None.
+    `of` is the text after a row number. It is not empty if the row is not from the user's data.
+    `error` is the exception that ``predict`` raised, or None.
     """
 
     got: object

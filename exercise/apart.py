@@ -35,7 +35,7 @@ EXPLAINS = ["gradient_check.py", *(f"diagnosis/{path.name}" for path in sorted((
 PROCESSES = 64  # of a submission at a time; the limit does not apply to root
 MARK = {"EXERCISE_PART": str(os.getpid())}  # environment variable of a worker and of its children
 ANSWER = 16 << 20  # largest answer file in bytes; the worker cannot write a larger one
-SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux' prctl
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux's prctl
 
 _starting = threading.Lock()
 _running, _left_behind = set(), set()  # process ids: servers, and what workers left running
@@ -274,8 +274,8 @@ def _read_answer(folder, number, end):
 def _read_file(path):
     """Read a file of a worker's folder, or return None if it does not exist.
 
-    A function may have replaced the file with something else. Reading a named pipe would never end. A
-    link may point to a file outside of the folder.
+    A function may have replaced the file with something else. Reading a named pipe would never end.
+    A link may point to a file outside of the folder.
     """
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)

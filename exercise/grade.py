@@ -32,8 +32,8 @@ def main(arguments=None):
     Raises
     ------
     SystemExit
-        Always raised. The status is 0 if all parts are graded, 1 if a part could not be graded, 2 if
-        the command line is wrong or a file cannot be written, and 130 after Ctrl-C.
+        Always raised. The status is 0 if all parts are graded, and 1 if a part could not be graded.
+        It is 2 if the command line is wrong or a file cannot be written, and 130 after Ctrl-C.
     """
     parser = _make_parser()
     args = parser.parse_args(arguments)
@@ -150,8 +150,8 @@ def assemble(name, parts, graded):
     Returns
     -------
     dict
-        ``name``, ``state``, ``total``, ``seconds`` and ``parts``. The last one maps the name of each
-        part to the result of `marking.grade_part`.
+        ``name``, ``state``, ``total``, ``seconds`` and ``parts``. The last one maps the name of
+        each part to the result of `marking.grade_part`.
     """
     done = {
         part.name: graded(part, found.text) if found.state == "found" else no_points(part, found.state, found.text)

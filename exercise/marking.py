@@ -61,7 +61,7 @@ class Journal:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.close()
-            raise OSError(f"another grading run writes {self.path}. Wait for it, or choose another --csv") from None
+            raise OSError(f"another grading run is writing {self.path}. Wait for it, or choose another --csv") from None
         except OSError:  # a file system without locks
             pass
         self._file.seek(0)
@@ -204,9 +204,10 @@ def grade_part(part, text, plan):
     Returns
     -------
     dict
-        ``state`` is a key of `feedback.STATES`. ``points`` maps each aspect to its points. ``wrong``
-        lists the aspect, label and sentence of each wrong case. ``problem`` is a sentence if no case
-        was tested, else empty. ``check`` lists the sentences of `check_net`. ``seconds`` is the time.
+        ``state`` is a key of `feedback.STATES`. ``points`` maps each aspect to its points.
+        ``wrong`` lists the aspect, label and sentence of each wrong case. ``problem`` is a sentence
+        if no case was tested, else empty. ``check`` lists the sentences of `check_net`. ``seconds``
+        is the time.
     """
     trial = make_trial(part.name, plan.seed)
     run = run_part(part, text, [case for case, _ in trial], plan.limits)

@@ -1,4 +1,4 @@
-"""Makes the exercise's notebook: without outputs, with gaps and questions where students are to find the answer."""
+"""Makes the exercise's notebook. It has gaps and questions for students, and no outputs."""
 
 import hashlib
 import json
@@ -15,9 +15,9 @@ class Edit(NamedTuple):
     Attributes
     ----------
     old : str
-        Text by which the cell is found: no other cell of the section has it, and this one has it once.
+        Text that the cell contains once. No other cell of the section contains it.
     new : str
-        Stands in its place.
+        Text that replaces it.
     """
 
     old: str
@@ -25,14 +25,14 @@ class Edit(NamedTuple):
 
 
 class Put(NamedTuple):
-    """Cells in the place of one cell.
+    """Cells that replace one cell.
 
     Attributes
     ----------
     old : str
-        Text by which the cell is found, see `Edit`.
+        Text that only this cell contains, see `Edit`.
     cells : tuple
-        KEEP, and pairs of a type and a source.
+        The new cells, each as a pair of its type and its source. KEEP means the old cell.
     """
 
     old: str
@@ -133,13 +133,14 @@ def make_notebook(source):
     Raises
     ------
     ValueError
-        If a change finds no cell, or several: the notebook has changed, and the change with it must.
+        If the notebook does not have a section of CHANGES, or if the text of a change is not in
+        exactly one place. If the notebook has changed there, correct CHANGES.
     """
     notebook = json.loads(source)
     sections = split(notebook["cells"])
     for heading, changes in CHANGES.items():
         if heading not in sections:
-            raise ValueError(f"the notebook has no section {heading!r}: exercise/notebook.py changes it")
+            raise ValueError(f"the notebook has no section {heading!r}. Correct exercise/notebook.py")
         for change in changes:
             sections[heading] = apply(change, sections[heading], heading)
     notebook["cells"] = [cell for cells in sections.values() for cell in cells]
@@ -148,7 +149,7 @@ def make_notebook(source):
 
 
 def split(cells):
-    """Split cells, without their outputs, into sections: a dict from the first heading to the cells."""
+    """Split cells into sections. Return a dict from headings to cells without outputs."""
     sections = {}
     for cell in cells:
         source = "".join(cell["source"])
@@ -160,7 +161,7 @@ def split(cells):
 
 
 def make_cell(kind, source, tagged=False):
-    """Return a cell without output. What describes its picture goes with the picture."""
+    """Return a cell without output. The description of its picture is removed, too."""
     cell = {"cell_type": kind, "id": "", "metadata": {"tags": ["parameters"]} if tagged else {}, "source": source}
     return cell | {"execution_count": None, "outputs": []} if kind == "code" else cell
 
@@ -170,7 +171,7 @@ def apply(change, cells, heading):
     found = [index for index, cell in enumerate(cells) for _ in range(cell["source"].count(change.old))]
     if len(found) != 1:
         raise ValueError(
-            f"{change.old!r} must be once in section {heading!r} of the notebook, found {len(found)} times"
+            f"{change.old!r} must occur once in section {heading!r} of the notebook, found {len(found)} times"
         )
     cell = cells[found[0]]
     if isinstance(change, Edit):

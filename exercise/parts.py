@@ -19,8 +19,8 @@ class Part(NamedTuple):
     task : str
         What to write, in a few words.
     points : dict of str to float
-        Maps each aspect to its points. If half of an aspect's cases are right, a submission gets half
-        of its points. `cases.make_cases` makes at least one case for each aspect.
+        Maps each aspect to its points. If half of an aspect's cases are right, a submission gets
+        half of its points. `cases.make_cases` makes at least one case for each aspect.
     """
 
     name: str

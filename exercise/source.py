@@ -98,8 +98,8 @@ def empty_function(source, qualname, message):
     source, qualname : str
         See `find_function`.
     message : str
-        Message of the NotImplementedError that becomes the body. ``{line}`` in it is replaced by the
-        number of the line that raises.
+        Message of the NotImplementedError that becomes the body. ``{line}`` stands for the number
+        of the line that raises the error.
 
     Returns
     -------

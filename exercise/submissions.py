@@ -62,9 +62,9 @@ def find_submissions(folder):
     Parameters
     ----------
     folder : Path
-        Each folder, zip and file in it is a submission. Hidden files are ignored, and so are
-        links to places outside of it. If `folder` is a file, or holds a file that students write, it is itself the
-        only submission.
+        Each folder, zip and file in it is a submission. Hidden files are ignored, and so are links
+        to places outside of it. If `folder` is a file, or holds a file that students write, it is
+        itself the only submission.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def read_parts(path):
 
 
 def _open(path):
-    """Return a dict. It maps names of Python files that are needed to functions that read them."""
+    """Return a dict from the names of needed Python files to functions that read them."""
     if path.is_dir():
         return _list_folder(path)
     if not path.is_file():
@@ -197,7 +197,7 @@ def _list_zip(path):
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror or error}") from None
     except Exception:  # damaged archives fail in many ways
-        raise Unreadable("is a damaged zip, or not a zip at all. Pack it again") from None
+        raise Unreadable("is a damaged zip, or not a zip. Pack it again") from None
     files = {}
     for member in members[:ENTRIES]:
         name = PurePosixPath(member.filename.replace("\\", "/"))

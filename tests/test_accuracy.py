@@ -57,7 +57,7 @@ def test_initial_parameters_of_local_nets(images):
 
 
 def test_record_is_the_mean_of_its_nets(images, tmp_path):
-    """The mean is over nets, mirror images and shifts. Seed 1 gives three nets the seeds 3, 4, 5."""
+    """The mean is over nets, mirror images and shifts. With seed 1, the nets have seeds 3, 4, 5."""
     accuracy.run_recipe("record", images, 1, save=tmp_path / "net.npz")
     X, expected = images.whitened[4].reshape(-1, *SHAPE), 0
     for seed in (3, 4, 5):
@@ -87,7 +87,7 @@ def test_kept_nets_are_not_trained_again(images, tmp_path, monkeypatch):
 
 
 def test_key_of_a_net(images):
-    """It is the same in every process. It depends on the recipe, the seed and the images."""
+    """The key is the same in every process. It depends on the recipe, the seed and the images."""
     code = "from benchmarks.accuracy import *; from benchmarks.recipes import Images\n"
     code += "print(make_key(RECIPES['long'], 0, Images((np.zeros((60, 4)),))))"
     first, second = (

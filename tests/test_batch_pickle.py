@@ -249,7 +249,7 @@ def test_damaged_files(tmp_path, traced, protocol, region, count):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_truncated_files(tmp_path, traced, protocol):
-    """A sample of lengths is tested. Protocol 2 is also cut at each of the first and last 200 bytes."""
+    """A sample of lengths is tested. For protocol 2, all of the first and last 200 are added."""
     content = make_content(protocol)
     lengths = set(np.random.default_rng(protocol).choice(len(content), 50, replace=False).tolist())
     if protocol == 2:
@@ -270,7 +270,7 @@ def test_huge_lengths_in_a_file(tmp_path, traced):
 
 
 def test_swapped_files(tmp_path):
-    """A batch with another batch's name is accepted. batches.meta with a batch's name is refused."""
+    """A batch may have the name of another batch. batches.meta with such a name is refused."""
     write_batch(tmp_path / "test_batch", np.zeros((2, 3072), np.uint8), [1, 2])
     assert read_batch(tmp_path / "test_batch")[1].tolist() == [1, 2]
     (tmp_path / "data_batch_1").write_bytes(pickle.dumps({"label_names": ["cat"], "num_vis": 3072}, 2))

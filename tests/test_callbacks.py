@@ -15,7 +15,7 @@ from classifiers.sweep import sweep
 
 
 def train(callback=None, num_iters=12, **arguments):
-    """Train a net on 30 examples in batches of 10: three iterations per epoch. Return net and history."""
+    """Train a net on 30 examples in batches of 10, so an epoch has three iterations."""
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((30, 4)), rng.integers(0, 3, 30)
     net = TwoLayerNet(4, 10, 3, std=0.1, rng=0)
@@ -39,7 +39,7 @@ class Recorder:
 
 
 def test_called_once_an_epoch():
-    """After the step, with the net after that step. A callback that only reads changes no result."""
+    """The call is after the step. A callback that only reads does not change the results."""
     recorder = Recorder()
     net, stats = train(recorder)
     assert [(it, lengths) for it, lengths, _ in recorder.calls] == [
@@ -63,7 +63,7 @@ def test_true_ends_training(stop):
 
 
 def test_stop_at_an_iteration_that_is_not_of_an_epoch():
-    """The callback is not called there."""
+    """The callback is not called at this iteration."""
     assert train(Recorder(stop=4))[1].ended == "finished"
 
 
@@ -108,7 +108,7 @@ def test_finish_after_divergence():
 
 
 def test_interrupt_in_a_callback():
-    """Ctrl-C takes effect after the callback. Training ends as interrupted, and `finish` is called."""
+    """Ctrl-C takes effect after the callback. Training ends as interrupted and calls `finish`."""
     recorder = Recorder()
     net, stats = train(Callbacks(lambda *arguments: signal.raise_signal(signal.SIGINT), recorder))
     assert stats.ended == "interrupted" and len(recorder.calls) == 1 == len(stats["loss_history"])
@@ -116,7 +116,7 @@ def test_interrupt_in_a_callback():
 
 
 def test_interrupt_while_finishing():
-    """The best parameters are still restored, and the history says that training was interrupted."""
+    """The best parameters are still restored. The history says that training was interrupted."""
     stopper = EarlyStopping(100)
 
     class Late:
@@ -149,7 +149,7 @@ def history(**values):
     ],
 )
 def test_patience(patience, monitor, values, stopped):
-    """Counted in epochs after the best one. NaN is worse than any number."""
+    """Patience counts the epochs after the best one. NaN is worse than any number."""
     net, stopper = make_toy_net(), EarlyStopping(patience, monitor=monitor)
     said = [bool(stopper(net, i, stats)) for i, stats in enumerate(history(**{monitor: values}))]
     assert (said.index(True) if any(said) else None) == stopped
@@ -182,7 +182,7 @@ def test_last_parameters_stay_if_asked():
 
 
 def test_stopper_can_be_used_again():
-    """It keeps no state from one training to the next."""
+    """The object keeps no state from one training to the next."""
     stopper = EarlyStopping(2, monitor="val_loss_history")
     first, second = (train(stopper, num_iters=300, learning_rate=2.0) for _ in range(2))
     assert first[1] == second[1] and vars(stopper) == vars(EarlyStopping(2, monitor="val_loss_history"))
@@ -190,7 +190,7 @@ def test_stopper_can_be_used_again():
 
 
 def test_divergence_restores_the_best_epoch():
-    """Not the epoch before the divergence."""
+    """The parameters are those of the best epoch, not of the epoch before the divergence."""
     recorder = Recorder()
 
     def explode(net, it, stats):
@@ -237,7 +237,7 @@ def test_bad_arguments(make, error, message):
 
 
 def test_all_callbacks_are_called():
-    """Also those after a callback that stops."""
+    """Callbacks after one that stops are called, too."""
     recorder = Recorder()
     _, stats = train(Callbacks(lambda *arguments: True, recorder))
     assert stats.ended == "stopped" and len(recorder.calls) == len(recorder.ends) == 1
@@ -247,7 +247,7 @@ def test_all_callbacks_are_called():
 
 
 def stopping_sweep(tmp_path=None, **arguments):
-    """Three learning rates with early stopping. The middle one, 0, learns nothing and is stopped."""
+    """Sweep three learning rates with early stopping. The trial with rate 0 is stopped."""
     X, y = make_data()[:2]
     settings = {"hidden_size": 5, "num_iters": 40, "batch_size": len(X) // 2, "callback": EarlyStopping(3)}
     grid = {"learning_rate": [0.05, 0.0, 0.1]}
@@ -261,7 +261,7 @@ def summary(result):
 
 
 def test_stopped_trial_is_recorded():
-    """It is done and `stopped`, and its accuracy is that of the best epoch."""
+    """The trial is done and `stopped`, and its accuracy is that of the best epoch."""
     result = stopping_sweep()
     _, lazy, _ = result.trials
     assert lazy.state == "done" and lazy.stopped and len(lazy.stats["loss_history"]) == 3 * 2 + 1
@@ -271,7 +271,7 @@ def test_stopped_trial_is_recorded():
 
 
 def test_diverged_trial_was_not_stopped():
-    """It is recorded as diverged, not as stopped."""
+    """The trial is recorded as diverged, not as stopped."""
     X, y = make_data()[:2]
     grid = {"learning_rate": [0.1, 1e300]}
     result = sweep(grid, X, y, X, y, hidden_size=5, num_iters=9, n_jobs=1, progress=False, callback=EarlyStopping(9))
@@ -287,14 +287,14 @@ def test_stopped_trials_do_not_depend_on_the_backend(backend):
 
 
 def test_sweep_does_not_change_the_callback():
-    """Each trial gets a copy of it."""
+    """Each trial gets a copy of the callback."""
     recorder = Recorder(stop=2)
     result = stopping_sweep(callback=recorder)
     assert recorder.calls == [] and [trial.stopped for trial in result.trials] == 3 * [True]
 
 
 def test_stopped_trials_are_read_from_the_journal(tmp_path, monkeypatch):
-    """They have the same values. Another patience is another sweep."""
+    """The values are the same. A sweep with another patience is another sweep."""
     first = stopping_sweep(tmp_path)
     with monkeypatch.context() as patched:
         patched.setattr(TwoLayerNet, "train", lambda *arguments, **more: pytest.fail("nothing is trained again"))
@@ -305,7 +305,7 @@ def test_stopped_trials_are_read_from_the_journal(tmp_path, monkeypatch):
 
 
 def test_several_callbacks_in_a_journal(tmp_path):
-    """They have the same repr in every process, so the journal recognises them."""
+    """Their repr is the same in every process, so the journal recognises them."""
     both = [Callbacks(EarlyStopping(3), EarlyStopping(9)) for _ in range(2)]
     assert summary(stopping_sweep(tmp_path, callback=both[0])) == summary(stopping_sweep(tmp_path, callback=both[1]))
     with pytest.raises(ValueError, match="belongs to another sweep: its fixed is"):

@@ -136,7 +136,7 @@ def test_refused_values(call, error, message):
 
 
 def test_rng_accepts_the_largest_seed():
-    """It is 2**32 - 1, as for np.random.seed. Other seeds give other numbers."""
+    """The largest seed is 2**32 - 1, as for np.random.seed. Other seeds give other numbers."""
     largest = check_rng(2**32 - 1)
     assert largest.rand() == np.random.RandomState(2**32 - 1).rand() != check_rng(0).rand()
     for rng in (np.random.RandomState(0), np.random.default_rng(0)):
@@ -157,7 +157,7 @@ def test_arrays_are_not_copied():
 
 @pytest.mark.parametrize("mask", [False, [0, 1, 0]])
 def test_masked_arrays_are_refused(mask):
-    """As data and as labels, with or without masked entries: the maths would use masked values."""
+    """They are refused even if no entry is masked. The maths would use masked values."""
     masked = np.ma.array([0, 1, 2], mask=mask)
     message = r"a must not be a masked array: pass a.filled\(value\) with a value for masked entries"
     for check in (

@@ -88,7 +88,7 @@ def test_data_of_a_readonly_installation(tmp_path, monkeypatch):
 
 
 def test_standin_in_the_folder_of_cifar10(tmp_path):
-    """It is recognised as the stand-in."""
+    """The files are recognised as the stand-in."""
     shutil.copytree(standin.make_standin(tmp_path / "stand-in"), tmp_path / "cifar-10-batches-py")
     assert choose_data().name == "STAND-IN, not CIFAR-10"
 
@@ -126,7 +126,7 @@ def test_full_disk_is_an_error(tmp_path, monkeypatch):
 
 
 def test_wrong_choices(monkeypatch, tmp_path):
-    """A missing CIFAR10_DIR is an error. A choice other than cifar-10 and stand-in is an error too."""
+    """A missing CIFAR10_DIR is an error, and so is a choice other than cifar-10 and stand-in."""
     monkeypatch.setenv("CIFAR10_DIR", str(tmp_path / "typo"))
     with pytest.raises(FileNotFoundError, match="typo"):
         choose_data()

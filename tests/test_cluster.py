@@ -89,7 +89,7 @@ def mapped(request, tmp_path, monkeypatch):
 
 
 def test_maps_that_are_copied(mapped):
-    """Only those that workers would read wrongly, and only if the trials run in other processes."""
+    """Only maps that workers would read wrongly are copied, and only for other processes."""
     array, plain = mapped
     np.testing.assert_array_equal(array, make_data()[0])
     (sent,) = copy_odd_maps([array], 2)
@@ -158,7 +158,7 @@ def test_dask_threads_restore_the_limits_of_their_process(distributed, processes
 
 @pytest.mark.filterwarnings("default")
 def test_dask_data_are_on_each_worker(cluster):
-    """Before the first trial starts."""
+    """Each worker has the data before the first trial starts."""
     cluster.amm.stop()  # the memory manager drops copies that no task needs at the moment
     with joblib.parallel_config(backend="dask"):
         sent = send_data([np.ones(3), np.zeros(2)], run_trial)
@@ -241,7 +241,7 @@ def far(distributed, addresses, tmp_path_factory):
 
 @pytest.fixture
 def mortal(distributed, addresses, tmp_path):
-    """The processes and the client of two workers at two addresses. Dead workers are not restarted."""
+    """The processes and the client of two workers at two addresses. A dead worker stays dead."""
     (tmp_path / "cluster").mkdir()
     with run_processes(tmp_path / "cluster") as processes:
         processes.start_workers("127.0.0.2", "127.0.0.3")
@@ -319,7 +319,7 @@ def hosts_signed(folder):
 
 
 def sweep_complete(folder, **settings):
-    """Run the sweep on Dask with a journal, and check that it has all eight trials and the same results."""
+    """Run the sweep on Dask with a journal. Check its eight trials and their results."""
     with joblib.parallel_config(backend="dask"):
         result = small_sweep(journal=folder / "sweep.jsonl", **settings)
     assert sorted(read_indices(folder / "sweep.jsonl")) == list(range(8))
@@ -364,7 +364,7 @@ def test_dask_other_worker_finishes_the_sweep(mortal, tmp_path):
 
 @pytest.mark.filterwarnings("default")
 def test_dask_late_worker_replaces_a_dead_one(mortal, tmp_path):
-    """It joins at a third address during the sweep, gets the data and trains."""
+    """The late worker joins at a third address during the sweep, gets the data and trains."""
     processes, client = mortal
 
     def join():
@@ -385,7 +385,7 @@ def test_dask_late_worker_replaces_a_dead_one(mortal, tmp_path):
 
 @pytest.mark.filterwarnings("default")
 def test_dask_without_workers_left(mortal, tmp_path):
-    """The sweep raises an error after joblib's time limit. With new workers, it continues from the journal."""
+    """The sweep fails after joblib's time limit. New workers continue from the journal."""
     processes, client = mortal
     settings = {"callback": sign_in(tmp_path, "127.0.0.2", "127.0.0.3"), "journal": tmp_path / "sweep.jsonl"}
     expected = pytest.raises(TimeoutError, match="no worker after 1 seconds")
@@ -399,7 +399,7 @@ def test_dask_without_workers_left(mortal, tmp_path):
 
 @pytest.mark.parametrize("importable", [True, False])
 def test_dask_from_the_command_line(distributed, tmp_path, importable):
-    """As in README. A cluster that cannot import the lab is an error, because joblib would wait forever."""
+    """The commands are those of README. A cluster that cannot import the lab is an error."""
     with run_processes(tmp_path, [ROOT] if importable else []) as processes:
         processes.start_workers("127.0.0.1")
         expected = nullcontext() if importable else pytest.raises(ImportError, match="PYTHONPATH")

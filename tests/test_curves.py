@@ -223,7 +223,7 @@ def test_sweep_table_is_ranked():
 
 
 def test_star_comes_from_the_error_of_the_best():
-    """The trial's own standard error does not matter."""
+    """The standard error of the trial itself is not used."""
     trials = [make_done(0, 0.5, 0.25), make_done(1, 0.625, 0.001), make_done(2, 0.75, 0.125)]
     table = sweep_table(SweepResult(trials, None))
     assert [(row[0], row[1].endswith("*")) for row in table.rows] == [("0.2", True), ("0.1", True), ("0.0", False)]

@@ -1,4 +1,4 @@
-"""`check_net` names each known mistake and no other one; it finds no mistake in correct nets."""
+"""Tests of `check_net`: it names each known mistake alone, and finds none in correct nets."""
 
 import os
 import re
@@ -349,7 +349,7 @@ RIGHT = {"loss": 1.0, **dict.fromkeys(("W1", "b1", "W2", "b2"), 1.0)}
 
 
 class Unfinished(Student):
-    """A net with only the named answers, each times its factor; `form` builds the return value."""
+    """A net with only the named answers, each times its factor. `form` builds the return value."""
 
     def __init__(self, factors, form=lambda loss, grads: (loss, grads), **shape):
         super().__init__(**shape)
@@ -421,7 +421,7 @@ def test_penalty_of_a_loss_alone(mistakes, words):
 
 
 def test_done_is_the_last_stage():
-    """A right net has it; nets with mistakes have an earlier stage."""
+    """A right net has this stage. Nets with mistakes have an earlier one."""
     assert check_net(Student(), *make_data()).stage == "done"
     assert diagnose("raises").stage == "scores" and diagnose("unstable").stage == "loss"
 
@@ -714,7 +714,7 @@ class Products(Student):
     ],
 )
 def test_penalty_that_is_wrong_only_for_all_parameters_at_once(net, reg, words):
-    """Small differences are found, too. The formulas follow the net's own convention."""
+    """Small differences are found, too. The formulas in the finding follow the net's convention."""
     report = check_net(net, *make_data(), reg)
     assert len(report.findings) == 1 and re.search(words, report.findings[0]), report
 
@@ -755,7 +755,7 @@ def test_penalty_factor_that_is_slightly_too_large():
     [("forward: no b1", "b1 is missing"), ("forward: no b2", "b2 is missing"), ("mask without bias", "without b1")],
 )
 def test_biases_of_zero_hide_nothing(mistake, words):
-    """A new net has such biases."""
+    """A new net has biases of zero."""
     net = Student(4, 6, 3, mistake)
     net.params["b1"][:], net.params["b2"][:] = 0, 0
     report = check_net(net, *make_data())
@@ -874,7 +874,7 @@ def test_parameters_are_put_back_if_loss_raises():
 
 
 def test_float32_parameters_are_checked_as_float64():
-    """The check calls the net with float64 copies; its own parameters do not change."""
+    """The check calls the net with float64 copies. The net's own parameters do not change."""
     net = TwoLayerNet(4, 6, 3, std=0.5, dtype=np.float32, rng=0)
     assert check_net(net, *make_data()).ok
     assert {param.dtype for param in net.params.values()} == {np.dtype(np.float32)}
@@ -965,7 +965,7 @@ class TwoLayerNet(Right):
 
 @pytest.mark.parametrize("factor, status", [(1, 0), (-1, 1)])
 def test_command_line_for_teachers(tmp_path, capsys, factor, status):
-    """It prints the report on the class in a file. The exit status is 1 if there is a finding."""
+    """The command prints the report on the class in a file. A finding gives exit status 1."""
     (tmp_path / "theirs.py").write_text(STUDENT_FILE.replace("FACTOR", str(factor)))
     with pytest.raises(SystemExit) as caught:
         main([str(tmp_path / "theirs.py")])
@@ -988,7 +988,7 @@ def test_command_line_for_teachers(tmp_path, capsys, factor, status):
     ],
 )
 def test_command_line_on_a_file_without_such_a_net(tmp_path, capsys, source, error):
-    """It prints a message without traceback. The exit status is 2."""
+    """The command prints a message without traceback. The exit status is 2."""
     (tmp_path / "theirs.py").write_text(source)
     with pytest.raises(SystemExit) as caught:
         main([str(tmp_path / "theirs.py")])
@@ -998,7 +998,7 @@ def test_command_line_on_a_file_without_such_a_net(tmp_path, capsys, source, err
 
 
 def test_command_line_from_another_folder(tmp_path):
-    """It checks a class of another name. The class imports a file in its own folder."""
+    """The command checks a class of another name. The class imports a file in its own folder."""
     folder = tmp_path / "theirs"
     folder.mkdir()
     (folder / "neighbour.py").write_text("FACTOR = 2")

@@ -1,4 +1,4 @@
-"""Explanations of wrong answers as sentences."""
+"""Tests of the sentences that explain wrong answers."""
 
 import pytest
 from conftest import make_toy_net

@@ -1,4 +1,4 @@
-"""Files that contain a net, and the messages for files that do not."""
+"""Tests of files that contain a net, and of the messages for files that do not."""
 
 import json
 import sys
@@ -161,7 +161,7 @@ def test_files_in_the_same_folder_are_used(neighbour, file, imports, tmp_path):
     ],
 )
 def test_missing_function_is_reported_when_it_is_called(imports, line, text, tmp_path):
-    """Its import is not an error. The check does not count the call as a mistake of the net."""
+    """The import of the function is not an error. A call of it is not a mistake of the net."""
     path = write(tmp_path / "net.py", f"{imports}\n{NET.replace('LINE', line)}")
     message = failure(path)
     assert message.startswith(f": {text}") and message.endswith(f"(net.py, line 6: {line})")

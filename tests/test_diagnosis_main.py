@@ -1,4 +1,4 @@
-"""Command line `python -m diagnosis`: exit status, sentences, JSON, time limit."""
+"""Tests of the command `python -m diagnosis`: exit status, sentences, JSON, time limit."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def test_report_survives_the_encoding(encoding, tmp_path, monkeypatch):
 
 
 def run(capsys, *arguments):
-    """Run the command line; return its exit status and what it prints on both streams."""
+    """Run the command. Return its exit status and what it prints on both streams."""
     with pytest.raises(SystemExit) as end:
         main([*map(str, arguments)])
     return end.value.code, *capsys.readouterr()

@@ -1,4 +1,4 @@
-"""Numeric check of a net's own loss: its coordinates, its kinks, and its relative error."""
+"""Tests of the numeric check of a net's own loss: coordinates, kinks, relative error."""
 
 import numpy as np
 import pytest
@@ -93,7 +93,7 @@ def test_one_row_at_the_kink_is_enough():
 
 
 def test_kinks_of_W1_scale_with_the_input():
-    """A step of h in W1 moves the pre-activation by h |x|; inputs of zero do not move it."""
+    """A step of h in W1 moves the pre-activation by h |x|. Inputs of zero do not move it."""
     pre, X = [2e-5, 2.02e-5, 0.0], np.array([[2.0, -2.0, 0.5, 0.0]])
     expected = [[1, 0, 1], [1, 0, 1], [0, 0, 1], [0, 0, 0]]
     np.testing.assert_array_equal(at_kinks("W1", params(pre, D=4), X, 1e-5), expected)

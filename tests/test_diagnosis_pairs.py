@@ -1,4 +1,4 @@
-"""Mistakes on many nets and in pairs: every finding is about a mistake that the net makes."""
+"""Tests of mistakes on many nets and in pairs. Each finding is about a mistake of the net."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Right answers, and the comparison of an answer with them."""
+"""Tests of the right answers, and of the comparison of an answer with them."""
 
 import numpy as np
 import pytest
@@ -73,7 +73,7 @@ def test_right_answers_are_those_of_a_loop(reference):
 
 
 def test_floor_is_the_rounding_error_of_the_sums():
-    """It is 1e-12 for each of 2 rows, times the largest factors of the terms."""
+    """The floor is 1e-12 for each of 2 rows, times the largest factors of the terms."""
     # largest factors: |x| = 3 and |W2| = 5 for W1, hidden = 6 for W2
     params = {"W1": np.array([[-2.0, 0.5]]), "b1": np.zeros(2), "W2": np.array([[-5.0], [1.0]]), "b2": np.zeros(1)}
     reference = Reference(params, np.array([[-3.0], [1.0]]), np.zeros(2, dtype=int))
@@ -82,7 +82,7 @@ def test_floor_is_the_rounding_error_of_the_sums():
 
 
 def test_times_multiplies_everything(reference):
-    """It multiplies the loss and all gradients."""
+    """The method multiplies the loss and all gradients."""
     tripled = reference.times(3)
     assert set(tripled) == {"loss", *NAMES}
     for name, answer in tripled.items():

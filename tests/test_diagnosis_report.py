@@ -1,4 +1,4 @@
-"""The report as HTML and as JSON."""
+"""Tests of the report as HTML and as JSON."""
 
 import json
 from html.parser import HTMLParser
@@ -23,7 +23,7 @@ def make_report(*findings, rows=ROWS):
 
 
 class Tags(HTMLParser):
-    """Parser that collects the text of each kind of element; it fails on unmatched tags."""
+    """Parser that collects the text of each kind of element. It fails on unmatched tags."""
 
     def __init__(self, html):
         super().__init__()
@@ -61,7 +61,7 @@ def test_html_without_rows_and_sentences():
 
 
 def test_dict_is_valid_json():
-    """NumPy's numbers become Python's numbers; NaN and infinity become null."""
+    """NumPy's numbers become Python's numbers. NaN and infinity become null."""
     report = make_report(("wrong", False), ("of reg", True))
     report.stage = "loss"
     answer = json.loads(json.dumps(report.to_dict(), allow_nan=False))
@@ -86,7 +86,7 @@ def test_dict_is_valid_json():
 
 
 def test_report_shows_five_findings():
-    """They are in order, followed by the number of other findings and by all notes."""
+    """The findings are in order. The number of other findings and all notes follow."""
     findings = [(f"finding {number}", False) for number in range(7)]
     report = make_report(*findings, ("a note", True), rows=[])
     for text in (str(report), report._repr_html_()):

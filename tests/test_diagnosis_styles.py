@@ -1,4 +1,4 @@
-"""Right nets in other styles than the lab's own have no findings."""
+"""Tests of right nets in other styles than the lab's own: they have no findings."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from diagnosis import check_net
 
 
 class Style:
-    """Parameters of a net; each subclass computes the answers in its own way."""
+    """Parameters of a net. Each subclass computes the answers in its own way."""
 
     def __init__(self, D, H, C, seed):
         rng = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ class BiasTrick(Style):
 
 
 class InPlace(Style):
-    """ReLU and softmax overwrite their inputs; gradients are added up in a dict."""
+    """ReLU and softmax overwrite their inputs. Gradients are added up in a dict."""
 
     def answer(self, X, y, reg, W1, b1, W2, b2):
         h = X @ W1

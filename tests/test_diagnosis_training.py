@@ -1,4 +1,4 @@
-"""`check_net` names each mistake in the update and in predict; right nets have no findings."""
+"""Tests of `check_net` on update and predict, with nets that make a mistake and right nets."""
 
 import re
 

@@ -1,7 +1,9 @@
-"""Tests of docs/tools.md: its code runs, with smaller sizes."""
+"""Tests of README.md, docs/ and the other READMEs: code, quoted output, figures, links, line lengths."""
 
+import json
 import re
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -9,43 +11,177 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+import data_utils
 from classifiers.neural_net import TwoLayerNet
 
-TEXT = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
-SECTIONS = {part.partition("\n")[0]: part for part in TEXT.split("\n## ")[1:]}
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "datasets" / "README.md"]
+PAGES += [ROOT / "exercise" / "README.md", ROOT / "CHANGES.md"]
+README = PAGES[0].read_text(encoding="utf-8")
+IDS = [page.relative_to(ROOT).as_posix() for page in PAGES]
+
+
+def doc(name):
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def blocks(text):
+    """Return the blocks of Python code in a text."""
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 @pytest.fixture
-def names():
-    """The variables of README's script, with ten classes that are easy to separate."""
-    rng = np.random.default_rng(0)
-    centres = 3 * rng.standard_normal((10, 12))
+def tiny_world(tiny_cifar10, tmp_path, monkeypatch):
+    """Tiny data and an empty folder, so that README's code can run as it is."""
+    whole = data_utils.get_CIFAR10_data
+    monkeypatch.setattr(data_utils, "get_CIFAR10_data", lambda root: whole(80, 20, 20, root=root))
+    monkeypatch.setenv("CIFAR10_DIR", str(tiny_cifar10))
+    monkeypatch.delenv("DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_script_and_sweep(tiny_world, capsys):
+    """README's script runs, and then the sweep of docs/sweep.md. test_cluster.py tests the cluster."""
+    script, _ = blocks(README)
+    on_one_machine, on_a_cluster = blocks(doc("sweep.md"))
+    assert "Client(" in on_a_cluster
+    names = {}
+    for block in (script, on_one_machine):
+        assert "num_iters=2000" in block
+        exec(block.replace("num_iters=2000", "num_iters=3"), names)
+    printed = capsys.readouterr().out
+    assert "test accuracy" in printed and "within one standard error" in printed
+    assert isinstance(names["net"].load("net.npz").params["W1"], np.ndarray) and Path("best.npz").exists()
+
+
+def test_answer_of_check_net(capsys):
+    """README quotes what check_net prints for its wrong net. The rounding of the numbers may differ."""
+    _, code = blocks(README)
+    exec(code, {})
+    printed = capsys.readouterr().out
+    quoted = re.search(r"\n\n((?:    .*\n)+)\nThe net need not be finished", README).group(1)
+    assert "not divided by N" in printed
+    lines = [line.split() for line in printed.splitlines()], [line.split() for line in quoted.splitlines()]
+    (table, *found), (quoted_table, *quoted_found) = ((text[:1] + text[1:5], *text[5:]) for text in lines)
+    assert sum(found, []) == sum(quoted_found, [])  # the sentences, however they are wrapped
+    assert [row[0] for row in table] == [row[0] for row in quoted_table]
+    wrong, quoted_wrong = table[3], quoted_table[3]
+    assert wrong[0] == "W2" and [float(wrong[k]) for k in (4, 5)] == pytest.approx(
+        [float(quoted_wrong[k]) for k in (4, 5)], rel=1e-6
+    )
+
+
+def test_figures_of_the_stored_notebook():
+    """The accuracies in README's table are those that the stored notebook prints, or those of docs/results.md."""
+    notebook = json.loads((ROOT / "two_layer_net.ipynb").read_text(encoding="utf-8"))
+    outputs = [o for cell in notebook["cells"] for o in cell.get("outputs", ())]
+    printed = "".join("".join(o.get("text", ())) for o in outputs)
+    rows = [line for line in README.splitlines() if re.match(r"\| (the default|the best|H=500)", line)]
+    figures = [figure for row in rows for figure in re.findall(r"0\.\d{3}", row)]
+    assert len(rows) == 3 and len(figures) >= 7
+    assert [figure for figure in figures if figure not in printed] == []
+    recipes = [line for line in README.splitlines() if "recipe" in line and line.startswith("| ")]
+    figures = [figure for row in recipes for figure in re.findall(r"0\.\d{4}", row)]
+    assert len(figures) >= 2 and [figure for figure in figures if figure not in doc("results.md")] == []
+
+
+def test_example_entry_of_the_table_of_mistakes():
+    """docs/check_net.md shows an entry that is in the table."""
+    (entry,) = blocks(doc("check_net.md"))
+    source = (ROOT / "diagnosis" / "mistakes_in_answers.py").read_text(encoding="utf-8")
+    assert "".join(entry.split()) in "".join(source.split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_links(page):
+    """Every link leads to a file, and to a section if it names one."""
+    for name in re.findall(r"\]\(([^):]+)\)", page.read_text(encoding="utf-8")):
+        path, _, anchor = name.partition("#")
+        linked = page.parent / path if path else page
+        assert linked.exists(), name
+        if anchor:
+            headings = re.findall(r"^#+ (.*)", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings], name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_lines_of_prose_are_short(page):
+    """A line of prose has at most 100 characters. Tables and code are not prose."""
+    prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    lines = [line for line in prose.splitlines() if not line.startswith(("|", "    ", "!["))]
+    assert [line for line in lines if len(line) > 100] == []
+
+
+def test_readme_is_short():
+    """It has at most 1,200 words."""
+    assert len(README.split()) <= 1200
+
+
+@pytest.mark.parametrize("text", [README, doc("contributing.md")], ids=["README.md", "contributing.md"])
+def test_listed_files_exist(text):
+    """Each file in the first column of a table exists."""
+    cells = re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE)
+    names = [name for cell in cells for name in re.findall(r"`([\w/.]+)`", cell)]
+    assert len(names) > 10
+    places = (ROOT, ROOT / "classifiers")
+    assert [name for name in names if not any((place / name).exists() for place in places)] == []
+
+
+def test_all_packages_and_modules_are_listed():
+    """docs/contributing.md lists each module of classifiers/, each package and each module at the top."""
+    listed = doc("contributing.md")
+    modules = [path.name for folder in (ROOT, ROOT / "classifiers") for path in folder.glob("[!_]*.py")]
+    packages = [path.parent.name + "/" for path in ROOT.glob("*/__init__.py")]
+    assert [name for name in modules + packages if name not in listed] == []
+
+
+def test_only_dask_gets_the_lab_on_its_path():
+    """In other programs, the folder `datasets` would hide the package of the same name."""
+    lines = [line for page in PAGES for line in page.read_text(encoding="utf-8").splitlines() if "PYTHONPATH=" in line]
+    assert lines and all(line.strip().startswith("PYTHONPATH=. dask ") for line in lines)
+
+
+# docs/tools.md
+
+SECTIONS = {part.partition("\n")[0]: part for part in doc("tools.md").split("\n## ")[1:]}
+STANDARDISED = "Standardised and varied images, momentum"
+
+
+@pytest.fixture
+def names(request):
+    """The variables of README's script, with ten classes of D inputs that are easy to separate."""
+    rng, D = np.random.default_rng(0), getattr(request, "param", 12)
+    centres = 3 * rng.standard_normal((10, D))
     labels = rng.integers(0, 10, (3, 300))
-    X_train, X_val, X_test = ((centres[y] + rng.standard_normal((300, 12))).astype(np.float32) for y in labels)
+    X_train, X_val, X_test = ((centres[y] + rng.standard_normal((300, D))).astype(np.float32) for y in labels)
     y_train, y_val, y_test = labels
     data = X_train, y_train, X_val, y_val
-    yield dict(locals()) | {"np": np, "TwoLayerNet": TwoLayerNet, "net": TwoLayerNet(12, 5, 10)}
+    yield dict(locals()) | {"np": np, "TwoLayerNet": TwoLayerNet, "net": TwoLayerNet(D, 5, 10)}
     plt.close("all")
 
 
 def run(section, names, *replaced):
     """Run the code blocks of a section in order, and return the variables."""
-    for block in re.findall(r"```python\n(.*?)```", SECTIONS[section], re.DOTALL):
-        block = block.replace("3072", "12")
-        for old, new in replaced:
-            assert old in TEXT
-            block = block.replace(old, new)
-        exec(block, names)
+    text = SECTIONS[section]
+    for old, new in replaced:
+        assert old in text
+        text = text.replace(old, new)
+    for block in blocks(text):
+        exec(block.replace("3072", str(names["D"])), names)
     return names
+
+
+@pytest.mark.parametrize("names", [3072], indirect=True)
+def test_standardised_and_varied_images(names, capsys):
+    """The net learns, and takes images that are not standardised."""
+    run(STANDARDISED, names, ("num_iters=2000", "num_iters=30"))
+    assert float(capsys.readouterr().out.removeprefix("test accuracy ")) > 0.8
 
 
 def test_callbacks(names, capsys):
     """Training stops, and the code prints the best epoch."""
     stats = run("Callbacks: stop early, watch, log", names)["stats"]
-    assert (
-        stats.ended == "stopped"
-        and f"stopped best epoch {len(stats['val_acc_history']) - 6}" in capsys.readouterr().out
-    )
+    assert stats.ended == "stopped"
+    assert f"stopped best epoch {len(stats['val_acc_history']) - 6}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["torch.utils.tensorboard", "mlflow"])
@@ -70,8 +206,7 @@ def test_writers(names, monkeypatch, name):
         monkeypatch.setitem(sys.modules, path, ModuleType(path))
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", tensorboard)
     monkeypatch.setitem(sys.modules, "mlflow", mlflow)
-    blocks = re.findall(r"```python\n(.*?)```", SECTIONS["TensorBoard and MLflow"], re.DOTALL)
-    (block,) = [block for block in blocks if name in block]
+    (block,) = [block for block in blocks(SECTIONS["TensorBoard and MLflow"]) if name in block]
     exec(block, names)
     accuracies = names["net"].history["val_acc_history"]
     assert written[: len(accuracies)] == [("val", accuracy, it) for it, accuracy in enumerate(accuracies)]
@@ -96,12 +231,3 @@ def test_scikit_learn(names, capsys):
     run("scikit-learn", names, *sizes)
     assert names["search"].score(names["X_test"], names["y_test"]) > 0.8 and names["halving"].best_score_ > 0.8
     assert "cross-validated" in capsys.readouterr().out
-
-
-def test_files_in_the_docs_exist():
-    """Every link leads to a file, and to a section if it names one."""
-    for name in re.findall(r"\]\(([^):]+)\)", TEXT):
-        path, _, anchor = name.partition("#")
-        linked = (ROOT / "docs" / path).read_text(encoding="utf-8")
-        headings = re.findall(r"^#+ (.*)", linked, re.MULTILINE)
-        assert not anchor or anchor in [heading.lower().replace(" ", "-") for heading in headings]

@@ -1,4 +1,4 @@
-"""Tests of TwoLayerClassifier: scikit-learn's checks, pipelines, searches, tables and MLPClassifier."""
+"""Tests of TwoLayerClassifier with scikit-learn's checks, pipelines, searches and tables."""
 
 import copy
 import pickle
@@ -108,7 +108,7 @@ def test_many_rows_are_taken_in_chunks(blobs):
 
 
 def test_pipeline_and_searches(blobs):
-    """The classifier works in a pipeline, cross-validation, a grid search and feature importances."""
+    """The classifier works in pipelines, cross-validation, grid search and feature importances."""
     X, y = blobs
     pipeline = make_pipeline(StandardScaler(), TwoLayerClassifier(**SMALL))
     assert cross_val_score(pipeline, 100 * X, y, cv=3).mean() > 0.7
@@ -188,7 +188,7 @@ def test_early_stopping(digits):
 
 
 def test_warm_start(blobs):
-    """The second fit continues from the net of the first. Without warm_start, it makes a new net."""
+    """The second fit continues from the net of the first. Without warm_start, the net is new."""
     X, y = blobs
     classifier = TwoLayerClassifier(warm_start=True, **SMALL).fit(X, y)
     net, before = classifier.net_, copy.deepcopy(classifier.net_.params)
@@ -204,7 +204,7 @@ def test_warm_start(blobs):
 
 
 def test_partial_fit(blobs):
-    """Each call trains one epoch. The first call needs all classes. The rate decays with each call."""
+    """Each call trains one epoch and decays the rate. The first call needs all classes."""
     X, y = blobs
     classifier = TwoLayerClassifier(batch_size=50, learning_rate_decay=0.5, **SMALL)
     with pytest.raises(ValueError, match="classes must be passed on the first call to partial_fit."):
@@ -228,7 +228,7 @@ def test_partial_fit(blobs):
 
 
 def test_partial_fit_after_fit(blobs):
-    """It continues from the net of fit."""
+    """partial_fit continues from the net of fit."""
     X, y = blobs
     classifier = TwoLayerClassifier(**SMALL).fit(X, y)
     net = classifier.net_
@@ -268,7 +268,7 @@ def test_divergence(blobs):
 
 
 def test_as_accurate_as_scikit_learns_net(digits):
-    """With equal settings, the accuracies differ by at most one standard error of the difference."""
+    """The accuracies differ by at most one standard error of their difference."""
     X, y, X_test, y_test = digits
     ours = TwoLayerClassifier(50, learning_rate=0.1, reg=1e-3, num_iters=300, batch_size=100, random_state=0)
     theirs = MLPClassifier(

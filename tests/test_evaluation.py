@@ -25,7 +25,7 @@ def test_chunks_have_each_row_once(rows):
 
 
 def test_loss_is_that_of_the_net(rows):
-    """It is the mean over all rows plus the penalty, for every chunk size."""
+    """The loss is the mean over all rows plus the penalty, for every chunk size."""
     net, X, y = random_problem(20, 4, 6, 3)
     share, loss = evaluate(net, X, y, 0.5)
     assert abs(loss - net.loss(X, y, 0.5)[0]) < 1e-12 and type(loss) is float
@@ -33,7 +33,7 @@ def test_loss_is_that_of_the_net(rows):
 
 
 def test_own_loss_is_used(rows):
-    """The loss of a subclass, here a squared error, is averaged over the rows. No penalty is added."""
+    """The loss of a subclass, a squared error, is averaged over the rows. No penalty is added."""
 
     class Squared(TwoLayerNet):
         def loss(self, X, y=None, reg=0.0):
@@ -93,7 +93,7 @@ def test_history_of_validation_losses(toy_data, reg):
 
 
 def test_probabilities(rows):
-    """They are the softmax of each row, in the dtype of the net."""
+    """The probabilities are the softmax of each row, in the dtype of the net."""
     net, X, _ = random_problem(20, 4, 6, 3)
     scores = net.loss(X)
     expected = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)

@@ -291,7 +291,7 @@ def test_two_gradings_of_one_table(tmp_path, capsys):
     arguments = small(tmp_path)
     with marking.Journal(tmp_path / "g.csv.jsonl"), pytest.raises(SystemExit) as end:
         grade.main(arguments)
-    assert end.value.code == 2 and "another grading run writes" in capsys.readouterr().err
+    assert end.value.code == 2 and "another grading run is writing" in capsys.readouterr().err
 
 
 def test_long_names(tmp_path):

@@ -67,7 +67,7 @@ def test_types_and_tolerance(got, right, typed, words):
 
 
 def test_missing_answers_and_changed_arguments():
-    """These are found before values are compared."""
+    """Missing answers and changed arguments are found before values are compared."""
     case = Case("forward", "scores", "a case", {"X": RIGHT}, ("scores",))
     expected = {"scores": RIGHT}
     assert judge(case, {"changed": np.array([], dtype=str)}, expected) == "scores is missing"

@@ -62,7 +62,7 @@ def readable(files):
 
 
 def test_files_of_the_exercise(files):
-    """It has the code of the lab, but no tests, benchmarks, pictures, history, data or grading."""
+    """The exercise has the code of the lab, but no tests, benchmarks, pictures, data or grading."""
     tops = {name.partition("/")[0] for name in files}
     assert tops == {
         *(".gitignore", "LICENSE", "Makefile", "README.md", "pytest.ini", "requirements.txt", "two_layer_net.ipynb"),
@@ -230,7 +230,7 @@ def test_zip_is_packed(tmp_path):
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_makefile(folder):
-    """It has the commands of the README. An old Python is an error."""
+    """The Makefile has the commands of the README. An old Python is an error."""
     readme = (folder / "README.md").read_text(encoding="utf-8")
     for target, command in {
         "lab": "jupyter lab two_layer_net.ipynb",

@@ -59,7 +59,7 @@ def test_hidden_cases_count():
 
 @pytest.mark.parametrize("explains, wrong, asked", [(True, True, 1), (False, True, 0), (True, False, 0)])
 def test_when_check_net_runs(monkeypatch, explains, wrong, asked):
-    """It runs only if a function is wrong and `Plan.explains` is set."""
+    """check_net runs only if a function is wrong and `Plan.explains` is set."""
     calls = []
     monkeypatch.setattr(marking, "explain", lambda *args: calls.append(args) or ["why"])
     graded = grade_part(PENALTY, penalty_that_is_wrong(int(wrong)), Plan(explains=explains))
@@ -67,7 +67,7 @@ def test_when_check_net_runs(monkeypatch, explains, wrong, asked):
 
 
 def test_key_of_a_part(monkeypatch):
-    """Text, part, limits, seed and NumPy's version change the key. Equal ones give an equal key."""
+    """Text, part, limits, seed and NumPy's version decide the key. It is the same in each call."""
     keys = [make_key(PENALTY, "a", Plan()), make_key(PENALTY, "b", Plan()), make_key(PARTS[0], "a", Plan())]
     keys += [make_key(PENALTY, "a", plan) for plan in (Plan(Limits(3)), Plan(Limits(10, 3)), Plan(seed=1))]
     assert make_key(PENALTY, "a", Plan()) == keys[0]

@@ -1,4 +1,4 @@
-"""The exercise's notebook: gaps and questions in place of the solution, and a way through it, section by section."""
+"""Tests of the exercise's notebook: its gaps and questions, and runs section by section."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def sections(notebook):
 
 
 def test_no_outputs_and_nothing_about_them(notebook):
-    """Neither outputs, counts, words on pictures, nor two cells of one id."""
+    """No cell has outputs, counts or a description of a picture. Each cell has its own id."""
     nbformat.validate(notebook)
     assert all(not cell.outputs and cell.execution_count is None for cell in code_cells(notebook))
     assert [cell.metadata for cell in notebook.cells if cell.metadata] == [{"tags": ["parameters"]}]
@@ -57,7 +57,7 @@ def test_no_outputs_and_nothing_about_them(notebook):
 
 
 def test_cells_are_short(notebook):
-    """A laptop shows each without scrolling."""
+    """A laptop shows each cell without scrolling."""
     lines = [cell.source.splitlines() for cell in code_cells(notebook)]
     assert max(map(len, lines)) <= 13 and max(len(line) for cell in lines for line in cell) <= 105
 
@@ -66,7 +66,7 @@ def test_cells_are_short(notebook):
     "heading, change", [(h, c) for h, changes in CHANGES.items() for c in changes], ids=lambda x: str(x)[:30]
 )
 def test_each_change_needs_its_text(heading, change):
-    """A notebook that has lost it, or has it twice, is an error that names section and text."""
+    """If the text occurs twice or not at all, the error names the section and the text."""
     nb = json.loads(SOLUTION)
     inside = False
     for cell in nb["cells"]:
@@ -89,7 +89,7 @@ def test_missing_section_is_an_error():
 
 
 def test_order_of_work(notebook):
-    """Each section says which functions to write, those of `PARTS`, and asks check_net afterwards."""
+    """Each section names its functions in `PARTS`. After the task it calls check_net."""
     for number, cells in sections(notebook).items():
         wanted = [part.function.split(".")[-1] for part in PARTS if part.section == number]
         tasks = [i for i, cell in enumerate(cells) if cell.source.startswith("**Now write")]
@@ -107,7 +107,7 @@ def read_all(notebook):
 
 
 def test_what_students_shall_find_is_asked(notebook):
-    """Five questions, each with a cell for the answer, and none of the solution's answers."""
+    """There are five questions with a cell for each answer. The solution's answers are removed."""
     solution = read_all(nbformat.reads(SOLUTION, as_version=4))
     whole = read_all(notebook)
     numbers = [str(number) for number in range(1, 6)]
@@ -150,7 +150,7 @@ def environment(tiny_cifar10, monkeypatch):
 
 
 def test_whole_notebook_runs_when_all_is_filled(folder, environment):
-    """With the functions of the solution, and the gaps filled, on tiny data."""
+    """It has the functions of the solution, filled gaps and tiny data."""
     put_back(folder, PARTS)
     notebook = nbformat.read(folder / "two_layer_net.ipynb", as_version=4)
     fill_gaps(notebook)
@@ -171,7 +171,7 @@ STAGES = {
 
 
 def run_sections(folder, notebook, last):
-    """Run the cells up to a section as a script; what a cell shows is printed."""
+    """Run the cells up to a section as a script. Print what a cell shows."""
     cells = [cell for number, cells in sections(notebook).items() if number <= last for cell in cells]
     sources = [cell.source for cell in cells if cell.cell_type == "code"]
     shown = [re.sub(r"^check_net\(.*\)$", r"print(\g<0>)", source, flags=re.MULTILINE) for source in sources]
@@ -181,7 +181,7 @@ def run_sections(folder, notebook, last):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_section_by_section(folder, notebook, stage):
-    """With the functions up to a section, its cells run, and check_net says what is right and what comes next."""
+    """With the functions up to a section, its cells run. check_net says what comes next."""
     put_back(folder, [part for part in PARTS if part.section <= stage])
     ran = run_sections(folder, notebook, stage)
     assert ran.returncode == 0, ran.stderr
@@ -190,6 +190,6 @@ def test_section_by_section(folder, notebook, stage):
 
 
 def test_section_that_is_not_written_says_so(folder, notebook):
-    """It stops with the message of its first function."""
+    """The run stops with the message of its first function."""
     ran = run_sections(folder, notebook, 2)
     assert ran.returncode == 1 and "NotImplementedError: Write forward (classifiers/layers.py, line 31)" in ran.stderr

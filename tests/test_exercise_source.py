@@ -64,7 +64,7 @@ def read(part):
 
 @pytest.mark.parametrize("part", PARTS, ids=part_id)
 def test_parts_of_the_lab(part):
-    """Each is found and emptied. Putting it back restores all bytes of the file."""
+    """Each part is found and emptied. Putting it back restores all bytes of the file."""
     source = read(part)
     text = function_source(source, part.function)
     emptied = empty_function(source, part.function, "Write line {line}.")
@@ -165,7 +165,7 @@ def test_comments_are_removed_with_the_body(source, kept):
 
 
 def test_emptied_function_runs():
-    """It raises the whole message, also if the message is long and has special characters."""
+    """An emptied function raises the whole message, even a long one with special characters."""
     message = 'Write "f" \\ {x}: ' + "some words " * 40 + "at line {line}."
     emptied = empty_function("def f(x):\n    '''Doc.'''\n    return x\n", "f", message)
     assert max(map(len, emptied.splitlines())) < 120

@@ -19,7 +19,7 @@ FORWARD = "def forward(params, X, keep=None):\n    return {}, {}\n"
 
 
 def forward(number):
-    """Return a function with a number, which tells it from others."""
+    """Return a function with a number that distinguishes it from others."""
     return FORWARD.format(number, number)
 
 
@@ -100,7 +100,7 @@ def test_all_forms_of_a_submission(tmp_path):
 
 
 def test_method_as_a_function(tmp_path):
-    """In a single file, `_predict` may stand without its class."""
+    """In a single file, `_predict` may be outside of its class."""
     write(tmp_path, {"a.py": "def _predict(self, X):\n    return 1\n"})
     assert say(tmp_path / "a.py", "predict") == ("found", "def _predict(self, X):\n    return 1\n")
 
@@ -165,7 +165,7 @@ def test_broken_file_and_function(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.ipynb", "a.tar.gz", "a.rar", "a"])
 def test_other_kinds_of_files(tmp_path, name):
-    """They are listed as unreadable. If they were ignored, nobody would notice the 0 points."""
+    """Such files are unreadable. If they were ignored, nobody would notice the 0 points."""
     (tmp_path / name).write_bytes(b"x")
     assert [n for n, _ in find_submissions(tmp_path)] == [name]
     assert "is not a folder, a zip or a Python file" in say(tmp_path / name)[1]
@@ -213,7 +213,7 @@ def test_hostile_zips(tmp_path):
     (tmp_path / "none.zip").write_bytes(b"Rar!")
     assert say(tmp_path / "none.zip") == (
         "unreadable",
-        "The submission is a damaged zip, or not a zip at all. Pack it again",
+        "The submission is a damaged zip, or not a zip. Pack it again",
     )
     (tmp_path / "half.zip").write_bytes(pack(tmp_path / "a.zip", LAB).read_bytes()[:-30])
     assert "is a damaged zip" in say(tmp_path / "half.zip")[1]

@@ -94,7 +94,7 @@ def left_behind(folder):
 
 @pytest.mark.parametrize("path", ["/good", "/redirect"])
 def test_good_archive(server, tmp_path, path):
-    """It is unpacked, and no temporary file stays."""
+    """The archive is unpacked, and no temporary file stays."""
     target = fetch(tmp_path, [server.url + path], sha256=GOOD_SHA256)
     assert target == tmp_path / FOLDER and sorted(left_behind(target)) == sorted(BATCHES)
     assert (target / "test_batch").read_bytes().startswith(b"test_batch")
@@ -214,7 +214,7 @@ def test_own_archive_of_a_readonly_installation(server, tmp_path, monkeypatch):
 
 
 def test_own_archive_that_is_damaged(server, tmp_path, capsys):
-    """A message names it. It is not used and not changed."""
+    """A message names the archive. It is not used and not changed."""
     (tmp_path / ARCHIVE).write_bytes(GOOD[:-10])
     fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
     out = capsys.readouterr().out
@@ -362,7 +362,7 @@ def test_archive_with_surprises(tmp_path, evil):
 
 
 def test_killed_during_the_download(server, tmp_path):
-    """SIGKILL leaves no incomplete data. The next run succeeds, and a later one removes the old folder."""
+    """SIGKILL leaves no incomplete data. The next run succeeds. A later one removes old folders."""
     code = "import sys; from datasets.fetch import fetch; fetch(sys.argv[1], [sys.argv[2]])"
     process = subprocess.Popen(
         [sys.executable, "-c", code, tmp_path, server.url + "/hanging"],
@@ -387,7 +387,7 @@ def test_killed_during_the_download(server, tmp_path):
 
 
 def test_command_line(server, tmp_path, monkeypatch, capsys):
-    """It takes --dir and --mirror. On failure it prints a message and exits with status 1."""
+    """The command takes --dir and --mirror. A failure gives a message and exit status 1."""
     monkeypatch.setattr(fetch_module.fetch, "__kwdefaults__", {"sha256": GOOD_SHA256})
     with pytest.raises(SystemExit, match="fetch: no mirror delivered"):
         main(["--dir", str(tmp_path), "--mirror", server.url + "/missing"])
@@ -424,7 +424,7 @@ def test_output_in_any_encoding(tmp_path, encoding):
     ids=["script", "module"],
 )
 def test_ways_to_start_it(tmp_path, arguments, folder):
-    """The script works in every folder, and the module in the project's, beside another `datasets`."""
+    """The script works in every folder. Another package `datasets` does not hide the module."""
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "__init__.py").write_text("raise ImportError('of another package')")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

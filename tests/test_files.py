@@ -11,7 +11,7 @@ from classifiers.neural_net import TwoLayerNet
 
 
 def test_atomic_write_replaces_the_file(tmp_path):
-    """It writes exactly the given name, and leaves no other file."""
+    """The file has exactly the given name, and no other file is left."""
     (tmp_path / "file").write_bytes(b"old")
     with atomic_write(str(tmp_path / "file")) as file:
         file.write(b"new")

@@ -29,7 +29,7 @@ def test_places_are_spread_over_the_image():
 
 
 def test_weights_are_random_in_every_pixel_and_channel():
-    """Their mean is 0, and channels are independent."""
+    """The mean of the weights is 0, and channels are independent."""
     W1 = local_weights(4000, ONES, EVERY, 2.0, shape=SHAPE, rng=0).reshape(8, 12, 3, 4000)
     middle = W1[4, 6]  # (3, 4000)
     assert np.abs(middle.mean(axis=1) / middle.std(axis=1)).max() < 5 / np.sqrt(4000)
@@ -37,7 +37,7 @@ def test_weights_are_random_in_every_pixel_and_channel():
 
 
 def test_each_unit_starts_with_the_same_spread():
-    """On whitened data, x W1 has the standard deviation sqrt(2), for all or for leading directions."""
+    """On whitened data, x W1 has the standard deviation sqrt(2), for all or leading directions."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((3000, D)) @ rng.standard_normal((D, D)) + 7
     whiten = Whitener(X, softness=1.0)

@@ -1,4 +1,4 @@
-"""Tests of the journal: finished trials are not lost or trained again, and other files stay unchanged."""
+"""Tests of the journal: finished trials are kept, and other files stay unchanged."""
 
 import json
 import os
@@ -69,20 +69,20 @@ class Nameless:
     ],
 )
 def test_values_that_json_cannot_write(value, expected):
-    """NumPy numbers become numbers. Types and functions become names. Other values become their repr."""
+    """NumPy numbers become numbers, types and functions names. Other values become their repr."""
     converted = to_json(value)
     assert converted == expected and type(converted) is type(expected)
 
 
 def test_value_with_its_address_in_the_repr():
-    """It is an error, because the text differs in each process."""
-    with pytest.raises(TypeError, match="a journal needs values that print alike in every process, got <test_journal"):
+    """Such a value is an error, because its text differs in each process."""
+    with pytest.raises(TypeError, match="needs values with the same repr in every process, got <test_journal"):
         to_json(Nameless())
 
 
 def test_value_with_its_address_in_the_repr_creates_no_file(tmp_path):
     """There is no journal and no folder."""
-    with pytest.raises(TypeError, match="print alike"):
+    with pytest.raises(TypeError, match="the same repr"):
         Journal(tmp_path / "sweep.jsonl", {"augment": Nameless()}, ARRAYS)
     assert list(tmp_path.iterdir()) == []
 
@@ -100,7 +100,7 @@ def test_new_journal(tmp_path):
 
 
 def test_trials_are_read(tmp_path):
-    """The net is bit-identical. Reading does not change the file, and new lines are added at the end."""
+    """The net is bit-identical. Reading does not change the file. New lines come at its end."""
     content = write_journal(tmp_path / "sweep.jsonl")
     with Journal(tmp_path / "sweep.jsonl", PLAN, ARRAYS) as journal:
         assert journal.trials == [{"index": 0, "state": "done"}, {"index": 1, "state": "diverged"}]
@@ -152,7 +152,7 @@ def test_truncated_file(tmp_path):
 
 
 def refuse(path, message, plan=PLAN, arrays=ARRAYS):
-    """Check that opening raises ValueError, changes no byte of the file and creates no other file."""
+    """Check that opening raises ValueError, does not change the file and creates no other file."""
     content, neighbours = path.read_bytes(), sorted(path.parent.iterdir())
     with pytest.raises(ValueError, match=message):
         Journal(path, plan, arrays)
@@ -170,7 +170,7 @@ def refuse(path, message, plan=PLAN, arrays=ARRAYS):
     ],
 )
 def test_file_that_is_not_a_journal(tmp_path, content, reason):
-    """Also if it is a single line without an end, like a truncated journal."""
+    """The error also comes for a single line without an end, as in a truncated journal."""
     (tmp_path / "notes.jsonl").write_text(content)
     refuse(tmp_path / "notes.jsonl", f"notes.jsonl is damaged: {reason}.*Move it away to start a new sweep")
 
@@ -244,7 +244,7 @@ def test_bar_counts_the_trials_of_the_journal(tmp_path, capsys):
 
 
 def test_failed_trials_are_tried_again(tmp_path, monkeypatch):
-    """The reason may no longer exist. Trials that are done are kept."""
+    """The cause of the failure may be gone. Trials that are done are kept."""
     path, train = tmp_path / "sweep.jsonl", TwoLayerNet.train
 
     def train_without_memory(net, *args, **kwargs):
@@ -262,7 +262,7 @@ def test_failed_trials_are_tried_again(tmp_path, monkeypatch):
 
 
 def test_diverged_trials_are_not_tried_again(tmp_path):
-    """They would diverge again."""
+    """The journal keeps them, because they would diverge again."""
     settings = {"grid": {"hidden_size": [3], "learning_rate": [1e200, 0.01]}, "journal": tmp_path / "sweep.jsonl"}
     for _ in range(2):
         assert [t.state for t in small_sweep(**settings).trials] == ["diverged", "done"]
@@ -366,7 +366,7 @@ def test_nets_that_are_missing_are_trained_again(tmp_path, capsys):
 
 
 def test_two_sweeps_at_once(tmp_path):
-    """The second is an error while the first writes, and also if the file changed after it was read."""
+    """The second raises an error while the first writes, or if the file changed after its read."""
     pytest.importorskip("fcntl")
     path = tmp_path / "sweep.jsonl"
     early, other_code = Journal(path, PLAN, ARRAYS), {**PLAN, "code": "other"}
@@ -395,7 +395,7 @@ def test_two_sweeps_at_once(tmp_path):
     ],
 )
 def test_lines_that_are_not_trials_of_this_sweep(tmp_path, change, message):
-    """The file stays unchanged, also an incomplete last line."""
+    """The file stays unchanged, and so does an incomplete last line."""
     path = tmp_path / "sweep.jsonl"
     small_sweep(journal=path)
     header, first, second = path.read_bytes().splitlines()[:3]
@@ -423,20 +423,20 @@ def test_other_code_renames_the_journal(tmp_path, capsys):
     names = ["sweep-old-1.jsonl", "sweep-old-1.jsonl.nets", "sweep-old-2.jsonl", "sweep-old-2.jsonl.nets"]
     assert sorted(p.name for p in tmp_path.iterdir()) == [*names, "sweep.jsonl", "sweep.jsonl.nets"]
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 and "sweep.jsonl was written. It is now sweep-old-2.jsonl, and the sweep starts" in lines[1]
+    assert len(lines) == 2 and "The old journal is renamed sweep-old-2.jsonl, and a new sweep starts" in lines[1]
     with Journal(tmp_path / "sweep-old-1.jsonl", {**PLAN, "code": "a"}, ARRAYS) as journal:
         assert journal.trials[0]["code"] == "a" and journal.load_net(0) is not None
     refuse(path, "its seed is 0, not 1", {**PLAN, "seed": 1, "code": "d"})
 
 
 def test_journal_of_version_1_0(tmp_path, capsys):
-    """It has no hash of the code, so it is renamed. Its nets keep their folder."""
+    """The journal has no hash of the code, so it is renamed. Its nets keep their folder."""
     path, plan = tmp_path / "sweep.jsonl", {**PLAN, "code": "a"}
     write_journal(path)
     (tmp_path / "sweep.jsonl.nets").rename(tmp_path / "sweep.nets")
     with Journal(path, plan, ARRAYS) as journal:
         assert journal.trials == []
-    assert "It is now sweep-old-1.jsonl" in capsys.readouterr().out
+    assert "renamed sweep-old-1.jsonl" in capsys.readouterr().out
     expected = ["sweep-old-1.jsonl", "sweep.jsonl", "sweep.jsonl.nets", "sweep.nets"]
     assert sorted(p.name for p in tmp_path.iterdir()) == expected
 
@@ -452,7 +452,7 @@ def test_functions_that_share_a_name(tmp_path, name, capsys):
     assert fingerprint(small_sweep(journal=path, **dict(reversed(settings.items())))) == fingerprint(first)
     assert capsys.readouterr().out == ""
     second = small_sweep(journal=path, **changed)
-    assert "It is now sweep-old-1.jsonl" in capsys.readouterr().out
+    assert "renamed sweep-old-1.jsonl" in capsys.readouterr().out
     assert fingerprint(second) == fingerprint(small_sweep(**changed)) != fingerprint(first)
 
 
@@ -494,7 +494,7 @@ def test_code_that_changed_between_two_calls(tmp_path, module, augment, old, new
         text = file.read_text(encoding="utf-8")
         assert text.count(old) == 1 or outputs[1:]
         file.write_text(text.replace(old, new), encoding="utf-8")
-    assert outputs[0] == "" and ("It is now sweep-old-1.jsonl" in outputs[1]) == counts
+    assert outputs[0] == "" and ("renamed sweep-old-1.jsonl" in outputs[1]) == counts
     assert (tmp_path / "sweep-old-1.jsonl.nets" / "00001.npz").exists() == counts
     assert read_indices(path) == [0, 1]
 

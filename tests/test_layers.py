@@ -17,13 +17,15 @@ finite = st.floats(-1e6, 1e6, width=64)
 
 
 def test_forward_and_backward_by_hand():
-    """One example, two inputs, two hidden units of which one is closed, two classes.
+    """One example, two inputs, two hidden units (one is inactive), two classes.
 
     X W1 + b1 = [1*1 + 2*0 + 1, 1*0 - 2*1 + 0] = [2, -2], hidden = [2, 0].
     scores = [2*1 + 0, 2*1 + 0] + [0, 0] = [2, 2], p = [1/2, 1/2], loss = log 2.
     Penalty with reg 2: 0.5 * 2 * (1 + 0 + 0 + 1 + 1 + 1 + 1 + 0) = 5.
-    dscores for y = 0: [-1/2, 1/2].   dW2 = hidden^T dscores = [[-1, 1], [0, 0]], + reg W2 = [[1, 3], [2, 0]].
-    dhidden = dscores W2^T = [-1/2*1 + 1/2*1, -1/2*1 + 1/2*0] = [0, -1/2], after ReLU [0, 0]: dW1 = reg W1.
+    dscores for y = 0: [-1/2, 1/2].
+    dW2 = hidden^T dscores = [[-1, 1], [0, 0]], and with reg W2: [[1, 3], [2, 0]].
+    dhidden = dscores W2^T = [-1/2*1 + 1/2*1, -1/2*1 + 1/2*0] = [0, -1/2].
+    After the ReLU, dhidden is [0, 0], so dW1 = reg W1.
     """
     params = {
         "W1": np.array([[1.0, 0.0], [0.0, -1.0]]),
@@ -60,7 +62,7 @@ def test_softmax_loss_is_a_mean():
 
 
 def test_penalty_by_hand():
-    """0.5 * 4 * (1 + 4 + 9) = 28 for W1 = [1, 2] and W2 = [3]; biases do not count. Gradients get 4 W added."""
+    """0.5 * 4 * (1 + 4 + 9) = 28 for weights 1, 2, 3. Gradients get 4 W. Biases do not count."""
     params = {"W1": np.array([[1.0, 2.0]]), "b1": np.array([7.0]), "W2": np.array([[3.0]]), "b2": np.array([7.0])}
     grads = {name: np.ones_like(param) for name, param in params.items()}
     assert penalty(params, 4.0) == penalty(params, 4.0, grads) == 28
@@ -70,7 +72,7 @@ def test_penalty_by_hand():
 
 
 def test_backward_writes_into_dW1():
-    """It returns this array, with the same numbers as without it."""
+    """The function returns this array, with the same numbers as without it."""
     net, X, y = random_problem(5, 4, 6, 3)
     hidden, scores = forward(net.params, X)
     dscores = softmax_loss(scores, y)[1]
@@ -95,7 +97,7 @@ def test_softmax_is_stable(size, dtype):
 
 
 def test_stability_does_not_depend_on_other_rows():
-    """A row far below the largest score of the array keeps its precision, because each row has its own maximum."""
+    """Each row subtracts its own maximum, so a row of low scores keeps its precision."""
     loss, _ = softmax_loss(np.array([[1e4, 0.0], [0.0, 0.0]]), np.array([0, 0]))
     assert loss == pytest.approx(np.log(2) / 2)
 
@@ -125,7 +127,7 @@ def test_gradients_are_numerically_right(shape, reg):
 @given(st.integers(0, 10**6))
 @settings(max_examples=50, deadline=None)
 def test_gradients_of_random_nets(seed):
-    """They agree with numeric gradients if no hidden unit is near the kink of its ReLU."""
+    """Analytic and numeric gradients agree if no hidden unit is near the kink of its ReLU."""
     net, X, y = random_problem(3, 3, 5, 4, seed=seed)
     assume(np.abs(X @ net.params["W1"] + net.params["b1"]).min() >= 1e-3)
     _, grads = loss_and_gradients(net.params, X, y, 0.5)
@@ -152,7 +154,7 @@ def test_gradients_with_dropout_are_numerically_right():
 
 @pytest.mark.parametrize("dropout", [0.1, 0.5])
 def test_dropout_mask_keeps_the_mean(dropout):
-    """It is 0 for a fraction of the units, and 1 / (1 - dropout) for the rest."""
+    """The mask is 0 for a fraction of the units, and 1 / (1 - dropout) for the rest."""
     keep = dropout_mask((200, 500), dropout, np.float32, np.random.RandomState(0))
     assert keep.dtype == np.float32 and set(np.unique(keep)) == {0, np.float32(1 / (1 - dropout))}
     assert np.mean(keep == 0) == pytest.approx(dropout, abs=0.01) and keep.mean() == pytest.approx(1, abs=0.02)
@@ -197,7 +199,7 @@ def test_permuted_hidden_units(seed, scale):
 
 @given(st.integers(0, 10**6), st.integers(1, 7))
 def test_split_and_duplicated_batches(seed, cut):
-    """A batch gives the weighted mean of its parts. Repeated or reordered rows give the same mean."""
+    """A batch gives the weighted mean of its parts. Repeated or reordered rows do not change it."""
     net, X, y = random_problem(8, 3, 5, 4, seed=seed)
 
     def ask(rows):

@@ -54,7 +54,7 @@ def test_empty_variable_counts_as_unset(folders, monkeypatch):
 
 
 def test_default_is_in_datasets(tmp_path):
-    """It does not depend on the working directory."""
+    """The default does not depend on the working directory."""
     assert DEFAULT_ROOT == DATASETS / FOLDER == Path(names.__file__).resolve().parent / "cifar-10-batches-py"
     code = "import sys; sys.path.insert(0, sys.argv[1]); from datasets.names import DEFAULT_ROOT; print(DEFAULT_ROOT)"
     command = [sys.executable, "-c", code, str(ROOT)]
@@ -64,7 +64,7 @@ def test_default_is_in_datasets(tmp_path):
 
 @pytest.mark.parametrize("name", BATCHES)
 def test_missing_batch(tiny_cifar10, name):
-    """The error names the folder and the file, and says what to do. A folder is not a batch file."""
+    """The error names the folder and the file, and what to do. A folder is not a batch file."""
     (tiny_cifar10 / name).unlink()
     (tiny_cifar10 / name).mkdir()
     assert missing_batches(tiny_cifar10) == [name]
@@ -129,7 +129,7 @@ def test_archive_in_place_of_the_folder(tmp_path):
 
 
 def test_hint_is_about_the_missing_batch(tiny_cifar10):
-    """Other batches do not matter."""
+    """The hint does not depend on other batches."""
     (tiny_cifar10 / "data_batch_4").rename(tiny_cifar10 / "data_batch_4.pkl")
     with pytest.raises(FileNotFoundError, match="data_batch_4 is missing. data_batch_4.pkl is there: rename it"):
         find_CIFAR10(tiny_cifar10)

@@ -34,7 +34,7 @@ def test_scores_are_the_published_ones(toy_net, toy_data):
 
 
 def test_loss_is_the_published_one(toy_net, toy_data):
-    """The penalty here has a factor 0.5, so the published loss for reg 0.05 is that for reg 0.1 here."""
+    """The penalty here has a factor 0.5, so reg 0.1 gives the published loss for reg 0.05."""
     X, y = toy_data
     assert toy_net.loss(X, y, reg=0.1)[0] == pytest.approx(1.30378789133, abs=1e-12)
     assert 1.30378789133 - toy_net.loss(X, y, reg=0.05)[0] == pytest.approx(0.018965419606062905, abs=1e-12)
@@ -48,7 +48,7 @@ def test_toy_training_ends_at_the_published_loss(toy_data):
 
 
 def test_default_net_on_real_images(real_cifar10, toy_data):
-    """It gives the ten printed losses and the accuracy, on the official images or on JPEG copies."""
+    """The net gives the ten printed losses and the accuracy, on official images or JPEG copies."""
     make_toy_net().train(*toy_data, *toy_data, learning_rate=1e-1, reg=5e-6, num_iters=100)
     X_train, y_train, X_val, y_val, *_ = get_CIFAR10_data(root=real_cifar10)
     net = TwoLayerNet(3072, 50, 10)
@@ -80,7 +80,7 @@ def test_toy_gradients_reach_the_published_accuracy(toy_net, toy_data):
 
 
 def test_float32_gradients_are_those_of_float64():
-    """They agree to the precision of float32."""
+    """Both gradients agree to the precision of float32."""
     net, X, y = random_problem(6, 5, 8, 4)
     single = copy.deepcopy(net)
     single.params = {name: param.astype(np.float32) for name, param in net.params.items()}
@@ -223,7 +223,7 @@ def test_load_refuses_other_files(tmp_path, content):
 
 
 def test_load_of_a_truncated_file(tmp_path):
-    """It is an error for every length."""
+    """A truncated file of any length is an error."""
     make_toy_net().save(tmp_path / "net.npz")
     content = (tmp_path / "net.npz").read_bytes()
     for length in range(0, len(content), 37):
@@ -233,7 +233,7 @@ def test_load_of_a_truncated_file(tmp_path):
 
 
 def test_load_without_enough_memory(tmp_path, monkeypatch):
-    """It is a MemoryError, because the file can be a saved net."""
+    """The error is a MemoryError, because the file can be a saved net."""
     net, _, _ = random_problem(1, 2, 3, 2)
     net.save(tmp_path / "net.npz")
 
@@ -246,7 +246,7 @@ def test_load_without_enough_memory(tmp_path, monkeypatch):
 
 
 def test_load_of_a_missing_file(tmp_path):
-    """It is the usual FileNotFoundError."""
+    """The error is the usual FileNotFoundError."""
     with pytest.raises(FileNotFoundError, match="nowhere.npz"):
         TwoLayerNet.load(tmp_path / "nowhere.npz")
 
@@ -385,7 +385,7 @@ def test_bad_input_gets_a_clear_error(call, error, message):
     ],
 )
 def test_unusual_input_is_taken(good):
-    """train accepts lists, whole floats, any layout and byte order, objects, one row and no iteration."""
+    """Lists, whole floats, objects, any memory layout, one row and 0 iterations are accepted."""
     stats = train(**good)
     assert len(stats["loss_history"]) == good.get("num_iters", 2) and np.isfinite(stats["loss_history"]).all()
 

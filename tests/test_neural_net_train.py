@@ -32,7 +32,7 @@ def test_one_step_is_the_textbook_formula(toy_data):
     [(5, 200, 7, 7), (100, 20, 11, 3), (49_000, 256, 383, 3), (49_000, 256, 382, 2), (10, 10, 3, 3), (7, 2, 7, 3)],
 )
 def test_epochs_are_counted_in_whole_iterations(num_train, batch_size, num_iters, epochs):
-    """An epoch has max(N // batch_size, 1) iterations: 191 for 49,000 / 256. The first starts at 0."""
+    """An epoch has max(N // batch_size, 1) iterations: 191 for 49,000 / 256. The first is at 0."""
     net = TwoLayerNet(1, 1, 2, rng=0)
     X, y = np.zeros((num_train, 1)), np.zeros(num_train, int)
     stats = net.train(X, y, X[:1], y[:1], num_iters=num_iters, batch_size=batch_size)
@@ -87,7 +87,7 @@ def test_fast_training_equals_plain_formulas(dtype, rtol):
 
 
 def test_options_without_effect(toy_data):
-    """Momentum 0, dropout 0, and an augment and a schedule without effect give bit-identical results."""
+    """Momentum 0, dropout 0, and augment and schedule without effect give bit-identical results."""
     nets = [make_toy_net(), make_toy_net()]
     plain = nets[0].train(*toy_data, *toy_data, learning_rate=0.1, reg=0.1, num_iters=30, rng=3)
     idle = nets[1].train(
@@ -99,7 +99,7 @@ def test_options_without_effect(toy_data):
 
 
 def test_momentum_in_training(toy_data):
-    """Two steps on one example: V1 = -lr g1, V2 = 0.5 V1 - lr g2. W changes by V1 and then by V2."""
+    """Two steps have V1 = -lr g1 and V2 = 0.5 V1 - lr g2. W changes by V1, then by V2."""
     X, y = toy_data
     net, twin = make_toy_net(), make_toy_net()
     net.train(X[:1], y[:1], X, y, 0.1, 1.0, reg=0.5, num_iters=2, batch_size=1, momentum=0.5, rng=0)
@@ -114,7 +114,7 @@ def test_momentum_in_training(toy_data):
 
 
 def test_schedule_scales_the_rate(toy_data):
-    """If it is 1 at iteration 0 and 0 afterwards, there is one step. It gets `it` and `num_iters`."""
+    """A schedule of 1 at iteration 0, then 0, makes one step. It gets `it` and `num_iters`."""
     asked, nets = [], [make_toy_net(), make_toy_net()]
 
     def first_only(it, num_iters):
@@ -220,7 +220,7 @@ def test_training_memory_does_not_grow_with_the_data():
 
 
 def test_second_call_continues(toy_data):
-    """It starts from the current parameters."""
+    """The second call starts from the current parameters."""
     net = make_toy_net()
     first = net.train(*toy_data, *toy_data, learning_rate=0.1, num_iters=50)
     second = net.train(*toy_data, *toy_data, learning_rate=0.1, num_iters=50)
@@ -417,7 +417,7 @@ GRADS = {"W1": np.ones((4, 10)), "b1": np.ones(10), "W2": np.ones((10, 3)), "b2"
     ],
 )
 def test_own_loss_that_returns_something_else(toy_data, returned, error, message):
-    """It is a clear error, and the parameters stay unchanged."""
+    """Another return value is a clear error. The parameters stay unchanged."""
     net = returning(returned)
     with pytest.raises(error, match=message):
         net.train(*toy_data, *toy_data, num_iters=3)
@@ -425,13 +425,13 @@ def test_own_loss_that_returns_something_else(toy_data, returned, error, message
 
 
 def test_own_loss_with_dropout(toy_data):
-    """It is an error, because an own loss does not get the mask of the hidden units."""
+    """This is an error, because an own loss does not get the mask of the hidden units."""
     with pytest.raises(ValueError, match="dropout must be 0 for a class with a loss of its own, got 0.5"):
         L1Net(4, 10, 3).train(*toy_data, *toy_data, dropout=0.5)
 
 
 def test_own_loss_is_called_by_name(toy_data):
-    """X is positional, y and reg are keywords. So their order may differ, and reg may be keyword-only."""
+    """X is positional, y and reg are keywords. So reg may be keyword-only, or in another place."""
     asked = []
 
     class Other(TwoLayerNet):
@@ -444,7 +444,7 @@ def test_own_loss_is_called_by_name(toy_data):
 
 
 def test_own_loss_that_needs_labels(toy_data):
-    """It cannot return only the scores, so predict uses those of TwoLayerNet."""
+    """Such a loss cannot return only the scores, so predict uses those of TwoLayerNet."""
 
     class NeedsLabels(TwoLayerNet):
         def loss(self, X, y, reg):
@@ -489,7 +489,7 @@ def test_params_that_a_callback_replaces(toy_data):
 
 
 def test_schedule_that_returns_a_numpy_number(monkeypatch):
-    """It is converted to float, because a float64 rate would make each float32 update float64."""
+    """The number is converted to float. A float64 rate would make each float32 update float64."""
     from classifiers import sgd
 
     rates, update = [], sgd.update
@@ -519,7 +519,7 @@ def test_arguments_are_checked_once_a_call(toy_data, monkeypatch):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rate", [1e3, 1e30, 1e200])
 def test_divergence_stops_with_a_warning(dtype, rate, toy_data):
-    """There is one RuntimeWarning. The last loss is not finite, but the parameters and their loss are."""
+    """There is one RuntimeWarning. Only the last loss is not finite. Parameters are restored."""
     net = make_toy_net(dtype=dtype)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -584,7 +584,7 @@ def test_own_loss_that_overflows(toy_data):
 
 
 def test_interrupt_keeps_whole_iterations(toy_data, capsys):
-    """After Ctrl-C, history and parameters are those of complete iterations. A second call continues."""
+    """After Ctrl-C, history and parameters are of complete iterations. A second call continues."""
     net, twin = make_toy_net(), make_toy_net()
 
     def interrupt_at_7(it, num_iters):
@@ -631,7 +631,7 @@ def test_signal_in_the_last_iteration_is_not_lost(toy_data):
 
 
 def test_second_signal_interrupts_at_once(toy_data):
-    """It ends an iteration that does not end by itself."""
+    """The second signal ends an iteration that does not end by itself."""
     net = make_toy_net()
 
     def hang(it, num_iters):
@@ -644,7 +644,7 @@ def test_second_signal_interrupts_at_once(toy_data):
 
 
 def test_second_signal_within_a_step(toy_data, monkeypatch, capsys):
-    """It interrupts the step between two parameters. All are restored from the start of the epoch."""
+    """The signal interrupts a step between two parameters. All return to the start of the epoch."""
     from classifiers import sgd
 
     net, twin, calls, update = make_toy_net(), make_toy_net(), [], sgd.update
@@ -712,7 +712,7 @@ def test_interrupt_from_outside():
 
 
 def test_rates_of_the_old_epoch_count():
-    """The arguments in CHANGES.md give the old rates: 450 rows, batches of 200, one decay in 8 iterations."""
+    """The arguments in CHANGES.md give the old rates: 8 iterations, 450 rows, batches of 200."""
     X, y = np.random.default_rng(0).standard_normal((450, 4)), np.arange(450) % 3
     net, old = (TwoLayerNet(4, 5, 3, std=0.1, rng=0) for _ in range(2))
     net.train(

@@ -185,7 +185,7 @@ def read_report(folder):
 
 
 def test_report_of_a_run_that_fails(small):
-    """It holds the outputs before the error and the error, but no output of an earlier run."""
+    """The report has the error and the outputs before it, but no outputs of earlier runs."""
     folder = small("print('se' + 'ven')", "assert 7 > 8", "print('late')")
     notebook = nbformat.read(folder / "small.ipynb", as_version=4)
     notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="stale output")]
@@ -240,7 +240,7 @@ def test_kernel_that_dies(small, monkeypatch, capsys):
     """The message is one sentence about memory. The report holds the cells that ran."""
     folder = small("print('fi' + 'rst')", "import os\nos.kill(os.getpid(), 9)", "print('un' + 'reached')")
     before = (folder / "small.ipynb").read_bytes()
-    with pytest.raises(SystemExit, match=r"^\nKernel died, probably because memory ran out: [^\n]*\nThe report up to"):
+    with pytest.raises(SystemExit, match=r"^\nKernel died, probably because memory is full: [^\n]*\nThe report up to"):
         run_notebook.main()
     assert "first" in read_report(folder) and "unreached" not in read_report(folder)
     assert (folder / "small.ipynb").read_bytes() == before
@@ -280,7 +280,7 @@ def test_sigterm(small, monkeypatch):
 @pytest.mark.parametrize(
     "error, message",
     [
-        (("MemoryError", ""), "MemoryError, probably because memory ran out: "),
+        (("MemoryError", ""), "MemoryError, probably because memory is full: "),
         (("_ArrayMemoryError", "Unable to allocate"), "_ArrayMemoryError: Unable to allocate, probably because memory"),
         (("SystemExit", "clone the repository"), "clone the repository"),
         (("KeyboardInterrupt", ""), "Interrupted."),
@@ -336,14 +336,14 @@ def test_make_needs_a_new_python(python, tmp_path):
     for target in ("run", "test-oldest"):
         command = ["make", "-C", str(tmp_path), target, f"PYTHON={python}"]
         made = subprocess.run(command, capture_output=True, text=True)
-        assert made.returncode and f"needs Python 3.10 or newer, which {python} is not" in made.stdout
+        assert made.returncode and f"needs Python 3.10 or newer, but {python} is older or missing" in made.stdout
         assert "venv" not in made.stdout.replace(str(tmp_path), "")
 
 
 def first_cell(notebook):
     """Return the source of the first cell without IPython's command."""
     source = code_cells(notebook)[0].source
-    assert source.endswith("\n%matplotlib inline")  # whatever MPLBACKEND says
+    assert source.endswith("\n%matplotlib inline")  # also if MPLBACKEND names another backend
     return source.removesuffix("%matplotlib inline")
 
 

@@ -60,7 +60,7 @@ def test_file_that_is_locked_for_a_moment(tmp_path, windows):
 
 
 def test_file_that_stays_locked(tmp_path, windows):
-    """The error says so. Only the old file stays."""
+    """The error says that the file is locked. Only the old file stays."""
     (tmp_path / "net.npz").write_bytes(b"old")
     windows.setattr(os, "replace", Locked(os.replace, times=10**6))
     with pytest.raises(PermissionError, match="being used"), atomic_write(tmp_path / "net.npz") as file:

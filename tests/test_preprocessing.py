@@ -11,7 +11,7 @@ from classifiers.preprocessing import Standardizer, Whitener, random_cutout, ran
 
 
 def test_standardizer_uses_the_training_data():
-    """They get mean 0 and standard deviation 1. Other data get the same shift and scale."""
+    """Training data get mean 0 and deviation 1. Other data get the same shift and scale."""
     X = np.random.randint(0, 256, (50, 6)).astype(np.uint8)
     X[:, 2] = 7
     scale = Standardizer(X)
@@ -54,7 +54,7 @@ def test_standardizer_moves_into_the_net():
 
 
 def test_whitener_shrinks_the_directions_that_vary_most(monkeypatch):
-    """The covariance S of the standardised inputs becomes S (S + softness)^-1, scaled to a mean variance of 1."""
+    """The covariance S becomes c S (S + softness)^-1, and c makes the mean variance 1."""
     monkeypatch.setattr(preprocessing, "CHUNK", 1999)  # the second chunk has one row
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, 6)) @ rng.standard_normal((6, 6)) + 100
@@ -106,7 +106,7 @@ def test_whitener_moves_into_the_net():
 
 
 def test_principal_directions_of_whitened_inputs():
-    """They are orthonormal and sorted by variance. Whitened inputs are uncorrelated in them."""
+    """They are orthonormal and sorted by variance. In them, whitened inputs are uncorrelated."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, 6)) @ rng.standard_normal((6, 6)) + 100
     whiten = Whitener(X, softness=0.3)

@@ -33,7 +33,7 @@ def test_first_signal_is_delayed_and_the_second_is_not():
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt, ValueError])
 def test_handler_is_restored(error):
-    """Also after an error. A KeyboardInterrupt in the block sets the flag. Other errors are raised."""
+    """This holds after errors, too. A KeyboardInterrupt sets the flag. Other errors are raised."""
     try:
         with DelayedInterrupt() as ctrl_c:
             assert handler() is not signal.default_int_handler
@@ -72,7 +72,7 @@ def test_other_threads_install_nothing():
 
 
 def test_snapshot_restores_in_place():
-    """The arrays get the values of the last take and stay the same objects. Other entries do not change."""
+    """The arrays get the values of the last take and stay the same objects. Other entries stay."""
     params = {"a": np.array([1.0, 2.0]), "b": np.asfortranarray(np.ones((2, 3))), "name": "mine"}
     a, b = params["a"], params["b"]
     snapshot = Snapshot(params)
@@ -102,7 +102,7 @@ def test_snapshot_of_arrays_that_were_replaced():
 
 
 def test_snapshot_of_a_read_only_array():
-    """It is an error before training, with the name of the array."""
+    """A read-only array is an error before training. The error names the array."""
     net = TwoLayerNet(4, 5, 3)
     net.params["b1"].flags.writeable = False
     with pytest.raises(ValueError, match="b1 must be writable, got a read-only array. Use a copy of it"):
@@ -111,7 +111,7 @@ def test_snapshot_of_a_read_only_array():
 
 
 def test_history_is_a_dict_of_lists():
-    """It equals a plain dict, works with JSON and pickle, and pickle keeps `ended`."""
+    """A history equals a plain dict and works with JSON and pickle. Pickle keeps `ended`."""
     history = History()
     names = ["loss_history", "train_acc_history", "val_acc_history", "val_loss_history"]
     assert history == {name: [] for name in names}
@@ -142,7 +142,7 @@ def test_history_in_a_dataclass():
 
 
 def end(losses, values=(1.0,), interrupted=False, whole=True):
-    """End the training of a net with these losses and parameter values. Return history and values."""
+    """End training with these losses and parameter values. Return history and values."""
     net = SimpleNamespace(history=History(), params={"W": np.zeros(len(values)), "name": "mine"})
     net.history["loss_history"].extend(losses)
     snapshot, ctrl_c = Snapshot(net.params), DelayedInterrupt()

@@ -78,7 +78,7 @@ def test_weight_decay_by_hand():
 
 
 def test_momentum_by_hand():
-    """V = 0.5 * [4, 0] - 0.1 * ([10, 20] + 0.5 * [10, 20]) = [0.5, -3], W = [10.5, 17]; then V = 0.5 * V."""
+    """V = 0.5 * [4, 0] - 0.1 * 1.5 * [10, 20] = [0.5, -3], W = [10.5, 17]. Then V = 0.5 * V."""
     param, velocity = np.array([10.0, 20.0]), np.array([4.0, 0.0])
     update(param, np.array([10.0, 20.0]), 0.1, 0.5, velocity, 0.5)
     np.testing.assert_allclose(velocity, [0.5, -3])
@@ -113,7 +113,7 @@ def test_update_of_any_layout(layout):
 
 
 def test_optimizer_updates_each_parameter():
-    """Each has its own velocity and decay: W = 1 - 0.1 * (2 + 3 * 1) = 0.5, b = 1 - 0.1 * 4 = 0.6."""
+    """Each has its own velocity and decay. W = 1 - 0.1 * (2 + 3) = 0.5, b = 1 - 0.1 * 4 = 0.6."""
     params = {"W": np.array([1.0]), "b": np.array([1.0])}
     optimizer = SGD(momentum=0.5, weight_decay={"W": 3.0})
     optimizer.step(params, {"W": np.array([2.0]), "b": np.array([4.0])}, 0.1)
@@ -136,7 +136,7 @@ def test_optimizer_makes_each_velocity_once():
 
 
 def test_optimizer_skips_entries_without_gradient():
-    """Further entries of params do not change. `whole` is False after a step that raised an error."""
+    """Further entries of params do not change. After a step that raises, `whole` is False."""
     params, optimizer = {"W": np.array([1.0]), "name": "mine"}, SGD()
     optimizer.step(params, {"W": np.array([1.0])}, 0.5)
     assert params == {"W": np.array([0.5]), "name": "mine"} and optimizer.whole
@@ -146,7 +146,7 @@ def test_optimizer_skips_entries_without_gradient():
 
 
 def test_schedule_by_hand():
-    """The rise has at most 500 iterations and a tenth of all. The cosine is 1/2 at the middle, 0 at the end."""
+    """The rise has at most 500 iterations and a tenth of all. The cosine falls over 1/2 to 0."""
     assert warm_cosine(0, 10_000) == pytest.approx(1 / 500)
     assert warm_cosine(249, 10_000) == pytest.approx(0.5 * (1 + np.cos(np.pi * 0.0249)) / 2)
     assert warm_cosine(5_000, 10_000) == pytest.approx(0.5)

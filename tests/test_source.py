@@ -1,4 +1,4 @@
-"""The fingerprint of the code: the same for the same computation, another one for any other."""
+"""Tests of the hash of code: equal for the same computation, different for any other."""
 
 import importlib
 import os
@@ -22,17 +22,17 @@ SCALE = 1.0
 
 
 def scaled(X, rng):
-    """Uses a global of its module."""
+    """Function that uses a global of its module."""
     return X * SCALE
 
 
 def through_another(X, rng):
-    """Uses a function that uses the global."""
+    """Function that uses another function, which uses the global."""
     return [scaled(part, rng) for part in X]
 
 
 def shift_by(amount):
-    """Make functions that only differ in what they have closed over."""
+    """Return a function. Functions of different amounts differ only in their closures."""
 
     def shift(X, rng):
         return X + amount
@@ -41,7 +41,7 @@ def shift_by(amount):
 
 
 class Shift:
-    """Has an amount, and prints alike whatever it is."""
+    """Callable whose repr does not show its amount."""
 
     def __init__(self, amount):
         self.amount = amount
@@ -75,13 +75,13 @@ class Shift:
     ],
 )
 def test_functions_that_differ(one, other):
-    """In a constant, a name, a default, a closure, or the state of an object. Each is equal to itself."""
+    """They differ in a constant, name, default, closure or attribute. Each is equal to itself."""
     assert hash_code([one]) != hash_code([other])
     assert hash_code([one]) == hash_code([one]) and hash_code([other]) == hash_code([other])
 
 
 def test_globals_and_functions_that_a_function_uses(monkeypatch):
-    """As a cell of a notebook changes them."""
+    """If a global changes, the hashes of all functions that use it change, also indirectly."""
     before = [hash_code([f]) for f in (scaled, through_another, warm_cosine)]
     monkeypatch.setitem(globals(), "SCALE", 2.0)
     after = [hash_code([f]) for f in (scaled, through_another, warm_cosine)]
@@ -89,7 +89,7 @@ def test_globals_and_functions_that_a_function_uses(monkeypatch):
 
 
 def test_functions_without_a_file():
-    """Two cells with the same code are alike, whatever their lines and comments; another code is not."""
+    """Hashes of notebook cells ignore line numbers and comments, but differ for other code."""
 
     def define(text):
         names = {"__name__": "__main__"}
@@ -104,7 +104,7 @@ def test_functions_without_a_file():
 
 
 def test_hash_does_not_depend_on_the_process():
-    """Python orders sets of strings differently in each process."""
+    """It is the same although Python orders sets of strings differently in each process."""
     code = (
         "from classifiers.source import hash_code\n"
         "print(hash_code([lambda it, n: it in {'a', 'b', 'c', 'd', 'e'}, lambda it, n: {'x': 1}]))"
@@ -120,7 +120,7 @@ def test_hash_does_not_depend_on_the_process():
 
 
 def test_object_that_cannot_be_compared():
-    """The error names it, and says what to do."""
+    """The error names the object and says what to do."""
     generator = (i for i in range(3))
     with pytest.raises(TypeError, match="cannot compare <generator .*Give the function plain values instead"):
         hash_code([lambda it, n: next(generator)])
@@ -128,9 +128,10 @@ def test_object_that_cannot_be_compared():
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """A function that writes a module and loads it anew."""
+    """Return a function that writes a module and imports it."""
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a file of the same second and size would be taken from it
+    # Python would use old bytecode if the new file has the same time in seconds and the same size.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
     def write(text):
         (tmp_path / "layers_of_a_test.py").write_text(text, encoding="utf-8")
@@ -143,7 +144,7 @@ def module(tmp_path, monkeypatch):
 
 
 def test_meaning_of_a_module(module):
-    """Comments, docstrings and layout do not count, all else does."""
+    """Comments, docstrings and layout do not change it. Other changes do."""
     meaning = read_meaning(module("def f(x):\n    return x + 1\n"))
     assert read_meaning(module('def f(x):  # é\n\n    return (x +\n        1)\n')) == meaning  # fmt: skip
     assert read_meaning(module("def f(x):\n    return x + 2\n")) != meaning
@@ -152,7 +153,7 @@ def test_meaning_of_a_module(module):
 
 
 def test_file_that_has_changed_since_it_was_loaded(module, monkeypatch):
-    """Workers would train with the new code, this process with the old. A reload makes them one."""
+    """Workers would train with other code than this process. So it is an error until a reload."""
     loaded = module("def f(x):\n    return x + 1\n")
     monkeypatch.setattr(source, "TRAINING", (*source.TRAINING, loaded))
     before = hash_code([])
@@ -167,7 +168,7 @@ def test_file_that_has_changed_since_it_was_loaded(module, monkeypatch):
 
 @pytest.mark.parametrize("form", ["zip", "compiled"])
 def test_code_without_plain_source_files(tmp_path, form):
-    """From a zip file, or compiled without source."""
+    """The code is in a zip file, or is compiled and has no source."""
     lab = tmp_path / "lab"
     shutil.copytree(ROOT / "classifiers", lab / "classifiers", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "checks.py", lab)
@@ -192,5 +193,5 @@ def test_code_without_plain_source_files(tmp_path, form):
 
 
 def test_augmentation_of_the_lab():
-    """Its settings and its module count, but the module only if it is used."""
+    """The hash depends on its settings. It depends on its module only if the module is used."""
     assert hash_code([random_flip_shift(1)]) != hash_code([random_flip_shift(2)]) != hash_code([])

@@ -133,7 +133,7 @@ def test_rename_that_fails(tmp_path, monkeypatch):
 
 
 def test_file_in_the_place_of_the_folder(tmp_path):
-    """It is not removed. The command line prints the system's error without a traceback."""
+    """The file is not removed. The command prints the system's error without a traceback."""
     (tmp_path / "stand-in").write_text("mine")
     with pytest.raises(NotADirectoryError):
         make_standin(tmp_path / "stand-in", rows=10)

@@ -1,4 +1,4 @@
-"""The sweep: the same results however it is run, and nothing lost however it ends."""
+"""Tests of the sweep: equal results in all ways to run it, and no finished trial is lost."""
 
 import os
 import pickle
@@ -26,7 +26,7 @@ X, Y = np.ones((5, 4)), np.array([0, 1, 2, 2, 1])
 
 
 def make_data():
-    """Points in three clusters: X (60, 4), y (60,), of which 40 train."""
+    """Return points in three clusters: X (60, 4), y (60,). The first 40 are training data."""
     rng = np.random.default_rng(0)
     y = np.arange(60) % 3
     X = rng.standard_normal((60, 4)) + 3 * np.eye(3, 4)[y]
@@ -34,20 +34,20 @@ def make_data():
 
 
 def small_sweep(**settings):
-    """Eight nets in a moment."""
+    """Run a sweep of eight small nets. The settings replace its default arguments."""
     data = dict(zip(("X_train", "y_train", "X_val", "y_val"), make_data(), strict=True))
     return sweep(**{"grid": GRID, "num_iters": 30, "std": 0.3, "progress": False, "n_jobs": 1, **data, **settings})
 
 
 def fingerprint(result):
-    """All that must not differ between two runs: everything but the seconds."""
+    """Return everything that must be equal in two runs: all except the seconds."""
     assert len({t.val_accuracy for t in result.trials}) > 1, [(t.state, t.error) for t in result.trials]
     trials = [(t.index, t.params, t.state, t.seed, t.val_accuracy, type(t.stats), t.stats) for t in result.trials]
     return trials, result.best.index, {name: param.tobytes() for name, param in result.best_net.params.items()}
 
 
 class DieOnce:
-    """Calls a function, but kills its own process at the first call."""
+    """Callable that kills its process at the first call. Later calls run a function."""
 
     def __init__(self, marker, function):
         self.marker, self.function = marker, function
@@ -60,13 +60,14 @@ class DieOnce:
 
 
 class WorkerDied(Exception):
-    """What `end_in_order` raises instead of a result."""
+    """Death of a worker: `end_in_order` can raise it instead of returning a result."""
 
 
 def end_in_order(monkeypatch, events):
-    """Replace joblib.Parallel: the trials of these indices end in this order; exceptions among them are raised.
+    """Replace joblib.Parallel, so that events come in the given order.
 
-    Returns the iterator over the events, to see which are left.
+    An event is the index of a trial that ends, or an exception that is raised. Returns the iterator
+    over the events. It shows which events are left.
     """
     events = iter(events)
 
@@ -87,7 +88,7 @@ def end_in_order(monkeypatch, events):
 
 
 def test_result_holds_every_trial_in_grid_order():
-    """Parameters, accuracy with its standard error, seconds, histories, seed and state of each."""
+    """A trial has parameters, accuracy, standard error, seconds, histories, seed and state."""
     result = small_sweep()
     assert [t.index for t in result.trials] == list(range(8))
     assert result.trials[0].params == {"hidden_size": 3, "learning_rate": 1e-1, "reg": 0.0}
@@ -102,7 +103,7 @@ def test_result_holds_every_trial_in_grid_order():
 
 
 def test_each_trial_can_be_repeated_alone():
-    """Weights and batches come from SeedSequence(seed, spawn_key=(index,))."""
+    """Its weights and batches come from SeedSequence(seed, spawn_key=(index,))."""
     trial = small_sweep(seed=7).trials[5]
     rng = np.random.default_rng(np.random.SeedSequence(7, spawn_key=(5,)))
     net = TwoLayerNet(4, trial.params["hidden_size"], 3, std=0.3, rng=rng)
@@ -111,21 +112,21 @@ def test_each_trial_can_be_repeated_alone():
 
 
 def test_results_do_not_depend_on_the_number_of_processes():
-    """Bit-identical, and different under another seed."""
+    """Results are bit-identical. They differ with another seed."""
     alone = fingerprint(small_sweep())
     assert fingerprint(small_sweep(n_jobs=2)) == alone
     assert fingerprint(small_sweep(seed=1)) != alone
 
 
 def test_results_do_not_depend_on_the_order_in_which_trials_end(monkeypatch):
-    """Last first, for example."""
+    """Here the trials end in reverse order."""
     expected = fingerprint(small_sweep())
     end_in_order(monkeypatch, [7, 6, 5, 4, 3, 2, 1, 0])
     assert fingerprint(small_sweep()) == expected
 
 
 def test_bar_shows_the_best_so_far(capsys):
-    """One bar for the sweep, and none without progress."""
+    """The sweep has one bar. With progress=False it has none."""
     result = small_sweep(progress=True)
     out = capsys.readouterr().out
     assert "8/8" in out and f"best={result.best.val_accuracy:.3f}" in out
@@ -134,7 +135,7 @@ def test_bar_shows_the_best_so_far(capsys):
 
 
 def test_number_of_classes_comes_from_all_labels():
-    """A class that only the validation data have counts; output_size overrides it."""
+    """A class counts also if only the validation data have it. output_size overrides the number."""
     X_train, y_train, X_val, y_val = make_data()
     y_val[0] = 5
     settings = {"grid": {"hidden_size": [3]}, "X_train": X_train, "y_train": y_train, "X_val": X_val, "y_val": y_val}
@@ -148,7 +149,10 @@ def test_number_of_classes_comes_from_all_labels():
 
 
 def replace_training(monkeypatch, accuracies):
-    """Trial i has the i-th accuracy and a net of i + 1 hidden units; NaN means that it diverged."""
+    """Replace the training. Trial i gets the i-th accuracy and a net with i + 1 hidden units.
+
+    If the accuracy is NaN, the trial has diverged and has no net.
+    """
 
     def run_trial(index, params, seed, fixed, *arrays):
         state = "diverged" if np.isnan(accuracies[index]) else "done"
@@ -160,7 +164,7 @@ def replace_training(monkeypatch, accuracies):
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 3, 1, 4]])
 def test_first_in_the_grid_wins_among_equals(monkeypatch, order):
-    """Whatever the order in which the trials end; a trial that is not done comes last, even if it is first."""
+    """The order in which trials end does not matter. A trial that is not done is ranked last."""
     replace_training(monkeypatch, [np.nan, 0.5, 0.75, 0.75, 0.75])
     end_in_order(monkeypatch, order)
     result = small_sweep(grid={"hidden_size": [1, 2, 3, 4, 5]})
@@ -173,7 +177,7 @@ def test_first_in_the_grid_wins_among_equals(monkeypatch, order):
 
 @pytest.mark.parametrize("before, after", [([2], [4, 3, 1, 0]), ([4, 3], [2, 1, 0]), ([0, 1, 3], [4, 2])])
 def test_first_in_the_grid_wins_among_equals_after_resuming(tmp_path, monkeypatch, before, after):
-    """Whether the journal or the new run has it, and its net is the right one."""
+    """The best trial can be in the journal or in the new run. Its net is the right one."""
     replace_training(monkeypatch, [np.nan, 0.5, 0.75, 0.75, 0.75])
     settings = {"grid": {"hidden_size": [1, 2, 3, 4, 5]}, "journal": tmp_path / "sweep.jsonl"}
     end_in_order(monkeypatch, [*before, KeyboardInterrupt])
@@ -185,7 +189,7 @@ def test_first_in_the_grid_wins_among_equals_after_resuming(tmp_path, monkeypatc
 
 
 def test_old_name_of_the_table_still_works():
-    """It warns at the caller's line, and names the new call."""
+    """The warning is for the caller's line and names the new call."""
     result = small_sweep()
     message = "result.table() has moved: vis_utils.sweep_table(result). The old name goes in 1.2"
     with pytest.warns(DeprecationWarning, match=re.escape(message)) as caught:
@@ -194,7 +198,7 @@ def test_old_name_of_the_table_still_works():
 
 
 def test_workers_need_no_matplotlib():
-    """Importing the sweep does not import the pictures."""
+    """Importing the sweep does not import matplotlib or vis_utils."""
     code = "import sys, classifiers.sweep; sys.exit('matplotlib' in sys.modules or 'vis_utils' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
@@ -203,7 +207,7 @@ def test_workers_need_no_matplotlib():
 
 
 def test_random_search():
-    """It draws from lists and asks distributions; the same seed draws the same."""
+    """It draws values from lists and distributions. The same seed gives the same values."""
     grid = {"hidden_size": [3, 5], "learning_rate": LogUniform(1e-4, 1e-1)}
     result = small_sweep(grid=grid, n_trials=12)
     rates = [t.params["learning_rate"] for t in result.trials]
@@ -214,7 +218,7 @@ def test_random_search():
 
 
 def test_hyperparameters_and_weights_have_streams_of_their_own():
-    """The draw is the first of the stream (i, 0); it is not the first of the stream (i,) of the weights."""
+    """The hyperparameters of trial i are drawn from stream (i, 0), its weights from stream (i,)."""
     rates = LogUniform(1e-4, 1e-1)
     for trial in small_sweep(grid={"learning_rate": rates}, n_trials=3, hidden_size=3, seed=7).trials:
         own, of_weights = (
@@ -225,7 +229,7 @@ def test_hyperparameters_and_weights_have_streams_of_their_own():
 
 
 def test_log_uniform_spreads_over_decades():
-    """A third of the values in each of three decades."""
+    """Each of three decades has a third of the values."""
     rng = np.random.default_rng(0)
     decades = np.floor(np.log10([LogUniform(1e-4, 1e-1).rvs(random_state=rng) for _ in range(3000)]))
     np.testing.assert_allclose([np.mean(decades == d) for d in (-4, -3, -2)], 1 / 3, atol=0.03)
@@ -257,7 +261,7 @@ def test_log_uniform_of_one_value():
     ],
 )
 def test_mistakes_are_found_before_anything_trains(settings, message, monkeypatch):
-    """Unknown names above all."""
+    """Unknown names and wrong values are errors before the first trial."""
     monkeypatch.setattr(sweep_module, "run_trial", None)
     with pytest.raises(ValueError, match=message):
         small_sweep(**settings)
@@ -285,18 +289,18 @@ def test_mistakes_are_found_before_anything_trains(settings, message, monkeypatc
     ],
 )
 def test_bad_input_gets_a_clear_error(call, error, message):
-    """Its type, the argument's name, what it must be and what it was."""
+    """It has the right type, the argument's name, what it must be and what it was."""
     with pytest.raises(error) as caught:
         call()
     assert re.match(message, str(caught.value)), str(caught.value)
 
 
-# Trials that go wrong
+# Trials that fail or diverge
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_bad_trials_do_not_stop_the_others(n_jobs):
-    """One that diverges is recorded and never wins; one that raises is recorded with its error."""
+    """A diverged trial is recorded and is never the best. A failed trial has its error."""
     with pytest.warns(RuntimeWarning, match="2 of 4 trials failed. The first error is that of trial 2: TypeError: hid"):
         result = small_sweep(grid={"hidden_size": [3, "many"], "learning_rate": [1e200, 0.01]}, n_jobs=n_jobs)
     assert [t.state for t in result.trials] == ["diverged", "done", "failed", "failed"]
@@ -305,7 +309,7 @@ def test_bad_trials_do_not_stop_the_others(n_jobs):
 
 
 def test_divergence_at_the_last_step():
-    """The last loss is finite, but the step after it is not: the trial diverged."""
+    """The trial has diverged if the last loss is finite, but the step after it is not."""
     result = small_sweep(grid={"hidden_size": [3], "learning_rate": [1e308, 0.01]}, num_iters=1)
     assert [t.state for t in result.trials] == ["diverged", "done"]
     assert len(result.trials[0].stats["loss_history"]) == 1 and np.isfinite(result.trials[0].stats["loss_history"][0])
@@ -324,7 +328,7 @@ def test_divergence_at_the_last_step():
     ],
 )
 def test_sweep_without_any_good_trial(tmp_path, grid, message):
-    """An error, with a journal too, that carries the result; also through pickle."""
+    """The error has the result, also with a journal and after pickling."""
     for settings in ({}, {"journal": tmp_path / "sweep.jsonl"}, {"journal": tmp_path / "sweep.jsonl"}):
         with pytest.raises(SweepError, match=message) as caught:
             small_sweep(grid=grid, **settings)
@@ -334,7 +338,7 @@ def test_sweep_without_any_good_trial(tmp_path, grid, message):
 
 
 def test_warning_of_failed_trials_belongs_to_the_caller():
-    """Its place is the line that calls sweep. Diverged trials alone are results, and cause none."""
+    """The warning is for the line that calls sweep. Diverged trials do not cause a warning."""
     with pytest.warns(RuntimeWarning, match="1 of 2 trials failed") as caught:
         sweep({"hidden_size": [3, "many"]}, X, Y, X, Y, num_iters=1, n_jobs=1, progress=False)
     assert [warning.filename for warning in caught] == [__file__]
@@ -342,25 +346,26 @@ def test_warning_of_failed_trials_belongs_to_the_caller():
 
 
 def interrupt(it, num_iters):
-    """A schedule that works as Ctrl-C does at the last iteration."""
+    """Schedule that raises KeyboardInterrupt at the last iteration, like Ctrl-C."""
     if it == num_iters - 1:
         raise KeyboardInterrupt
     return 1.0
 
 
-@pytest.mark.parametrize("number", [{"num_iters": 5}, {"num_iters": 1}, {}])  # {}: the default number of iterations
+# {} stands for the default number of iterations.
+@pytest.mark.parametrize("number", [{"num_iters": 5}, {"num_iters": 1}, {}])
 def test_interrupt_of_a_sweep_is_passed_on(tmp_path, number):
-    """A trial that was cut short is not taken for a finished one."""
+    """An interrupted trial is not recorded as finished."""
     with pytest.raises(KeyboardInterrupt):
         sweep(
             {"hidden_size": [3]}, X, Y, X, Y, **number,
             schedule=interrupt, n_jobs=1, progress=False, journal=tmp_path / "sweep.jsonl",
         )  # fmt: skip
-    assert (tmp_path / "sweep.jsonl").read_bytes().count(b"\n") == 1  # the journal names no trial
+    assert (tmp_path / "sweep.jsonl").read_bytes().count(b"\n") == 1  # the header, without a trial
 
 
 def test_interrupt_of_a_worker_is_passed_on():
-    """Also from another process."""
+    """KeyboardInterrupt also comes from another process."""
     with pytest.raises(KeyboardInterrupt):
         small_sweep(schedule=interrupt, n_jobs=2)
 
@@ -369,7 +374,7 @@ def test_interrupt_of_a_worker_is_passed_on():
 
 
 def test_worker_that_dies_costs_nothing(tmp_path, monkeypatch):
-    """The trials of a process that was killed are run again by another."""
+    """If a process is killed, another process runs its trials again."""
     monkeypatch.setattr(sweep_module, "run_trial", DieOnce(tmp_path / "died", run_trial))
     result = small_sweep(n_jobs=2)
     assert (tmp_path / "died").exists()
@@ -377,7 +382,7 @@ def test_worker_that_dies_costs_nothing(tmp_path, monkeypatch):
 
 
 def test_sweep_survives_any_number_of_deaths_between_finished_trials(monkeypatch):
-    """Each finished trial restores the attempts: here every trial comes after the last but one of them."""
+    """A finished trial resets the count. Here each trial ends one death before the limit."""
     expected = fingerprint(small_sweep())
     deaths = [WorkerDied] * (ATTEMPTS - 1)
     end_in_order(monkeypatch, [event for index in range(8) for event in (*deaths, index)])
@@ -385,7 +390,7 @@ def test_sweep_survives_any_number_of_deaths_between_finished_trials(monkeypatch
 
 
 def test_sweep_gives_up_after_deaths_in_a_row(tmp_path, monkeypatch):
-    """No trial ends between them. The journal keeps what was finished before."""
+    """No trial ends between the deaths. The journal keeps the trials that ended before."""
     events = end_in_order(monkeypatch, [0, *[WorkerDied] * ATTEMPTS, "not reached"])
     with pytest.raises(WorkerDied):
         small_sweep(journal=tmp_path / "sweep.jsonl")
@@ -394,19 +399,19 @@ def test_sweep_gives_up_after_deaths_in_a_row(tmp_path, monkeypatch):
 
 
 def count_blas_threads():
-    """The numbers of threads of the BLAS libraries that threadpoolctl knows."""
+    """Return the numbers of threads of the BLAS libraries that threadpoolctl knows."""
     return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
 
 def require_one_blas_thread(it, num_iters):
-    """A schedule that makes its trial fail if BLAS has more than one thread."""
-    if count_blas_threads() - {1}:  # none: threadpoolctl does not know the BLAS of macOS
+    """Schedule that makes its trial fail if BLAS has more than one thread."""
+    if count_blas_threads() - {1}:  # empty on macOS: threadpoolctl does not know its BLAS
         raise RuntimeError(f"BLAS has {count_blas_threads()} threads")
     return 1.0
 
 
 def test_trial_has_one_blas_thread_in_this_process():
-    """Although the process has two, before and after."""
+    """The process has two threads before and after the sweep."""
     with threadpool_limits(2):
         if count_blas_threads() != {2}:
             pytest.skip("BLAS has no second thread here, or threadpoolctl does not know it")
@@ -416,7 +421,7 @@ def test_trial_has_one_blas_thread_in_this_process():
 
 
 def test_trial_has_one_blas_thread_in_a_worker():
-    """Although joblib was asked for two."""
+    """The joblib setting of two threads per worker has no effect on a trial."""
     with joblib.parallel_config(backend="loky", inner_max_num_threads=2):
         if joblib.Parallel(n_jobs=2)(2 * [joblib.delayed(count_blas_threads)()]) != [{2}, {2}]:
             pytest.skip("BLAS has no second thread here, or threadpoolctl does not know it")
@@ -425,14 +430,14 @@ def test_trial_has_one_blas_thread_in_a_worker():
 
 
 class LikeRay(MultiprocessingBackend):
-    """As Ray's backend does, it extends that of multiprocessing, and returns nothing but lists."""
+    """Backend like that of Ray: it extends the multiprocessing backend and returns only lists."""
 
     supports_return_generator = False
 
 
 @pytest.fixture(params=["threading", "multiprocessing", "like ray", "sequential"])
 def backend(request):
-    """A joblib backend, active during the test."""
+    """Name of a joblib backend that is active during the test."""
     joblib.register_parallel_backend("like ray", LikeRay)
     try:
         with joblib.parallel_config(backend=request.param):
@@ -442,7 +447,7 @@ def backend(request):
 
 
 def test_results_do_not_depend_on_the_backend(backend, tmp_path):
-    """Bit-identical, with a journal, and BLAS and the warnings filter are afterwards as before."""
+    """Results are bit-identical. Threads of BLAS and filters of warnings are restored."""
     filters = list(warnings.filters)
     with joblib.parallel_config(backend="loky"):
         expected = fingerprint(small_sweep())
@@ -454,7 +459,7 @@ def test_results_do_not_depend_on_the_backend(backend, tmp_path):
 
 
 def test_backend_without_generators_works_in_rounds(monkeypatch):
-    """As many trials as workers at once: what has ended is in the journal before the next ones begin."""
+    """A round has as many trials as workers. They are in the journal before the next round."""
     sizes = []
 
     class Rounds:
@@ -478,7 +483,7 @@ def test_backend_without_generators_works_in_rounds(monkeypatch):
 
 
 def wait_for_each_other(it, num_iters):
-    """A schedule: two trials are at their first iteration at the same time, and the second to come ends first."""
+    """Schedule that makes two trials overlap. One waits in its first iteration for the other."""
     if it == 0:
         first = BARRIER.wait() == 0
         if first:
@@ -495,7 +500,10 @@ BARRIER, ENDED = threading.Barrier(2, timeout=10), threading.Event()
 
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_threads_leave_the_process_as_it_was(interrupted):
-    """Two trials that overlap, and one that raises: one BLAS thread and no warning inside, all as before outside."""
+    """Overlapping trials have one BLAS thread and show no warnings. Afterwards both are as before.
+
+    This also holds if a trial is interrupted.
+    """
     ENDED.clear()
     with threadpool_limits(2), warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -86,7 +86,7 @@ def test_paths_of_windows(ran, monkeypatch):
 
 
 def test_environment_is_made_once(ran):
-    """It is made again if requirements.txt has changed."""
+    """The environment is made again if requirements.txt has changed."""
     assert tasks.main(["run"]) == tasks.main(["run"]) == 0
     assert len(ran.commands) == 4
     os.utime(ran.folder / ".venv" / "ready", (1, 1))
@@ -113,14 +113,14 @@ def test_environment_that_is_not_complete(ran, part, count):
 
 @pytest.mark.parametrize("status, told", [(1, 1), (5, 5), (-9, 137)])
 def test_exit_status(ran, status, told):
-    """It is that of the first command that fails, in a shell's form. Nothing runs after it."""
+    """The first command that fails sets the status, in a shell's form. No other command follows."""
     ran.statuses["ruff check" if os.name != "nt" else "ruff.exe check"] = status
     assert tasks.main(["lint"]) == told
     assert "check ." in ran.commands[-1] and "format" not in ran.commands[-1]
 
 
 def test_arguments_are_passed_on(ran):
-    """They are added to the last command."""
+    """The arguments are added to the last command."""
     assert tasks.main(["test", "tests/test_files.py", "-k", "a b"]) == 0
     assert ran.commands[-1].endswith(" -m pytest -n auto tests/test_files.py -k a b")
     assert tasks.main(["test"]) == 0 and ran.commands[-1].endswith(" -n auto")

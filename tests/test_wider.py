@@ -1,4 +1,4 @@
-"""Averages of nets as one wider net: the scores are the mean of the scores, to rounding."""
+"""Tests of wider nets: the scores are equal to the mean of scores, except for rounding."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ D = 5 * 7 * 3
 
 
 def make_net(seed=0, H=4, C=3, inputs=D, dtype=np.float64):
-    """A net with random parameters, biases included."""
+    """Return a net with random weights and biases."""
     rng = np.random.default_rng(seed)
     net = TwoLayerNet(inputs, H, C, std=0.3, dtype=dtype, rng=rng)
     for name in ("b1", "b2"):
@@ -31,7 +31,7 @@ def rows(images):
 
 
 def move(images, down, right):
-    """Shift images; pixels that move in are 0."""
+    """Shift images. New pixels at the edge are 0."""
     N, height, width, channels = images.shape
     padded = np.zeros((N, height + 40, width + 40, channels))
     padded[:, 20 : 20 + height, 20 : 20 + width] = images
@@ -40,7 +40,7 @@ def move(images, down, right):
 
 @pytest.mark.parametrize("sizes", [[4], [4, 4], [1, 5, 2]])
 def test_average(images, sizes):
-    """Of any number of nets, of other H each."""
+    """The number of nets is any, and H may differ."""
     nets = [make_net(seed, H) for seed, H in enumerate(sizes)]
     wide, X = average(nets), rows(images)
     assert wide.params["W1"].shape == (D, sum(sizes))
@@ -48,7 +48,7 @@ def test_average(images, sizes):
 
 
 def test_parameters_are_new():
-    """Training the wider net changes none of those that it is made of."""
+    """A change of the wider net does not change the original nets."""
     nets = [make_net(seed) for seed in range(2)]
     before = [{name: param.copy() for name, param in net.params.items()} for net in nets]
     for wide in (average(nets), average(nets[:1]), mirrored(nets[0], SHAPE), shifted(nets[0], [(0, 0)], SHAPE)):
@@ -59,7 +59,7 @@ def test_parameters_are_new():
 
 
 def test_mirrored(images):
-    """Left and right change places, up and down do not."""
+    """Left and right are swapped, up and down are not."""
     net = make_net()
     expected = (net.loss(rows(images)) + net.loss(rows(images[:, :, ::-1]))) / 2
     np.testing.assert_allclose(mirrored(net, SHAPE).loss(rows(images)), expected, atol=1e-13)
@@ -68,14 +68,14 @@ def test_mirrored(images):
 
 @pytest.mark.parametrize("shift", [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (2, -3), (-4, 6), (5, 0), (0, -9), (6, 7)])
 def test_one_shift(images, shift):
-    """In each direction, also out of the picture altogether."""
+    """Shifts go in each direction, also by more than the size of the image."""
     net = make_net()
     expected = net.loss(rows(move(images, *shift)))
     np.testing.assert_allclose(shifted(net, [shift], SHAPE).loss(rows(images)), expected, atol=1e-13)
 
 
 def test_several_shifts_and_mirrors(images):
-    """Both together, in either order; the default is a cross of five."""
+    """They can be combined in either order. The default shifts are a cross of five."""
     net = make_net()
     turned = [images, images[:, :, ::-1]]
     expected = np.mean([net.loss(rows(move(some, *shift))) for some in turned for shift in CROSS], axis=0)
@@ -86,7 +86,7 @@ def test_several_shifts_and_mirrors(images):
 
 @pytest.mark.parametrize("kind", [Standardizer, Whitener])
 def test_preprocessing_is_absorbed_afterwards(images, kind):
-    """The wider net of prepared images takes plain ones after `absorb`, as any other net."""
+    """After `absorb`, a wider net for preprocessed images takes plain images."""
     X = rows(np.random.default_rng(1).standard_normal((300, *SHAPE)) * 3 + 1)
     scale, wide = kind(X), mirrored(make_net(), SHAPE)
     expected = wide.loss(scale(X[:6], np.float64))
@@ -96,7 +96,7 @@ def test_preprocessing_is_absorbed_afterwards(images, kind):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_wider_net_is_a_net(images, dtype, tmp_path):
-    """It keeps its dtype, predicts, is saved and loaded, and shows its weights."""
+    """It keeps its dtype, can predict, be saved and loaded, and its weights can be shown."""
     net = make_net(inputs=3072, dtype=dtype)
     wide = shifted(mirrored(net))
     assert {param.dtype for param in wide.params.values()} == {np.dtype(dtype)}
@@ -123,6 +123,6 @@ def test_a_wider_net_is_a_net(images, dtype, tmp_path):
     ],
 )
 def test_bad_arguments(make, error, words):
-    """The argument, what it must be, what it was."""
+    """The error has the argument's name, what it must be and what it was."""
     with pytest.raises(error, match=words):
         make()

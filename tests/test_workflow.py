@@ -83,7 +83,7 @@ def test_packages_are_cached(name):
 
 
 def test_binder_has_a_pinned_python():
-    """It is one of the tested versions. Binder installs the packages of requirements.txt."""
+    """Binder's Python is one of the tested versions. It gets the packages of requirements.txt."""
     runtime = (ROOT / "binder" / "runtime.txt").read_text(encoding="utf-8").strip()
     assert runtime.removeprefix("python-") in PYTHONS and runtime.startswith("python-")
     lines = (ROOT / "binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()

@@ -9,7 +9,7 @@ from datasets.workshop import temporary_folder
 
 
 def test_is_removed(tmp_path):
-    """The folder and its content are removed, also after an error. Its parent stays."""
+    """The folder and its content are removed, even after an error. Its parent stays."""
     with temporary_folder(tmp_path / "a" / "b", ".x-") as path:
         assert os.path.dirname(path) == str(tmp_path / "a" / "b") and os.path.basename(path).startswith(".x-")
     with pytest.raises(ZeroDivisionError), temporary_folder(tmp_path / "a" / "b", ".x-"):
