@@ -2,7 +2,7 @@
 
 The others are the bare matrix products, the textbook code, PyTorch and scikit-learn. PyTorch and
 scikit-learn are measured if they are installed. D = 3072, batches of 200, C = 10. The dtype is
-float32, except for the textbook. The whole benchmark takes ten minutes.
+float32, except for the textbook. The whole benchmark takes a quarter of an hour.
 
 Each program runs in a separate process, because thread pools of different libraries disturb each
 other. While one program works, the others wait. The rounds are interleaved: if the machine is slow

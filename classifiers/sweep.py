@@ -49,7 +49,7 @@ class SweepResult:
 
     def table(self):
         """Deprecated: use ``vis_utils.sweep_table(result)``."""
-        message = "result.table() has moved: vis_utils.sweep_table(result). The old name goes in 1.2"
+        message = "result.table() has moved: vis_utils.sweep_table(result). The old name will be removed in 1.2"
         warnings.warn(message, DeprecationWarning, stacklevel=2)
         return importlib.import_module("vis_utils").sweep_table(self)  # here, because workers need no matplotlib
 

@@ -44,7 +44,7 @@ CHANGES = {
     "# The two-layer net": (
         Put("# The two-layer net", (q.START,)),
         Edit("import backward, forward, penalty, softmax_loss", "import forward, penalty, softmax_loss"),
-        Edit("sweep_hidden, sweep_iters = [200, 500], [1000, 2000]  # two axes of the search in section 9\n", ""),
+        Edit("sweep_hidden, sweep_iters = [50, 200], [1000, 2000]  # two axes of the search in section 9\n", ""),
     ),
     "## 2. Does the forward pass compute the right scores?": (
         Edit(

@@ -257,8 +257,8 @@ We take all 49,000 training images. Then we switch on, one after the other, what
 
 - **Momentum**: a step keeps 0.9 of the last one. The learning rate rises for some iterations, and
   then falls along a cosine to zero.
-- **Mirrored and shifted images**: the mirror image of a ship is also a ship. Each batch shows every
-  image in one of 18 versions.
+- **Mirrored and shifted images**: the mirror image of a ship shows a ship, too. Each time an image
+  is in a batch, the net sees one of its 18 versions.
 - **Dropout**: each step leaves out a fifth of the hidden units, so no unit can rely on a single
   other unit.
 

@@ -119,8 +119,8 @@ def pattern_for(mistake, N, C):
 
 @pytest.mark.parametrize("mistake", SENTENCES)
 def test_many_nets(mistake):
-    """On 20 nets of several shapes, the only finding is the right one."""
-    for seed in range(20):
+    """On eight nets of several shapes, the only finding is the right one."""
+    for seed in range(8):
         D, H, C, N = SHAPES[seed % len(SHAPES)]
         student, data = Student(D, H, C, *mistake.split(" + "), seed=seed), make_data(N, D, C, seed=seed + 1)
         findings = check_net(student, *data, max_checks=2, rng=seed).findings

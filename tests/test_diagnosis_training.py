@@ -122,8 +122,8 @@ SENTENCES = {
 
 @pytest.mark.parametrize("mistake", SENTENCES)
 def test_each_mistake_is_named_alone(mistake):
-    """On 20 nets of several shapes, the only finding is the right one."""
-    for seed in range(20):
+    """On eight nets of four shapes, the only finding is the right one."""
+    for seed in range(8):
         D, H, C, N = [(4, 6, 3, 5), (5, 5, 4, 6), (7, 9, 2, 8), (3, 8, 5, 4)][seed % 4]
         report = check_net(Learner(mistake, D, H, C, seed), *make_data(N, D, C, seed=seed + 1), max_checks=2)
         assert len(report.findings) == 1, report

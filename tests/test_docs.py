@@ -76,8 +76,8 @@ def test_figures_of_the_stored_notebook():
     outputs = [o for cell in notebook["cells"] for o in cell.get("outputs", ())]
     printed = "".join("".join(o.get("text", ())) for o in outputs)
     rows = [line for line in README.splitlines() if re.match(r"\| (the default|the best|H=500)", line)]
-    figures = [figure for row in rows for figure in re.findall(r"0\.\d{3}", row)]
-    assert len(rows) == 3 and len(figures) >= 7
+    figures = [figure for row in rows for figure in re.findall(r"(?<!± )0\.\d{3}", row)]
+    assert len(rows) == 3 and len(figures) == 4
     assert [figure for figure in figures if figure not in printed] == []
     recipes = [line for line in README.splitlines() if "recipe" in line and line.startswith("| ")]
     figures = [figure for row in recipes for figure in re.findall(r"0\.\d{4}", row)]

@@ -109,6 +109,9 @@ def write_class(folder):
         (edited / name).write_text("import os\nos._exit(0)")
 
 
+pytestmark = pytest.mark.xdist_group("graded")  # one process, so that `graded` is made only once
+
+
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """The lines of the table by name, and the folder of all files."""

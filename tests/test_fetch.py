@@ -73,7 +73,7 @@ def server():
     """HTTP server on the loopback address. Its list `asked` holds the requested paths."""
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     httpd.asked, httpd.released, httpd.url = [], threading.Event(), f"http://127.0.0.1:{httpd.server_port}"
-    thread = threading.Thread(target=httpd.serve_forever)
+    thread = threading.Thread(target=httpd.serve_forever, args=[0.01])
     thread.start()
     yield httpd
     httpd.released.set()

@@ -120,11 +120,13 @@ def test_formulas_are_plain_text(notebook):
 
 
 def test_cells_are_short(notebook):
-    """There are at most 48 cells. A laptop shows each of them without scrolling."""
+    """There are at most 48 cells. A laptop shows each of them without scrolling. Lines of prose are short."""
     assert len(notebook.cells) <= 48
     lines = [cell.source.splitlines() for cell in code_cells(notebook)]
     assert max(map(len, lines)) <= 12
     assert max(len(line) for cell in lines for line in cell) <= 105
+    prose = [line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines()]
+    assert max(map(len, prose)) <= 100
 
 
 def test_notebook_runs_on_tiny_data(notebook, tiny_cifar10, monkeypatch, capsys, tmp_path):

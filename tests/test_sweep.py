@@ -191,7 +191,7 @@ def test_first_in_the_grid_wins_among_equals_after_resuming(tmp_path, monkeypatc
 def test_old_name_of_the_table_still_works():
     """The warning is for the caller's line and names the new call."""
     result = small_sweep()
-    message = "result.table() has moved: vis_utils.sweep_table(result). The old name goes in 1.2"
+    message = "result.table() has moved: vis_utils.sweep_table(result). The old name will be removed in 1.2"
     with pytest.warns(DeprecationWarning, match=re.escape(message)) as caught:
         table = result.table()
     assert caught[0].filename == __file__ and str(table) == str(sweep_table(result))
