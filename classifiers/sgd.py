@@ -2,7 +2,7 @@
 
 import numpy as np
 
-BLOCK = 1 << 19  # bytes of an array that stay in the processor's cache between two operations
+BLOCK = 1 << 18  # bytes of an array that stay in the processor's cache between two operations
 WARM_UP = 500  # maximum number of iterations in which `warm_cosine` rises
 
 

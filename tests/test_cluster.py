@@ -119,7 +119,7 @@ def cluster(distributed):
     """The client of a Dask cluster of two single-threaded processes on loopback."""
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
@@ -146,7 +146,7 @@ def test_dask_threads_restore_the_limits_of_their_process(distributed, processes
     host = "127.0.0.1" if processes else None
     options = {"n_workers": 1, "threads_per_worker": 2, "processes": processes, "host": host}
     with (
-        distributed.LocalCluster(**options, dashboard_address=None) as cluster,
+        distributed.LocalCluster(**options, dashboard_address="127.0.0.1:0") as cluster,
         distributed.Client(cluster) as client,
         joblib.parallel_config(backend="dask"),
     ):
