@@ -10,16 +10,16 @@ lab: .venv/ready  # open the notebook
 	$(VENV)/jupyter lab two_layer_net.ipynb
 
 test: .venv/ready  # all tests, on all cores
-	$(VENV)/python -m pytest -n auto --dist loadgroup
+	$(VENV)/python -m pytest -n auto
 
 test-oldest: .venv-oldest/ready  # all tests with the oldest packages of requirements.txt
-	.venv-oldest/bin/python -m pytest -n auto --dist loadgroup
+	.venv-oldest/bin/python -m pytest -n auto
 
 test-lab: .venv/ready  # the tests of the notebook in a browser; needs requirements-optional.txt
 	$(VENV)/python -m pytest -m browser tests/test_lab.py
 
 coverage: .venv/ready  # all tests, then a list of untested branches
-	$(VENV)/python -m pytest -n auto --dist loadgroup --cov
+	$(VENV)/python -m pytest -n auto --cov
 
 exercise: .venv/ready  # make the exercise from the solution, in build/exercise
 	$(VENV)/python -m exercise.make build/exercise

@@ -18,13 +18,10 @@ WINDOWS = os.name == "nt"
 TASKS = {  # name: what the task does, and its commands in the environment
     "run": ("execute the notebook, write build/two_layer_net.html", ["python run_notebook.py"]),
     "lab": ("open the notebook", ["jupyter lab two_layer_net.ipynb"]),
-    "test": ("all tests, on all cores", ["python -m pytest -n auto --dist loadgroup"]),
-    "test-oldest": (
-        "all tests with the oldest packages of requirements.txt",
-        ["python -m pytest -n auto --dist loadgroup"],
-    ),
+    "test": ("all tests, on all cores", ["python -m pytest -n auto"]),
+    "test-oldest": ("all tests with the oldest packages of requirements.txt", ["python -m pytest -n auto"]),
     "test-lab": ("the tests of the notebook in a browser", ["python -m pytest -m browser tests/test_lab.py"]),
-    "coverage": ("all tests, then a list of untested branches", ["python -m pytest -n auto --dist loadgroup --cov"]),
+    "coverage": ("all tests, then a list of untested branches", ["python -m pytest -n auto --cov"]),
     "exercise": ("make the exercise from the solution, in build/exercise", ["python -m exercise.make build/exercise"]),
     "bench": ("speed and memory, as ratios", ["python -m benchmarks.speed", "python -m benchmarks.loader"]),
     "lint": ("check code and format before a commit", ["ruff check .", "ruff format --check ."]),

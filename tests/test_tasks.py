@@ -81,7 +81,7 @@ def test_paths_of_windows(ran, monkeypatch):
         ".venv/Scripts/ruff.exe format --check .",
         f"{sys.executable} -m venv .venv-oldest".replace("\\", "/"),
         ".venv-oldest/Scripts/pip.exe install -r requirements-oldest.txt",
-        ".venv-oldest/Scripts/python.exe -m pytest -n auto --dist loadgroup",
+        ".venv-oldest/Scripts/python.exe -m pytest -n auto",
     ]
 
 
@@ -122,8 +122,8 @@ def test_exit_status(ran, status, told):
 def test_arguments_are_passed_on(ran):
     """The arguments are added to the last command."""
     assert tasks.main(["test", "tests/test_files.py", "-k", "a b"]) == 0
-    assert ran.commands[-1].endswith(" -m pytest -n auto --dist loadgroup tests/test_files.py -k a b")
-    assert tasks.main(["test"]) == 0 and ran.commands[-1].endswith(" -n auto --dist loadgroup")
+    assert ran.commands[-1].endswith(" -m pytest -n auto tests/test_files.py -k a b")
+    assert tasks.main(["test"]) == 0 and ran.commands[-1].endswith(" -n auto")
 
 
 def test_no_task_or_an_unknown_one(ran, capsys):
