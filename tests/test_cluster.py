@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from test_journal import read_indices
 from test_sweep import ROOT, DieOnce, count_blas_threads, fingerprint, make_data, small_sweep
+from threadpoolctl import threadpool_limits
 
 from classifiers import sweep as sweep_module
 from classifiers.cluster import copy_odd_maps, receive_data, send_data
@@ -146,6 +147,7 @@ def test_dask_threads_restore_the_limits_of_their_process(distributed, processes
     host = "127.0.0.1" if processes else None
     options = {"n_workers": 1, "threads_per_worker": 2, "processes": processes, "host": host}
     with (
+        threadpool_limits(2),
         distributed.LocalCluster(**options, dashboard_address="127.0.0.1:0") as cluster,
         distributed.Client(cluster) as client,
         joblib.parallel_config(backend="dask"),
