@@ -31,8 +31,9 @@ except KeyboardInterrupt:
 HERE = Path(__file__).resolve().parent
 NOTEBOOK = HERE / "two_layer_net.ipynb"
 NO_ALT = "No description has been provided for this image"  # nbconvert's text
-# Long lines break at spaces.
-STYLE = "<style>.jp-OutputArea-output pre { word-break: normal; }</style>"
+# Long lines break at spaces. Code that a cell shows has the font of code.
+STYLE = """<style>.jp-OutputArea-output pre { word-break: normal; font-family: var(--jp-code-font-family);
+  font-size: var(--jp-code-font-size); }</style>"""
 # The template leaves out nbconvert's scripts, because they would be loaded from the internet. The
 # report does not need them: the notebook's formulas are plain text.
 TEMPLATE = """{% extends "lab/index.html.j2" %}

@@ -31,6 +31,7 @@ READ_REPORT = """
 return {
   ready: document.readyState === "complete" && document.URL === arguments[0],
   images: [...document.images].map((image) => [image.alt, image.naturalWidth, image.naturalHeight]),
+  fonts: [...document.querySelectorAll("pre")].map((pre) => getComputedStyle(pre).fontFamily),
   loaded: performance.getEntriesByType("resource").map((entry) => entry.name),
 };
 """
@@ -114,6 +115,7 @@ def find_faults(driver, path):
     faults = [f"loads {address}" for address in seen["loaded"]]
     faults += [f"image without pixels: {alt}" for alt, *size in seen["images"] if 0 in size]
     faults += ["image without description" for alt, *_ in seen["images"] if alt.strip() in ("", NO_ALT)]
+    faults += [f"code in the font {font}" for font in set(seen["fonts"]) if "monospace" not in font]
     return faults + read_console(driver), len(seen["images"])
 
 
@@ -169,11 +171,13 @@ def test_report(tmp_path):
     stored = nbformat.read(NOTEBOOK, as_version=4)
     good, bad = tmp_path / "good.html", tmp_path / "bad.html"
     good.write_text(render(stored), encoding="utf-8")
-    bad.write_text(f'<img src="data:," alt=" {NO_ALT}"><script src="https://example.org/x.js"></script>')
+    image, script = f'<img src="data:," alt=" {NO_ALT}">', '<script src="https://example.org/x.js"></script>'
+    bad.write_text(f'{image}{script}<pre style="font-family: serif">x = 1</pre>')
     with open_browser(tmp_path) as driver:
         assert find_faults(driver, good) == ([], count_pictures(stored))
         faults, n_images = find_faults(driver, bad)
     assert n_images == 1
     assert "image without description" in faults and "loads https://example.org/x.js" in faults
+    assert "code in the font serif" in faults
     assert any(fault.startswith("image without pixels") for fault in faults)
     assert any("ERR_NAME_NOT_RESOLVED" in fault for fault in faults)
