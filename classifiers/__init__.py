@@ -1,1 +1,1 @@
-"""Classifiers written by hand in NumPy."""
+"""The two-layer net, its training, the hyperparameter search, and what they use."""

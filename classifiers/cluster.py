@@ -1,4 +1,4 @@
-"""joblib backends and Dask: send the data of a sweep to its workers."""
+"""Sends the data of a sweep to its workers, for joblib's backends and Dask."""
 
 from pathlib import Path
 
