@@ -17,7 +17,8 @@ from curves import LivePlot, Table, plot_history, plot_sweep, sweep_table
 
 @pytest.fixture(autouse=True)
 def closed_figures():
-    """Close all figures after each test."""
+    """Close all figures after each test. Matplotlib looks for IPython at its first figure: do that before."""
+    plt.close(plt.figure())
     yield
     plt.close("all")
 
