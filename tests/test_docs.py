@@ -13,6 +13,7 @@ from conftest import ROOT
 
 import data_utils
 from classifiers.neural_net import TwoLayerNet
+from exercise.parts import PARTS
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "datasets" / "README.md"]
 PAGES += [ROOT / "exercise" / "README.md", ROOT / "CHANGES.md"]
@@ -109,6 +110,21 @@ def test_lines_of_prose_are_short(page):
     prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     lines = [line for line in prose.splitlines() if not line.startswith(("|", "    ", "!["))]
     assert [line for line in lines if len(line) > 100] == []
+
+
+def test_speed_in_readme():
+    """README gives the lowest and the highest ratio to PyTorch's fused SGD, from the table of docs/results.md."""
+    table = doc("results.md").split("PyTorch, fused SGD", 1)[1].split("\n\n", 1)[0]
+    ratios = [re.findall(r"\((.*?)\)", line)[1] for line in table.splitlines()[2:]]
+    assert len(ratios) == 4 and f"takes {min(ratios)} to {max(ratios)} of the time of PyTorch's" in README
+
+
+def test_points_in_the_readme_of_the_exercise():
+    """The table has the file and the points of each function."""
+    text = (ROOT / "exercise" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\S+)` \| `(\S+)` \| (\d+) \|$", text, re.MULTILINE)
+    right = [(part.function, Path(part.file).name, str(sum(part.points.values()))) for part in PARTS]
+    assert rows == right and "These are 100 points" in text
 
 
 def test_readme_is_short():
