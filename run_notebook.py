@@ -1,4 +1,4 @@
-"""Execute two_layer_net.ipynb without a browser and write the report build/two_layer_net.html."""
+"""Executes two_layer_net.ipynb without a browser, and writes the report build/two_layer_net.html."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""One wider net that is the exact average of several nets, of mirror images, or of shifts.
+"""Averages several nets, mirror images or shifts, exactly, in one net with more hidden units.
 
 The mean of the scores of n nets is the score of one net with all their hidden units:
 

@@ -1,4 +1,4 @@
-"""Descriptions of files that are not batches, from their first bytes."""
+"""Says what a file is that should be a batch and is not, from its first bytes."""
 
 WANTED = "CIFAR-10's Python version is needed"
 SIGNATURES = {  # the first bytes of a file: what it is

@@ -181,9 +181,9 @@ WRONG = (
 ## 8. What is wrong?
 
 The pictures show the loss, the accuracies and the weights of this net. Each tile of the weights is
-one hidden unit. It is the image for which this unit has the largest value. Each point of the curve
-of training accuracy is measured on one batch of 200, so the curve jumps. The printed number is that
-of the whole training part.
+one hidden unit. Of all images with the same contrast, it is the one for which this unit has the
+largest value. Each point of the curve of training accuracy is measured on one batch of 200, so the
+curve jumps. The printed number is that of the whole training part.
 
 **Question 2.** What limits the accuracy of this net: the learning rate, the number of iterations,
 its size, or too close a fit to the training images? For each of them, say what you see, or that the
