@@ -98,6 +98,12 @@ def tiny_cifar10(tmp_path):
 
 
 @pytest.fixture
+def cifar10_of_the_notebook(tmp_path):
+    """A folder of 250 training images. An epoch of the notebook's section 13 takes 200 of them."""
+    return make_cifar10(tmp_path / "tiny", rows=50)
+
+
+@pytest.fixture
 def real_cifar10():
     """The folder of the real CIFAR-10. Skip the test if it is missing."""
     try:

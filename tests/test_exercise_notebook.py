@@ -144,9 +144,9 @@ def run_here(folder, notebook, environment):
 
 
 @pytest.fixture
-def environment(tiny_cifar10, monkeypatch):
+def environment(cifar10_of_the_notebook, monkeypatch):
     kept = {name: value for name, value in os.environ.items() if name not in ("DATA", "PYTHONPATH")}
-    return {**kept, "CIFAR10_DIR": str(tiny_cifar10), "OPENBLAS_NUM_THREADS": "1"}
+    return {**kept, "CIFAR10_DIR": str(cifar10_of_the_notebook), "OPENBLAS_NUM_THREADS": "1"}
 
 
 def test_whole_notebook_runs_when_all_is_filled(folder, environment):

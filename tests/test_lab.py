@@ -119,13 +119,13 @@ def find_faults(driver, path):
     return faults + read_console(driver), len(seen["images"])
 
 
-def test_lab(tmp_path, tiny_cifar10, monkeypatch):
+def test_lab(tmp_path, cifar10_of_the_notebook, monkeypatch):
     """All cells run by the menu, and again after a restart. At the end no process is left."""
     find_browser()  # skips before a server starts
     stored = nbformat.read(NOTEBOOK, as_version=4)
     expected = len(code_cells(stored)), count_pictures(stored)
     notebook = copy_lab(tmp_path / "lab")
-    monkeypatch.setenv("CIFAR10_DIR", str(tiny_cifar10))
+    monkeypatch.setenv("CIFAR10_DIR", str(cifar10_of_the_notebook))
     monkeypatch.delenv("DATA", raising=False)
     with LabServer(notebook.parent, tmp_path / "private") as server, open_browser(tmp_path) as driver:
         url, port = server.wait_for_address()

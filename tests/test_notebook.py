@@ -22,13 +22,13 @@ from nbclient.exceptions import CellExecutionError
 import run_notebook
 from run_notebook import NO_ALT, NOTEBOOK, STYLE, execute, render, save_pictures
 
-# Replaces the cell tagged "parameters", for a folder of 120 images.
+# Replaces the cell tagged "parameters", for the folder of the fixture `cifar10_of_the_notebook`.
 TINY = """
 num_training, num_validation, num_test = 80, 20, 20
 default_iters = 30
 sweep_hidden, sweep_iters = [2, 3], [1, 2]
 sweep_journal = "JOURNAL"
-final_sizes, step_epochs, final_epochs = (80, 20, 20), 2, 2
+final_sizes, step_epochs, final_epochs = (200, 20, 20), 2, 2
 """
 # What the cells assert about a run with the full sizes.
 CLAIMS = [
@@ -129,9 +129,9 @@ def test_cells_are_short(notebook):
     assert max(map(len, prose)) <= 100
 
 
-def test_notebook_runs_on_tiny_data(notebook, tiny_cifar10, monkeypatch, capsys, tmp_path):
+def test_notebook_runs_on_tiny_data(notebook, cifar10_of_the_notebook, monkeypatch, capsys, tmp_path):
     """Every cell runs in order on made-up images."""
-    monkeypatch.setenv("CIFAR10_DIR", str(tiny_cifar10))
+    monkeypatch.setenv("CIFAR10_DIR", str(cifar10_of_the_notebook))
     monkeypatch.delenv("DATA", raising=False)
     make_tiny(notebook)
     execute(notebook, tmp_path)
@@ -141,13 +141,14 @@ def test_notebook_runs_on_tiny_data(notebook, tiny_cifar10, monkeypatch, capsys,
     printed = capsys.readouterr().out
     assert "last loss 0.017143643532924" in printed and "test accuracy 0." in printed
     assert printed.count("CIFAR-10, files that differ from the official ones") == 5
+    assert printed.count("| 2/2 [") == 5  # each of the five trainings of section 13 has two iterations
     save_pictures(notebook, tmp_path / "docs")
     assert (tmp_path / "docs" / "best_net.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_notebook_asserts_its_claims(notebook, tiny_cifar10, monkeypatch, tmp_path):
+def test_notebook_asserts_its_claims(notebook, cifar10_of_the_notebook, monkeypatch, tmp_path):
     """If a number is not as expected, the run stops."""
-    monkeypatch.setenv("CIFAR10_DIR", str(tiny_cifar10))
+    monkeypatch.setenv("CIFAR10_DIR", str(cifar10_of_the_notebook))
     monkeypatch.delenv("DATA", raising=False)
     make_tiny(notebook, str(tmp_path / "sweep.jsonl"), [claim for claim in CLAIMS if "best." not in claim])
     with pytest.raises(CellExecutionError, match="AssertionError"):
