@@ -27,10 +27,9 @@ def draw_minibatch(X, y, batch_size, rng, out=None):
     rows = rng.choice(len(X), batch_size)
     if out is None:
         return X[rows], y[rows]
-    if X.dtype == out.dtype and X.flags.c_contiguous:
-        # np.take copies all of X if X is not aligned, and a view as bytes is always aligned. With
-        # mode="clip" it writes directly into out, without another array of the batch's size.
-        np.take(X.view(np.uint8), rows, axis=0, out=out.view(np.uint8), mode="clip")
+    if X.dtype == out.dtype and X.flags.c_contiguous and X.flags.aligned:
+        # With mode="clip", take writes directly into out, without another array of its size.
+        np.take(X, rows, axis=0, out=out, mode="clip")
     else:
         np.copyto(out, X[rows], casting="unsafe")
     return out, y[rows]

@@ -131,7 +131,7 @@ WRONG = [
         "draw_minibatch",
         [
             ("return out, y[rows]", "return out.copy(), y[rows]"),
-            ("out=out.view(np.uint8)", "out=None"),
+            ("rows, axis=0, out=out", "rows, axis=0, out=None"),
             ("np.copyto(out,", "np.array("),
         ],
         {"out"},
