@@ -8,9 +8,11 @@ import pickle
 import re
 import sys
 from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import PathFinder
 from types import ModuleType
 
 PACKAGE = "cs231n.classifiers"  # package of the homework's net: ``..layers`` is cs231n.layers
+LAB = ("checks", "gradient_check", "classifiers")  # modules of the lab that may be loaded before the file
 # Python 2 also imports files of the same folder by their plain names.
 COURSE = re.compile(r"(assignment_?\d?|cs231n|layers|layer_utils|fast_layers)(\.|$)")
 
@@ -121,6 +123,13 @@ class Finder(MetaPathFinder, Loader):
         vars(module).update(names, __all__=list(names))
 
 
+def _complete(name, spec, other):
+    """Make a package of the files of one folder and, for missing files, those of another folder."""
+    if spec and spec.submodule_search_locations and other:
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        sys.modules[name].__path__ = [*spec.submodule_search_locations, *(other.submodule_search_locations or ())]
+
+
 @contextlib.contextmanager
 def homework_imports(folder):
     """Let a file in a folder import what homework files import; restore the imports at the end.
@@ -129,17 +138,19 @@ def homework_imports(folder):
     stand-ins.
     """
     finders, paths = list(sys.meta_path), list(sys.path)
-    # The lab's own modules must not hide a file of the same name in the folder.
-    hidden = [name for name in ("checks", "gradient_check") if (folder / f"{name}.py").exists()]
-    hidden = {name: sys.modules.pop(name) for name in hidden if name in sys.modules}
-    sys.path[:] = [str(folder), *paths, str(folder.parent), str(folder.parent.parent)]
-    real = importlib.util.find_spec("cs231n") if "cs231n" not in sys.modules else None
+    near = [str(folder), str(folder.parent)]
+    # If the file belongs to another copy of the lab, it must import the modules of that copy.
+    own = {name: PathFinder.find_spec(name, near) for name in LAB}
+    replaced = {"cs231n", *(name for name, spec in own.items() if spec)}
+    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in replaced}
+    sys.path[:] = [*near, *paths, str(folder.parent.parent)]
+    _complete("classifiers", own["classifiers"], PathFinder.find_spec("classifiers", paths))
+    real = importlib.util.find_spec("cs231n")
     found = list(real.submodule_search_locations or ()) if real else []
-    near = [str(folder.parent), str(folder)]
     # Do not run the course's own __init__.py: it imports all classifiers, also absent ones.
     top, package = ModuleType("cs231n"), ModuleType(PACKAGE)
-    top.__path__ = [*found, *(near if folder.name == "classifiers" else near[::-1])]
-    package.__path__ = [*near[::-1], *(f"{place}/classifiers" for place in top.__path__)]
+    top.__path__ = [*found, *(near[::-1] if folder.name == "classifiers" else near)]
+    package.__path__ = [*near, *(f"{place}/classifiers" for place in top.__path__)]
     top.classifiers = package
     sys.modules.update({"cs231n": top, PACKAGE: package})
     sys.meta_path.append(Finder())
@@ -148,6 +159,6 @@ def homework_imports(folder):
     finally:
         sys.meta_path[:], sys.path[:] = finders, paths
         for name, module in list(sys.modules.items()):
-            if name.partition(".")[0] == "cs231n" or isinstance(module, StandIn):
+            if name.partition(".")[0] in replaced or isinstance(module, StandIn):
                 del sys.modules[name]
         sys.modules.update(hidden)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from diagnosis import check_net, standins
-from diagnosis.loading import LoadError, RegAsAttribute, explain_failure, load_net, read_source
+from diagnosis.loading import SIZES, LoadError, RegAsAttribute, explain_failure, load_net, read_source
 from diagnosis.standins import Missing, homework_imports
 
 NET = """
@@ -144,6 +144,26 @@ def test_files_in_the_same_folder_are_used(neighbour, file, imports, tmp_path):
     finally:
         sys.modules.pop("layers", None)
     assert sys.modules["checks"] is lab
+
+
+@pytest.mark.parametrize("module", ["classifiers.layers", "classifiers.mine", "checks", "gradient_check", "data_utils"])
+@pytest.mark.parametrize("init", [True, False])
+def test_another_copy_of_the_lab_uses_its_own_modules(module, init, tmp_path):
+    """The lab's modules of these names do not hide them. They only replace missing files."""
+    import classifiers.layers  # noqa: F401
+
+    before = {name: value for name, value in sys.modules.items() if name.partition(".")[0] in standins.LAB}
+    file = tmp_path / f"{module.replace('.', '/')}.py"
+    write(file, "class TwoLayerNet:\n    def __init__(self, *sizes): self.sizes = sizes")
+    if init:
+        write(tmp_path / "classifiers" / "__init__.py", "")
+    source = f"from {module} import TwoLayerNet\nfrom classifiers.sgd import update"  # sgd is not in this copy
+    try:
+        net, _ = load(write(tmp_path / "classifiers" / "neural_net.py", source))
+    finally:
+        sys.modules.pop("data_utils", None)
+    assert net.sizes == SIZES
+    assert before == {name: value for name, value in sys.modules.items() if name.partition(".")[0] in standins.LAB}
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,18 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from diagnosis.__main__ import main
 
+ROOT = Path(__file__).parent.parent
 NET = "from classifiers.neural_net import TwoLayerNet as Right\n\nclass TwoLayerNet(Right):\n"
 
 
@@ -75,6 +78,36 @@ def has_ended(pid):
     return False
 
 
+@pytest.mark.parametrize("text, told", [("the loss", True), ("line 7", False), ("line x", True)])
+def test_line_is_given_once(text, told, tmp_path, capsys):
+    """The line of an unwritten function is quoted only if the error itself does not name a line."""
+    line = f"raise NotImplementedError({text!r})"
+    (tmp_path / "net.py").write_text(f"{NET}    def loss(self, *arguments):\n        {line}\n")
+    quoted = f" (net.py, line 5: {line})" if told else ""
+    assert f"Next: {text}{quoted}\n" in run(capsys, tmp_path / "net.py")[1]
+
+
+def test_modules_of_another_folder_are_told(tmp_path, capsys):
+    """A note names the folder, and the files that are not near the net."""
+    source = "from classifiers.layers import SHAPES\nfrom classifiers.evaluation import CHUNK\n"
+    (tmp_path / "net.py").write_text(f"{source}{NET}    pass\n")
+    note = f"Note: these files are not near net.py and come from {ROOT / 'classifiers'}: "
+    others = "files.py, layers.py, neural_net.py, safety.py, sgd.py"
+    assert run(capsys, tmp_path / "net.py")[1].endswith(f"No mistake found.\n{note}evaluation.py, {others}\n")
+    (tmp_path / "classifiers").mkdir()
+    (tmp_path / "classifiers" / "evaluation.py").write_text((ROOT / "classifiers" / "evaluation.py").read_text())
+    assert run(capsys, tmp_path / "net.py")[1].endswith(f"No mistake found.\n{note}{others}\n")
+
+
+def test_the_lab_itself_has_no_note(tmp_path, capsys):
+    """Its file is in the folder of the modules. A file in another folder of the lab is near, too."""
+    assert run(capsys, ROOT / "classifiers" / "neural_net.py")[1].endswith("No mistake found.\n")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "net.py").write_text(f"{NET}    pass\n")
+    shutil.copytree(ROOT / "classifiers", tmp_path / "classifiers")
+    assert run(capsys, tmp_path / "mine" / "net.py")[1].endswith("No mistake found.\n")
+
+
 def test_json_for_programs(tmp_path, capsys):
     """The output is one JSON object. The output of the file is only counted, in a note."""
     file = tmp_path / "net.py"
@@ -116,7 +149,7 @@ def test_time_limit_must_be_a_number(seconds, capsys):
 
 
 def test_note_of_the_2021_interface_is_printed(tmp_path, capsys):
-    """The note is the last line of the report."""
+    """The notes are the last lines of the report."""
     source = f"""{NET.replace("TwoLayerNet(Right)", "TwoLayerNet")}
     def __init__(self, *sizes, reg=0.0):
         self.net, self.reg = Right(*sizes), reg
@@ -128,4 +161,4 @@ def test_note_of_the_2021_interface_is_printed(tmp_path, capsys):
     (tmp_path / "net.py").write_text(source)
     status, out, _ = run(capsys, tmp_path / "net.py")
     note = "Note: loss has no argument reg, so the check sets the attribute reg of the net"
-    assert status == 0 and out.splitlines()[-2:] == ["No mistake found.", note]
+    assert status == 0 and out.splitlines()[-3:-1] == ["No mistake found.", note]
