@@ -148,10 +148,11 @@ def test_files_in_the_same_folder_are_used(neighbour, file, imports, tmp_path):
 
 @pytest.mark.parametrize("module", ["classifiers.layers", "classifiers.mine", "checks", "gradient_check", "data_utils"])
 @pytest.mark.parametrize("init", [True, False])
-def test_another_copy_of_the_lab_uses_its_own_modules(module, init, tmp_path):
+def test_another_copy_of_the_lab_uses_its_own_modules(module, init, tmp_path, monkeypatch):
     """The lab's modules of these names do not hide them. They only replace missing files."""
     import classifiers.layers  # noqa: F401
 
+    monkeypatch.delitem(sys.modules, "data_utils", raising=False)  # the command has not loaded it
     before = {name: value for name, value in sys.modules.items() if name.partition(".")[0] in standins.LAB}
     file = tmp_path / f"{module.replace('.', '/')}.py"
     write(file, "class TwoLayerNet:\n    def __init__(self, *sizes): self.sizes = sizes")
