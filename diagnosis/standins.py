@@ -123,13 +123,6 @@ class Finder(MetaPathFinder, Loader):
         vars(module).update(names, __all__=list(names))
 
 
-def _complete(name, spec, other):
-    """Make a package of the files of one folder and, for missing files, those of another folder."""
-    if spec and spec.submodule_search_locations and other:
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        sys.modules[name].__path__ = [*spec.submodule_search_locations, *(other.submodule_search_locations or ())]
-
-
 @contextlib.contextmanager
 def homework_imports(folder):
     """Let a file in a folder import what homework files import; restore the imports at the end.
@@ -144,7 +137,9 @@ def homework_imports(folder):
     replaced = {"cs231n", *(name for name, spec in own.items() if spec)}
     hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in replaced}
     sys.path[:] = [*near, *paths, str(folder.parent.parent)]
-    _complete("classifiers", own["classifiers"], PathFinder.find_spec("classifiers", paths))
+    if own["classifiers"] and own["classifiers"].submodule_search_locations:  # a package, perhaps without some files
+        sys.modules["classifiers"] = ModuleType("classifiers")
+        sys.modules["classifiers"].__path__ = [f"{place}/classifiers" for place in sys.path]
     real = importlib.util.find_spec("cs231n")
     found = list(real.submodule_search_locations or ()) if real else []
     # Do not run the course's own __init__.py: it imports all classifiers, also absent ones.

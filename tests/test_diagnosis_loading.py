@@ -167,6 +167,12 @@ def test_another_copy_of_the_lab_uses_its_own_modules(module, init, tmp_path, mo
     assert before == {name: value for name, value in sys.modules.items() if name.partition(".")[0] in standins.LAB}
 
 
+def test_a_file_may_have_the_name_of_the_package(tmp_path):
+    """A file classifiers.py near the net is a module, not a package."""
+    write(tmp_path / "classifiers.py", "class TwoLayerNet:\n    def __init__(self, *sizes): self.sizes = sizes")
+    assert load(write(tmp_path / "net.py", "from classifiers import TwoLayerNet"))[0].sizes == SIZES
+
+
 @pytest.mark.parametrize(
     "imports, line, text",
     [
