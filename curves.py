@@ -5,13 +5,13 @@
 
 import sys
 import time
-from html import escape
 from numbers import Real
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from checks import check_number
+from tables import Table
 
 
 def plot_history(stats, axes=None):
@@ -189,30 +189,3 @@ def sweep_table(result):
         rows.append([*params, accuracy, *[iterations] * stopped, f"{trial.seconds:.1f}"])
     columns = [*names, "validation accuracy", *["iterations"] * stopped, "seconds"]
     return Table(columns, rows, "* within one standard error of the best")
-
-
-class Table:
-    """Table with column names, rows of cells and a note.
-
-    ``print`` shows it as aligned text, and a notebook shows it as HTML.
-    """
-
-    def __init__(self, columns, rows, note):
-        self.columns, self.note = list(columns), note
-        self.rows = [[str(cell) for cell in row] for row in rows]
-
-    def __str__(self):
-        lines = [self.columns, *self.rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        texts = ("  ".join(map(str.rjust, line, widths)).rstrip() for line in lines)
-        return "\n".join([*texts, self.note])
-
-    def _repr_html_(self):
-        def row(cells, tag):
-            return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-        body = "\n".join(row(cells, "td") for cells in self.rows)
-        table = f"<table>\n<thead>{row(self.columns, 'th')}</thead>\n<tbody>\n{body}\n</tbody></table>"
-        return f"{table}<p>{escape(self.note)}</p>"
-
-    __repr__ = __str__

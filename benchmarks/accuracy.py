@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.recipes import RECIPES, Images, train_net, whiten_images, widen
-from classifiers.files import atomic_write
 from classifiers.neural_net import TwoLayerNet
-from classifiers.source import hash_code
+from classifiers.sweep.code_hash import hash_code
 from data_utils import get_CIFAR10_data
 from datasets.choose import choose_data
+from files import atomic_write
 
 
 def make_key(recipe, seed, images):

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from classifiers.ensemble import average, mirrored, shifted
 from classifiers.initial import local_weights
 from classifiers.neural_net import TwoLayerNet
 from classifiers.preprocessing import Whitener, random_cutout, random_flip_shift
 from classifiers.sgd import warm_cosine
-from classifiers.wider import average, mirrored, shifted
 
 IMAGE = (32, 32, 3)
 BATCH = 200

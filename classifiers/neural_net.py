@@ -8,10 +8,10 @@ import numpy as np
 import checks
 from checks import check_array, check_count, check_labels, check_number
 from classifiers.evaluation import CHUNK, accuracy, chunks, evaluate
-from classifiers.files import atomic_write, read_params
 from classifiers.layers import SHAPES, dropout_mask, forward, loss_and_gradients
 from classifiers.safety import DelayedInterrupt, History, Snapshot, end_training
 from classifiers.sgd import SGD, draw_minibatch
+from files import atomic_write, read_params
 
 
 class TwoLayerNet:

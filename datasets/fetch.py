@@ -34,7 +34,7 @@ from datasets.names import (
     missing_batches,
     say_archive,
 )
-from datasets.workshop import move, temporary_folder
+from datasets.temporary import move, temporary_folder
 
 MIRRORS = (
     f"https://storage.googleapis.com/skypilot-example-data/datasets/{ARCHIVE}",

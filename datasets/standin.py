@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.names import BATCHES, DATASETS, STAND_IN, missing_batches
-from datasets.workshop import move, temporary_folder
+from datasets.temporary import move, temporary_folder
 
 FOLDER = DATASETS / STAND_IN
 META = "batches.meta"  # written last

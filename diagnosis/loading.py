@@ -17,7 +17,7 @@ from types import ModuleType
 
 import numpy as np
 
-from .standins import PACKAGE, Missing, Placeholder, StandIn
+from .compat import PACKAGE, Missing, Placeholder, StandIn
 
 SIZES = (4, 10, 3, 1e-1)
 MEGABYTES = 5  # size limit; homework files are smaller
@@ -161,7 +161,7 @@ def _decode(data):
 def load_net(path, name, sizes=SIZES):
     """Run a file and create a net from its class.
 
-    See `standins.homework_imports` for the modules that the file may import.
+    See `compat.homework_imports` for the modules that the file may import.
 
     Parameters
     ----------

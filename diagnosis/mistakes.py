@@ -26,7 +26,7 @@ answer explains it. The stage decides the form of `formula` and `seen`:
 - PRINTS: ``seen(lines)``, the number of printed lines.
 """
 
-from . import signs
+from . import symptoms
 from .findings import Mistake
 from .mistakes_in_answers import MISTAKES_IN_ANSWERS
 from .mistakes_in_penalty import MISTAKES_IN_PENALTY
@@ -50,51 +50,51 @@ MISTAKES = (
         PARAMS,
         "{name} has shape {got}, but a bias has one number for each unit: shape {right}. Create it with "
         "np.zeros({right[0]})",
-        seen=signs.bias_in_a_row,
+        seen=symptoms.bias_in_a_row,
         hides=ALL_STAGES,
     ),
     Mistake(
         FORM,
         "{so_far}loss is not written to the end. Next: {next}{place}",
-        seen=signs.unwritten_loss,
+        seen=symptoms.unwritten_loss,
         hides=ALL_STAGES,
     ),
     Mistake(
         FORM,
         "loss raises {kind}: {error}{place}",
-        seen=lambda calls: signs.raised(calls.error),
+        seen=lambda calls: symptoms.raised(calls.error),
         hides=ALL_STAGES,
     ),
     Mistake(
         FORM,
         "{name} is {got}{place}, but parameters must be finite. Check whether they are set, and whether training "
         "diverges",
-        seen=lambda calls: signs.not_finite(calls.params),
+        seen=lambda calls: symptoms.not_finite(calls.params),
         hides=ALL_STAGES,
     ),
     Mistake(
         FORM,
         "loss(X) returns None. Next: the scores, max(0, X W1 + b1) W2 + b2",
-        seen=signs.nothing_of,
+        seen=symptoms.nothing_of,
         hides=ALL_STAGES,
     ),
     Mistake(
         FORM,
         "gradients must be a dict with the same keys as params (W1, b1, W2 and b2), got {got}",
-        seen=signs.wrong_keys,
+        seen=symptoms.wrong_keys,
         hides=ALL_STAGES,
     ),
     Mistake(
         FORM,
         "the gradient of {name} must be a float64 array, like {name}, got {got}",
-        seen=signs.wrong_type,
+        seen=symptoms.wrong_type,
         hides=ALL_STAGES,
     ),
     Mistake(
         FORM,
         "{name} is {got}{place} with your parameters and data. Look for a division by 0, log(0), or exp of a large "
         "number",
-        seen=lambda calls: signs.not_finite({"a score": calls.scores, "the loss": calls.loss}),
+        seen=lambda calls: symptoms.not_finite({"a score": calls.scores, "the loss": calls.loss}),
         hides=tuple(stage for stage in ALL_STAGES if stage != OVERFLOW),
     ),
     Mistake(
@@ -112,12 +112,12 @@ MISTAKES = (
     Mistake(
         ELSEWHERE,
         "loss raises {kind} if the parameters, reg or the number of rows differ from yours: {error}{place}",
-        seen=signs.raised,
+        seen=symptoms.raised,
     ),
     Mistake(
         PRECISION,
         "{what} is only as precise as float32, but this check needs float64. Compute without astype(np.float32)",
-        seen=signs.single_precision,
+        seen=symptoms.single_precision,
         hides=ALL_STAGES,
     ),
     Mistake(
@@ -132,19 +132,19 @@ MISTAKES = (
     Mistake(
         OVERFLOW,
         "softmax overflows: the loss is not finite for scores of 1000. Subtract each row's maximum from the scores",
-        formula=signs.high_scores,
+        formula=symptoms.high_scores,
     ),
     Mistake(
         OVERFLOW,
         "softmax subtracts the maximum of the whole array: the loss is not finite if the scores of one row are 1000 "
         "higher than those of another. Subtract the maximum of each row, max(axis=1, keepdims=True)",
-        formula=signs.one_high_row,
+        formula=symptoms.one_high_row,
     ),
     Mistake(
         OVERFLOW,
         "the loss takes the logarithm of 0: the probability of the right class is rounded to 0 if its score is 1000 "
         "lower than another. Compute the logarithm directly: log p = shifted - log(sum(exp(shifted)))",
-        formula=signs.low_right_class,
+        formula=symptoms.low_right_class,
     ),
     Mistake(
         NUMERIC,
@@ -160,6 +160,6 @@ MISTAKES = (
         note=True,
     ),
     *MISTAKES_IN_TRAINING,
-    Mistake(NEXT, "{right} right. Next: {next}", seen=signs.left_to_write),
-    Mistake(PRINTS, "loss prints output: {lines} lines are not shown here", seen=signs.printed, note=True),
+    Mistake(NEXT, "{right} right. Next: {next}", seen=symptoms.left_to_write),
+    Mistake(PRINTS, "loss prints output: {lines} lines are not shown here", seen=symptoms.printed, note=True),
 )

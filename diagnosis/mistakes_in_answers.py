@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import signs
+from . import symptoms
 from .findings import Mistake
 from .reference import BIASES, NAMES
 from .stages import ANSWERS, OVERFLOW, SCORES
@@ -15,7 +15,7 @@ MISTAKES_IN_ANSWERS = (
     Mistake(
         SCORES,
         "scores must have shape (N, C) = {right}, got {got}",
-        seen=signs.wrong_shape,
+        seen=symptoms.wrong_shape,
     ),
     Mistake(
         SCORES,
@@ -36,7 +36,7 @@ MISTAKES_IN_ANSWERS = (
         SCORES,
         "scores are not max(0, X W1 + b1) W2 + b2. At row {row}, class {column}, the score is {got:.8g} and should be "
         "{right:.8g}",
-        seen=signs.largest_difference,
+        seen=symptoms.largest_difference,
     ),
     Mistake(ANSWERS, SHIFTED % "high", softmax=lambda r: r.variant(y=(r.y + 1) % r.C)),
     Mistake(ANSWERS, SHIFTED % "low", softmax=lambda r: r.variant(y=(r.y - 1) % r.C)),
@@ -56,7 +56,7 @@ MISTAKES_IN_ANSWERS = (
     Mistake(
         ANSWERS,
         "the gradient of {which} has the wrong shape, {got} instead of {right}. Give it the shape of the parameter",
-        seen=signs.wrong_shape,
+        seen=symptoms.wrong_shape,
     ),
     Mistake(
         ANSWERS,
@@ -92,7 +92,7 @@ MISTAKES_IN_ANSWERS = (
         "p - onehot(y): divide them by N only once",
         formula=lambda r: r.times(-1 / r.N),
     ),
-    Mistake(ANSWERS, "{what} is {k:.6g} times what it should be", seen=signs.factor),
+    Mistake(ANSWERS, "{what} is {k:.6g} times what it should be", seen=symptoms.factor),
     Mistake(
         ANSWERS,
         "the gradient of {which} flows through inactive hidden units: the ReLU is missing in the backward pass, or its "
@@ -131,14 +131,14 @@ MISTAKES_IN_ANSWERS = (
     Mistake(
         ANSWERS,
         "{what} is {got:.10g} and should be {right:.10g}: the mistake is unknown, or there are several mistakes",
-        seen=signs.wrong_loss,
+        seen=symptoms.wrong_loss,
         vague=True,
     ),
     Mistake(
         ANSWERS,
         "the gradient of {which} is wrong: the mistake is unknown, or there are several mistakes. The largest error is "
         "at {at}{of}: it is {got:.10g} and should be {right:.10g}{remark}",
-        seen=signs.wrong_gradient,
+        seen=symptoms.wrong_gradient,
         vague=True,
     ),
 )

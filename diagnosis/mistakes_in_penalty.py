@@ -1,6 +1,6 @@
 """Mistakes in the penalty: a part of the table in mistakes.py."""
 
-from . import signs
+from . import symptoms
 from .findings import Mistake
 from .stages import AT_ONCE, PENALTY
 
@@ -14,13 +14,13 @@ MISTAKES_IN_PENALTY = (
     Mistake(
         PENALTY,
         "this net penalises the biases like the weights. The net of this lab penalises only the weights",
-        seen=signs.penalised_like_weights,
+        seen=symptoms.penalised_like_weights,
         note=True,
     ),
     Mistake(
         PENALTY,
         "the penalty includes {which} in {places}{factor}. Do not penalise biases",
-        seen=signs.penalised_bias,
+        seen=symptoms.penalised_bias,
     ),
     Mistake(
         PENALTY,
@@ -76,6 +76,6 @@ MISTAKES_IN_PENALTY = (
         "the penalty in {places} is wrong here, at reg={reg:g}, but right for one parameter at a time or for another "
         "reg. It must be {half}reg * (sum(W1**2) + sum(W2**2){biases}) in the loss, and {full}reg * W in the "
         "gradient",
-        seen=signs.wrong_at_once,
+        seen=symptoms.wrong_at_once,
     ),
 )

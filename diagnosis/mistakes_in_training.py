@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import signs
+from . import symptoms
 from .findings import Mistake
 from .reference import NAMES, factor_between
 from .stages import PREDICT, TRAIN
@@ -118,10 +118,10 @@ MISTAKES_IN_TRAINING = (
     Mistake(
         TRAIN,
         "train is not written to the end. Next: {next}{place}",
-        seen=lambda t: signs.unwritten(t.error),
+        seen=lambda t: symptoms.unwritten(t.error),
         hides=(TRAIN,),
     ),
-    Mistake(TRAIN, "train raises {kind}: {error}{place}", seen=lambda t: signs.raised(t.error), hides=(TRAIN,)),
+    Mistake(TRAIN, "train raises {kind}: {error}{place}", seen=lambda t: symptoms.raised(t.error), hides=(TRAIN,)),
     Mistake(
         TRAIN,
         "train changes no parameter: the update is missing, or it changes copies. For each parameter, write "
@@ -199,13 +199,13 @@ MISTAKES_IN_TRAINING = (
     Mistake(
         PREDICT,
         "predict is not written to the end. Next: {next}{place}",
-        seen=lambda prediction: signs.unwritten(prediction.error),
+        seen=lambda prediction: symptoms.unwritten(prediction.error),
         hides=(PREDICT,),
     ),
     Mistake(
         PREDICT,
         "predict raises {kind}: {error}{place}",
-        seen=lambda prediction: signs.raised(prediction.error),
+        seen=lambda prediction: symptoms.raised(prediction.error),
         hides=(PREDICT,),
     ),
     Mistake(

@@ -28,10 +28,14 @@ from .cases import save_cases
 from .source import replace_function
 
 ROOT = Path(__file__).resolve().parents[1]
-LAB = ["checks.py", "exercise/__init__.py", "exercise/parts.py", "exercise/cases.py"]
-LAB += [f"classifiers/{name}.py" for name in ("__init__", "layers", "evaluation", "files")]
+LAB = ["checks.py", "files.py", "exercise/__init__.py", "exercise/parts.py", "exercise/cases.py"]
+LAB += [f"classifiers/{name}.py" for name in ("__init__", "layers", "evaluation")]
 LAB += [f"classifiers/{name}.py" for name in ("safety", "sgd", "neural_net")]
-EXPLAINS = ["gradient_check.py", *(f"diagnosis/{path.name}" for path in sorted((ROOT / "diagnosis").glob("*.py")))]
+EXPLAINS = [
+    "gradient_check.py",
+    "tables.py",
+    *(f"diagnosis/{path.name}" for path in sorted((ROOT / "diagnosis").glob("*.py"))),
+]
 PROCESSES = 64  # of a submission at a time; the limit does not apply to root
 MARK = {"EXERCISE_PART": str(os.getpid())}  # environment variable of a worker and of its children
 ANSWER = 16 << 20  # largest answer file in bytes; the worker cannot write a larger one

@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from classifiers.files import atomic_write
+from files import atomic_write
 
 from .apart import Limits
 from .feedback import file_name, gradescope, make_page

@@ -20,9 +20,9 @@ from test_journal import read_indices
 from test_sweep import ROOT, DieOnce, count_blas_threads, fingerprint, make_data, small_sweep
 from threadpoolctl import threadpool_limits
 
-from classifiers import sweep as sweep_module
-from classifiers.cluster import copy_odd_maps, receive_data, send_data
-from classifiers.sweep import run_trial
+from classifiers.sweep import search as sweep_module
+from classifiers.sweep.cluster import copy_odd_maps, receive_data, send_data
+from classifiers.sweep.search import run_trial
 
 
 def test_without_dask_no_data_are_sent():

@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import pytest
 
-from diagnosis import check_net, standins
+from diagnosis import check_net, compat
+from diagnosis.compat import Missing, homework_imports
 from diagnosis.loading import SIZES, LoadError, RegAsAttribute, explain_failure, load_net, read_source
-from diagnosis.standins import Missing, homework_imports
 
 NET = """
 from classifiers.neural_net import TwoLayerNet as Right
@@ -104,7 +104,7 @@ class Without:
 
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] == self.root:
-            return standins.Finder().find_spec(name)
+            return compat.Finder().find_spec(name)
 
 
 def test_a_real_module_comes_before_its_stand_in(tmp_path):
@@ -153,7 +153,7 @@ def test_another_copy_of_the_lab_uses_its_own_modules(module, init, tmp_path, mo
     import classifiers.layers  # noqa: F401
 
     monkeypatch.delitem(sys.modules, "data_utils", raising=False)  # the command has not loaded it
-    before = {name: value for name, value in sys.modules.items() if name.partition(".")[0] in standins.LAB}
+    before = {name: value for name, value in sys.modules.items() if name.partition(".")[0] in compat.LAB}
     file = tmp_path / f"{module.replace('.', '/')}.py"
     write(file, "class TwoLayerNet:\n    def __init__(self, *sizes): self.sizes = sizes")
     if init:
@@ -164,7 +164,7 @@ def test_another_copy_of_the_lab_uses_its_own_modules(module, init, tmp_path, mo
     finally:
         sys.modules.pop("data_utils", None)
     assert net.sizes == SIZES
-    assert before == {name: value for name, value in sys.modules.items() if name.partition(".")[0] in standins.LAB}
+    assert before == {name: value for name, value in sys.modules.items() if name.partition(".")[0] in compat.LAB}
 
 
 def test_a_file_may_have_the_name_of_the_package(tmp_path):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import run_python
 
-from classifiers.files import atomic_write
 from classifiers.neural_net import TwoLayerNet
+from files import atomic_write
 
 
 def test_atomic_write_replaces_the_file(tmp_path):

@@ -14,12 +14,12 @@ import pytest
 from conftest import make_toy_net, posix
 from test_sweep import GRID, ROOT, fingerprint, make_data, small_sweep
 
-from classifiers import sweep as sweep_module
-from classifiers.journal import Journal, to_json
 from classifiers.neural_net import TwoLayerNet
 from classifiers.preprocessing import random_flip_shift
 from classifiers.sgd import warm_cosine
 from classifiers.sweep import LogUniform
+from classifiers.sweep import search as sweep_module
+from classifiers.sweep.journal import Journal, to_json
 
 PLAN, ARRAYS = {"grid": {"reg": [0.5]}, "seed": 0}, [np.ones((2, 3)), np.array([0, 1])]
 
@@ -502,7 +502,7 @@ def test_code_that_changed_between_two_calls(tmp_path, module, augment, old, new
 HALTING_SWEEP = """
 import sys, time
 from pathlib import Path
-from classifiers import sweep as module
+from classifiers.sweep import search as module
 from test_sweep import small_sweep
 class Halting:
     def __init__(self, first, function):

@@ -9,7 +9,7 @@ import pytest
 from test_sweep import count_blas_threads
 from threadpoolctl import threadpool_limits
 
-from classifiers.limits import SharedLimits, limits_of_sweep, limits_of_trial
+from classifiers.sweep.limits import SharedLimits, limits_of_sweep, limits_of_trial
 
 
 @pytest.fixture

@@ -354,7 +354,7 @@ def first_cell(notebook):
 def test_first_cell_finds_the_modules(notebook, place, tmp_path, monkeypatch):
     """It looks in the working directory, above, one level below, and beside VS Code's notebook."""
     (tmp_path / "lab" / "classifiers").mkdir(parents=True)
-    (tmp_path / "lab" / "classifiers" / "sweep.py").touch()
+    (tmp_path / "lab" / "classifiers" / "layers.py").touch()
     (tmp_path / "lab" / "tests").mkdir()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / place)

@@ -14,12 +14,12 @@ import pytest
 from conftest import ROOT, run_python
 
 import run_notebook
-from classifiers.files import atomic_write
 from classifiers.sweep import SweepResult
-from classifiers.trials import Trial
+from classifiers.sweep.trials import Trial
 from datasets import fetch, standin
-from datasets.workshop import temporary_folder
+from datasets.temporary import temporary_folder
 from exercise import make
+from files import atomic_write
 from vis_utils import sweep_table
 
 MODULES = sorted(ROOT.glob("*.py")) + sorted(
@@ -135,7 +135,14 @@ for name in sys.argv[1:]:
 @pytest.mark.parametrize(
     "names",
     [
-        ["classifiers.sweep", "classifiers.callbacks", "classifiers.wider", "data_utils", "vis_utils", "run_notebook"],
+        [
+            "classifiers.sweep",
+            "classifiers.callbacks",
+            "classifiers.ensemble",
+            "data_utils",
+            "vis_utils",
+            "run_notebook",
+        ],
         ["datasets.choose", "diagnosis.__main__", "exercise.make", "exercise.grade", "tasks", "benchmarks.accuracy"],
         ["benchmarks.loader"],
     ],

@@ -15,12 +15,12 @@ import pytest
 from joblib._parallel_backends import MultiprocessingBackend
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from classifiers import sweep as sweep_module
 from classifiers.neural_net import TwoLayerNet
-from classifiers.sweep import ATTEMPTS, LogUniform, SweepError, SweepResult, Trial, run_trial, sweep
+from classifiers.sweep import search as sweep_module
+from classifiers.sweep.search import ATTEMPTS, LogUniform, SweepError, SweepResult, Trial, run_trial, sweep
 from vis_utils import sweep_table
 
-ROOT = Path(sweep_module.__file__).parents[1]
+ROOT = Path(sweep_module.__file__).parents[2]
 GRID = {"hidden_size": [3, 5], "learning_rate": [1e-1, 1e-3], "reg": [0.0, 0.5]}
 X, Y = np.ones((5, 4)), np.array([0, 1, 2, 2, 1])
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from datasets.workshop import temporary_folder
+from datasets.temporary import temporary_folder
 
 
 def test_is_removed(tmp_path):

@@ -13,13 +13,13 @@ from joblib import Parallel, delayed, effective_n_jobs
 from tqdm import tqdm
 
 from checks import check_array, check_count, check_labels
-from classifiers.cluster import copy_odd_maps, receive_data, returns_generator, send_data
-from classifiers.grid import NET_ARGUMENTS, LogUniform, list_combinations
-from classifiers.journal import Journal
-from classifiers.limits import limits_of_sweep, limits_of_trial
 from classifiers.neural_net import TwoLayerNet
-from classifiers.source import hash_code
-from classifiers.trials import Trial, find_best, ranking_key, read_trials
+from classifiers.sweep.cluster import copy_odd_maps, receive_data, returns_generator, send_data
+from classifiers.sweep.code_hash import hash_code
+from classifiers.sweep.grid import NET_ARGUMENTS, LogUniform, list_combinations
+from classifiers.sweep.journal import Journal
+from classifiers.sweep.limits import limits_of_sweep, limits_of_trial
+from classifiers.sweep.trials import Trial, find_best, ranking_key, read_trials
 
 __all__ = ["LogUniform", "SweepError", "SweepResult", "Trial", "sweep"]
 

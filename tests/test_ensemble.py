@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from classifiers.ensemble import CROSS, average, mirrored, shifted
 from classifiers.neural_net import TwoLayerNet
 from classifiers.preprocessing import Standardizer, Whitener
-from classifiers.wider import CROSS, average, mirrored, shifted
 from vis_utils import show_net_weights
 
 SHAPE = (5, 7, 3)

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from test_sweep import ROOT
 
-from classifiers import source
 from classifiers.preprocessing import random_flip_shift
 from classifiers.sgd import warm_cosine
-from classifiers.source import hash_code, read_meaning
+from classifiers.sweep import code_hash as source
+from classifiers.sweep.code_hash import hash_code, read_meaning
 
 SCALE = 1.0
 
@@ -106,7 +106,7 @@ def test_functions_without_a_file():
 def test_hash_does_not_depend_on_the_process():
     """It is the same although Python orders sets of strings differently in each process."""
     code = (
-        "from classifiers.source import hash_code\n"
+        "from classifiers.sweep.code_hash import hash_code\n"
         "print(hash_code([lambda it, n: it in {'a', 'b', 'c', 'd', 'e'}, lambda it, n: {'x': 1}]))"
     )
     outputs = {
@@ -182,7 +182,7 @@ def test_code_without_plain_source_files(tmp_path, form):
         subprocess.run([sys.executable, "-m", "compileall", "-q", "-b", lab], check=True)
         for file in lab.rglob("*.py"):
             file.unlink()
-    code = "import classifiers.source as s; print(s.__file__); print(s.hash_code([]))"
+    code = "import classifiers.sweep.code_hash as s; print(s.__file__); print(s.hash_code([]))"
     env = {**os.environ, "PYTHONPATH": str(path)}
     run = subprocess.run(
         [sys.executable, "-c", code], env=env, cwd=tmp_path, check=True, capture_output=True, text=True

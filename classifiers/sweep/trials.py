@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 
-from classifiers.journal import to_json
+from classifiers.sweep.journal import to_json
 
 
 @dataclass
