@@ -1,7 +1,5 @@
 """Checks of arguments, used by the other modules."""
 
-import inspect
-
 import numpy as np
 
 
@@ -110,7 +108,7 @@ def refuse_masked(name, value):
         raise TypeError(f"{name} must not be a masked array: pass {name}.filled(value) with a value for masked entries")
 
 
-def check_array(name, value, ndim, columns=None):
+def check_array(name, value, ndim, columns=None, *, finite=True):
     """Check that an argument is an array of finite real numbers.
 
     Parameters
@@ -123,6 +121,8 @@ def check_array(name, value, ndim, columns=None):
         Number of dimensions.
     columns : int, optional
         Length of the last dimension.
+    finite : bool
+        Whether to check all numbers. Without this, the check is cheap.
 
     Returns
     -------
@@ -150,12 +150,15 @@ def check_array(name, value, ndim, columns=None):
         raise ValueError(f"{name} must have {columns} columns, got {_got(array)}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got {_got(array)}")
-    if array.dtype.kind == "f":
-        _check_finite(name, array)
+    if finite:
+        check_finite(name, array)
     return array
 
 
-def _check_finite(name, array):
+def check_finite(name, array):
+    """Check that an array of numbers has no NaN or infinity. The error says where the first one is."""
+    if array.dtype.kind != "f":
+        return
     for start in range(0, len(array), 1000):  # parts save memory: isfinite makes a new array
         part = array[start : start + 1000]
         with np.errstate(all="ignore"):
@@ -240,9 +243,9 @@ def check_shapes(name, arrays, shapes):
             lengths.setdefault(letter, length)
     for array, letters in shapes.items():
         value, expected = arrays[array], tuple(lengths[letter] for letter in letters)
-        if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or value.dtype.itemsize < 4:
             got = getattr(value, "dtype", type(value).__name__)
-            raise TypeError(f"{name}[{array!r}] must be of a floating-point type, got {got}")
+            raise TypeError(f"{name}[{array!r}] must be float32 or a wider floating-point type, got {got}")
         if value.shape != expected:
             raise ValueError(f"{name}[{array!r}] must have shape {expected}, got {value.shape}")
     return lengths
@@ -265,13 +268,11 @@ def check_loss(returned, params, required):
     return float(loss), grads
 
 
-def takes_one_argument(function):
-    """Return whether a function can be called with one argument."""
-    try:
-        inspect.signature(function).bind(None)
-    except TypeError:
-        return False
-    return True
+def check_writable(arrays):
+    """Check that the arrays in a dict can be changed in place."""
+    for name, array in arrays.items():
+        if isinstance(array, np.ndarray) and not array.flags.writeable:
+            raise ValueError(f"{name} must be writable, got a read-only array. Use a copy of it")
 
 
 def check_calls(**arguments):
@@ -281,19 +282,12 @@ def check_calls(**arguments):
             raise TypeError(f"{name} must be None or a function, got {_got(value)}")
 
 
-def check_batch(batch, shape, dtype):
-    """Check that `augment` returns an array of the given shape. Return the array in `dtype`."""
-    if getattr(batch, "shape", None) != shape:
-        raise ValueError(f"augment must return an array of shape {shape}, got {_got(batch)}")
-    return batch.astype(dtype, copy=False)
-
-
-def check_dtype(dtype):
-    """Check that an argument names a floating-point type of NumPy. Return the type."""
+def check_dtype(dtype, smallest=np.float16):
+    """Check that an argument names a floating-point type of NumPy, not below `smallest`. Return the type."""
     try:
         checked = np.dtype(dtype)
     except TypeError:
         checked = None
-    if checked is None or checked.kind != "f":
+    if checked is None or checked.kind != "f" or checked.itemsize < np.dtype(smallest).itemsize:
         raise TypeError(f"dtype must be a floating-point type such as float32, got {_got(dtype)}")
     return checked

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from checks import check_calls, check_count
-from classifiers.safety import Snapshot
+from classifiers.training import Snapshot
 
 HIGHER_IS_BETTER = {"val_acc_history": True, "val_loss_history": False}
 
@@ -64,7 +64,7 @@ class EarlyStopping:
 
     def __call__(self, net, it, stats):
         waited = len(stats[self.monitor]) - 1 - self.best_epoch(stats)
-        if self.restore_best and waited == 0:
+        if self.restore_best and waited == 0 and np.isfinite(stats[self.monitor][-1]):
             self._best = Snapshot(net.params)
         return waited >= self.patience
 

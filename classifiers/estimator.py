@@ -15,7 +15,6 @@ except ImportError as error:
 
 from checks import check_count, check_number
 from classifiers.callbacks import EarlyStopping
-from classifiers.evaluation import chunks
 from classifiers.neural_net import TwoLayerNet
 
 try:
@@ -192,12 +191,9 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         )  # fmt: skip
 
     def _ask(self, question, X):
-        """Return the scores of X, or call the method of the net that `question` names."""
+        """Call the method of the net that `question` names."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False)
-        if question == "scores":
-            return np.concatenate([self.net_.loss(X_part) for (X_part,) in chunks(X)])
-        return getattr(self.net_, question)(X)
+        return getattr(self.net_, question)(validate_data(self, X, reset=False))
 
     def predict(self, X):
         """Predict the label of each row of X.

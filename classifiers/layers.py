@@ -7,9 +7,10 @@ N examples, D inputs, H hidden units, C classes. ``params`` is a dict of ``W1 (D
 import numpy as np
 
 SHAPES = {"W1": "DH", "b1": "H", "W2": "HC", "b2": "C"}
+WEIGHTS = ("W1", "W2")  # the parameters with a penalty
 
 
-def forward(params, X, keep=None):
+def forward(params, X, mask=None):
     """Compute the hidden layer and the scores.
 
     Parameters
@@ -18,21 +19,21 @@ def forward(params, X, keep=None):
         See the module.
     X : ndarray, shape (N, D)
         One example per row.
-    keep : ndarray, shape (N, H), optional
+    mask : ndarray, shape (N, H), optional
         Factors of dropout, see `dropout_mask`.
 
     Returns
     -------
     hidden : ndarray, shape (N, H)
-        ``max(0, X W1 + b1)``, times keep.
+        ``max(0, X W1 + b1)``, times mask.
     scores : ndarray, shape (N, C)
         ``hidden W2 + b2``.
     """
     hidden = X @ params["W1"]  # (N, H)
     hidden += params["b1"]
     np.maximum(hidden, 0, out=hidden)
-    if keep is not None:
-        hidden *= keep
+    if mask is not None:
+        hidden *= mask
     scores = hidden @ params["W2"] + params["b2"]  # (N, C)
     return hidden, scores
 
@@ -89,7 +90,7 @@ def penalty(params, reg, grads=None):
         ``0.5 * reg * (sum(W1**2) + sum(W2**2))``. Biases are not penalised.
     """
     loss = 0.0
-    for name in ("W1", "W2"):
+    for name in WEIGHTS:
         W = params[name]
         loss += 0.5 * reg * float(np.vdot(W, W))
         if grads is not None:
@@ -97,17 +98,15 @@ def penalty(params, reg, grads=None):
     return loss
 
 
-def backward(params, X, hidden, dscores, keep=None, dW1=None):
+def backward(params, X, hidden, dscores, mask=None):
     """Compute the gradients of the parameters from that of the scores, by the chain rule.
 
     Parameters
     ----------
-    params, X, hidden, keep
+    params, X, hidden, mask
         As in `forward`.
     dscores : ndarray, shape (N, C)
         Gradient of the loss with respect to the scores.
-    dW1 : ndarray, shape (D, H), optional
-        The gradient of W1 is written here. This saves an allocation in each step.
 
     Returns
     -------
@@ -115,28 +114,15 @@ def backward(params, X, hidden, dscores, keep=None, dW1=None):
         Gradients keyed and shaped as params, without the penalty's.
     """
     dhidden = dscores @ params["W2"].T  # (N, H)
-    if keep is not None:
-        dhidden *= keep
+    if mask is not None:
+        dhidden *= mask
     dhidden *= hidden > 0  # the gradient is 0 if the ReLU is closed
     return {
-        "W1": np.matmul(X.T, dhidden, out=dW1),  # (D, H)
+        "W1": X.T @ dhidden,  # (D, H)
         "b1": dhidden.sum(axis=0),  # (H,)
         "W2": hidden.T @ dscores,  # (H, C)
         "b2": dscores.sum(axis=0),  # (C,)
     }
-
-
-def loss_and_gradients(params, X, y, reg, keep=None, dW1=None, weight_decay=False):
-    """Compute the loss with its penalty, and its gradients, for `loss` and for `train`.
-
-    With `weight_decay`, `classifiers.sgd.update` adds the gradient ``reg * W`` of the penalty. This
-    saves up to a tenth of a step's time. The other parameters are those of the functions above.
-    """
-    l2 = penalty(params, reg) if weight_decay else None  # before forward, which then finds W1 in the cache
-    hidden, scores = forward(params, X, keep)  # (N, H), (N, C)
-    loss, dscores = softmax_loss(scores, y)  # dscores (N, C)
-    grads = backward(params, X, hidden, dscores, keep, dW1)
-    return loss + (l2 if weight_decay else penalty(params, reg, grads)), grads
 
 
 def dropout_mask(shape, dropout, dtype, rng):
@@ -148,7 +134,7 @@ def dropout_mask(shape, dropout, dtype, rng):
     dropout : float
         Fraction of the units that are dropped, at least 0 and below 1.
     rng : RandomState or Generator
-        Source of 16 random bits per unit.
+        Source of one number per unit.
 
     Returns
     -------
@@ -156,5 +142,4 @@ def dropout_mask(shape, dropout, dtype, rng):
         0 with probability `dropout`, else ``1 / (1 - dropout)``. The expected value is 1, so
         prediction needs no scaling (Srivastava et al., "Dropout", JMLR 15, 2014).
     """
-    bits = np.frombuffer(rng.bytes(2 * shape[0] * shape[1]), np.uint16).reshape(shape)
-    return (bits >= round(dropout * 65536)) * np.dtype(dtype).type(1 / (1 - dropout))
+    return (rng.random(shape) >= dropout) * np.dtype(dtype).type(1 / (1 - dropout))

@@ -1,17 +1,20 @@
 """A fully connected net with one hidden layer: its parameters, loss, training, prediction and file.
 
-N examples, D inputs, H hidden units, C classes. layers.py has the maths, sgd.py gradient descent.
+N examples, D inputs, H hidden units, C classes. layers.py has the maths, sgd.py gradient descent,
+training.py what stands around the loop of `train`.
 """
 
 import numpy as np
 
 import checks
 from checks import check_array, check_count, check_labels, check_number
-from classifiers.evaluation import CHUNK, accuracy, chunks, evaluate
-from classifiers.layers import SHAPES, dropout_mask, forward, loss_and_gradients
-from classifiers.safety import DelayedInterrupt, History, Snapshot, end_training
+from classifiers.history import History
+from classifiers.layers import SHAPES, backward, dropout_mask, forward, penalty, softmax_loss
 from classifiers.sgd import SGD, draw_minibatch
+from classifiers.training import Training
 from files import atomic_write, read_params
+
+CHUNK = 1000  # rows that are computed at once, to avoid an array of N x H
 
 
 class TwoLayerNet:
@@ -24,7 +27,7 @@ class TwoLayerNet:
     std : float
         Standard deviation of the initial weights. Biases start at zero.
     dtype : dtype
-        Floating-point type of the parameters and of all computation.
+        Type of the parameters and of all computation: float32, float64 or longdouble.
     rng : None, int, RandomState or Generator
         Source of randomness, for W1 before W2. ``None`` is NumPy's global stream.
 
@@ -47,13 +50,13 @@ class TwoLayerNet:
     def __init__(self, input_size, hidden_size, output_size, std=1e-4, *, dtype=np.float64, rng=None):
         D, H = check_count("input_size", input_size), check_count("hidden_size", hidden_size)
         C, std = check_count("output_size", output_size), check_number("std", std)
-        rng, dtype = checks.check_rng(rng), checks.check_dtype(dtype)
+        rng, dtype = checks.check_rng(rng), checks.check_dtype(dtype, smallest=np.float32)
         W1 = std * rng.standard_normal((D, H))
         W2 = std * rng.standard_normal((H, C))
         params = {"W1": W1, "b1": np.zeros(H), "W2": W2, "b2": np.zeros(C)}
         self.params = {name: param.astype(dtype, copy=False) for name, param in params.items()}
 
-    def loss(self, X, y=None, reg=0.0):
+    def loss(self, X, y=None, reg=0.0, *, mask=None):
         """Compute the scores or, with labels, the loss and its gradients.
 
         Parameters
@@ -64,6 +67,8 @@ class TwoLayerNet:
             Class indices in 0..C-1.
         reg : float
             Strength of the L2 penalty, see `classifiers.layers.penalty`.
+        mask : ndarray, shape (N, H), optional
+            Factors of dropout, see `classifiers.layers.dropout_mask`.
 
         Returns
         -------
@@ -71,12 +76,19 @@ class TwoLayerNet:
         loss, grads : float, dict of ndarray, otherwise
             Mean softmax loss plus penalty, and its gradients, keyed and shaped as ``params``.
         """
-        D, _, C = checks.check_shapes("params", self.params, SHAPES).values()
-        X = check_array("X", X, 2, D).astype(self.params["W1"].dtype, copy=False)
+        D, _, C = self._sizes()
+        given = check_array("X", X, 2, D, finite=False)
+        with np.errstate(over="ignore"):
+            X = given.astype(self.params["W1"].dtype, copy=False)
+        hidden, scores = forward(self.params, X, mask)  # (N, H), (N, C)
+        if not np.isfinite(scores).all():  # X is only searched if it may be the cause
+            checks.check_finite("X", given)
+            checks.check_finite(f"X as {X.dtype}", X)
         if y is None:
-            return forward(self.params, X)[1]
-        y = check_labels("y", y, len(X), C)
-        return loss_and_gradients(self.params, X, y, check_number("reg", reg))
+            return scores
+        loss, dscores = softmax_loss(scores, check_labels("y", y, len(X), C))  # dscores (N, C)
+        grads = backward(self.params, X, hidden, dscores, mask)
+        return loss + penalty(self.params, check_number("reg", reg), grads), grads
 
     def train(
         self, X, y, X_val, y_val, learning_rate=1e-3, learning_rate_decay=0.95, reg=1e-5, num_iters=100,
@@ -99,7 +111,8 @@ class TwoLayerNet:
             Whether to print the loss every 100 iterations, and whether to show a progress bar.
         momentum, dropout : float
             Fraction of the previous step that is added to the new one, and fraction of the hidden
-            units that are set to 0. Both are at least 0 and below 1.
+            units that are set to 0. Both are at least 0 and below 1. With dropout, the `loss` of a
+            subclass must take the argument ``mask``.
         augment : callable, optional
             ``augment(X_batch, rng)`` returns a changed batch, (batch_size, D). It may change X_batch.
         schedule : callable, optional
@@ -124,71 +137,101 @@ class TwoLayerNet:
         If a subclass overrides `loss` or `predict`, its methods are used.
 
         If the loss becomes infinite or NaN, training stops with a `RuntimeWarning`. This loss is
-        the last one in ``loss_history``. The parameters are restored from the start of the epoch.
-        Ctrl-C stops training after the current iteration.
+        the last one in ``loss_history``. The net gets the parameters of the last epoch.
+
+        Ctrl-C raises `KeyboardInterrupt` after the current iteration. The net keeps the parameters
+        of this iteration, and ``history`` has what was recorded.
         """
-        D, _, C = checks.check_shapes("params", self.params, SHAPES).values()
+        D, H, C = self._sizes()
         X, X_val = check_array("X", X, 2, None if augment else D), check_array("X_val", X_val, 2, D)
         y, y_val = check_labels("y", y, len(X), C), check_labels("y_val", y_val, len(X_val), C)
         num_iters, batch_size = check_count("num_iters", num_iters, 0), check_count("batch_size", batch_size)
         learning_rate, reg = check_number("learning_rate", learning_rate), check_number("reg", reg)
         decay, rng = check_number("learning_rate_decay", learning_rate_decay), checks.check_rng(rng)
+        momentum = check_number("momentum", momentum, 0, 1, below=True)
+        dropout = check_number("dropout", dropout, 0, 1, below=True)
         checks.check_calls(augment=augment, schedule=schedule, callback=callback)
-        optimizer, batch_loss = self._optimizer_and_loss(reg, momentum, dropout, rng)
+        checks.check_writable(self.params)
 
-        iterations_per_epoch, snapshot = max(len(X) // batch_size, 1), Snapshot(self.params)
-        buffer = np.empty((batch_size, X.shape[1]), self.params["W1"].dtype.newbyteorder("="))
+        iterations_per_epoch, dtype = max(len(X) // batch_size, 1), self.params["W1"].dtype
         self.history = history = History(iterations_per_epoch=iterations_per_epoch)
-        with np.errstate(all="ignore"), DelayedInterrupt() as ctrl_c:
-            for it in history.iterations(num_iters, progress):
-                X_batch, y_batch = draw_minibatch(X, y, batch_size, rng, out=buffer)
+        optimizer, extra = SGD(momentum), {}
+        with Training(self, num_iters, callback, progress) as training:
+            for it in training.iterations():
+                X_batch, y_batch = draw_minibatch(X, y, batch_size, rng)
                 if augment is not None:
-                    X_batch = checks.check_batch(augment(X_batch, rng), (batch_size, D), buffer.dtype)
+                    X_batch = augment(X_batch.astype(dtype, copy=False), rng)
+                    check_array("the result of augment", X_batch, 2, D, finite=False)
+                if dropout:
+                    extra["mask"] = dropout_mask((batch_size, H), dropout, dtype, rng)
                 rate = learning_rate if schedule is None else learning_rate * float(schedule(it, num_iters))
-                loss, grads = batch_loss(X_batch, y_batch)
-                if not history.add_loss(loss):
-                    break
-                if it % iterations_per_epoch == 0:
-                    snapshot.take(self.params)  # restored if a later step diverges
-                optimizer.step(self.params, grads, rate)
+                with np.errstate(all="ignore"):  # a divergence is reported once, at the end
+                    loss, grads = checks.check_loss(self.loss(X_batch, y_batch, reg, **extra), self.params, SHAPES)
+                    history["loss_history"].append(loss)
+                    if not np.isfinite(loss):
+                        break
+                    optimizer.step(self.params, grads, rate)
                 if verbose and it % 100 == 0:
                     print(f"iteration {it} / {num_iters}: loss {loss:f}")
                 if it % iterations_per_epoch == 0:
-                    history.add_epoch(accuracy(self, X_batch, y_batch), *evaluate(self, X_val, y_val, reg))
+                    train_accuracy, _ = self.evaluate(X_batch, y_batch, reg)
+                    history.add_epoch(train_accuracy, *self.evaluate(X_val, y_val, reg))
                     learning_rate *= decay
-                    if callback is not None and callback(self, it, history):
-                        history.ended = "stopped"
-                if ctrl_c.pressed or history.ended == "stopped":
-                    break
-        end_training(self, snapshot, ctrl_c, optimizer.whole, num_iters, learning_rate, callback)
         return history
 
-    def _optimizer_and_loss(self, reg, momentum, dropout, rng):
-        """Return an optimizer, and a function that computes loss and gradients of a batch."""
-        momentum = check_number("momentum", momentum, 0, 1, below=True)
-        dropout = check_number("dropout", dropout, 0, 1, below=True)
-        if not self._inherits("loss"):  # the gradients of a subclass include its penalty
-            if dropout:
-                raise ValueError(f"dropout must be 0 for a class with a loss of its own, got {dropout:g}")
-            return SGD(momentum), lambda X, y: checks.check_loss(self.loss(X, y=y, reg=reg), self.params, SHAPES)
+    def evaluate(self, X, y, reg=0.0):
+        """Compute the accuracy of `predict` and the loss with the penalty, in chunks.
 
-        dW1 = np.empty(self.params["W1"].shape, self.params["W1"].dtype.newbyteorder("="))
+        Parameters
+        ----------
+        X, y : array, shapes (N, D) and (N,)
+            See `loss`.
+        reg : float
+            Strength of the L2 penalty.
 
-        def batch_loss(X, y):
-            keep = dropout_mask((len(X), dW1.shape[1]), dropout, dW1.dtype, rng) if dropout else None
-            return loss_and_gradients(self.params, X, y, reg, keep, dW1, weight_decay=True)
+        Returns
+        -------
+        accuracy, loss : float
+            The accuracy is NaN if the loss is infinite or NaN.
+        """
+        X = check_array("X", X, 2)
+        y = check_labels("y", y, len(X), self._sizes()[2])
+        with np.errstate(all="ignore"):
+            losses = [len(y_part) * float(self.loss(X_part, y_part, reg)[0]) for X_part, y_part in _chunks(X, y)]
+        loss = sum(losses) / len(X)
+        return (float(np.mean(self.predict(X) == y)) if np.isfinite(loss) else float("nan")), loss
 
-        return SGD(momentum, weight_decay={"W1": reg, "W2": reg}), batch_loss
+    def scores(self, X):
+        """Compute the scores in chunks, so that a large X needs no array of N x H.
+
+        Parameters
+        ----------
+        X : array, shape (N, D)
+            One example a row, of any real dtype.
+
+        Returns
+        -------
+        ndarray, shape (N, C)
+
+        Raises
+        ------
+        ValueError
+            If the largest score of a row is infinite or NaN. No class is the best one then.
+        """
+        X = check_array("X", X, 2, self._sizes()[0])
+        with np.errstate(all="ignore"):
+            scores = np.concatenate([self.loss(X_part) for (X_part,) in _chunks(X)])  # (N, C)
+        checks.check_finite("the largest scores of X", scores.max(axis=1))
+        return scores
 
     def predict(self, X):
-        """Predict the class with the highest score, for X of shape (N, D) and any real dtype.
+        """Predict the class with the highest score, for X of shape (N, D), see `scores`.
 
         Returns
         -------
         ndarray of int, shape (N,)
         """
-        sizes = checks.check_shapes("params", self.params, SHAPES)
-        return self._predict(check_array("X", X, 2, sizes["D"]))
+        return self.scores(X).argmax(axis=1)
 
     def predict_proba(self, X):
         """Compute the probability of each class, the softmax of the scores, for X of shape (N, D).
@@ -198,27 +241,12 @@ class TwoLayerNet:
         ndarray, shape (N, C)
             It has the dtype of ``params``. Each row sums to 1.
         """
-        X = check_array("X", X, 2, checks.check_shapes("params", self.params, SHAPES)["D"])
-        scores = np.concatenate([self._scores(X_part) for (X_part,) in chunks(X)])  # (N, C)
+        scores = self.scores(X)
         return np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))  # exp(log p) cannot overflow
 
-    def _predict(self, X):
-        """Return the class with the highest of ``self._scores(X)`` (N, C), CHUNK rows at a time."""
-        classes = np.empty(len(X), np.intp)
-        for i in range(0, len(X), CHUNK):
-            classes[i : i + CHUNK] = self._scores(X[i : i + CHUNK]).argmax(axis=1)
-        return classes
-
-    def _scores(self, X):
-        X = X.astype(self.params["W1"].dtype, copy=False)
-        own = not self._inherits("loss") and checks.takes_one_argument(self.loss)
-        return self.loss(X) if own else forward(self.params, X)[1]  # (N, C)
-
-    _OWN = {"loss": loss, "predict": predict}
-
-    def _inherits(self, name):
-        """Return whether `loss` or `predict` is that of TwoLayerNet, not overridden or replaced."""
-        return getattr(getattr(self, name), "__func__", None) is self._OWN[name]
+    def _sizes(self):
+        """Return D, H and C."""
+        return tuple(checks.check_shapes("params", self.params, SHAPES).values())
 
     def save(self, path):
         """Save the parameters in an ``.npz`` file of exactly this name. An error keeps an old file."""
@@ -227,7 +255,26 @@ class TwoLayerNet:
 
     @classmethod
     def load(cls, path):
-        """Load a net that `save` wrote, bit-identical. Other files, also pickles, raise ValueError."""
-        net = cls(1, 1, 1, rng=0)  # of any size: its parameters are replaced
-        net.params = read_params(path, SHAPES)
+        """Load a net that `save` wrote, bit-identical. No code in the file is run.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be opened.
+        ValueError
+            If the file is not a complete saved net.
+        """
+        return cls.from_params(read_params(path, SHAPES))
+
+    @classmethod
+    def from_params(cls, params):
+        """Make a net that has this dict of parameters. The constructor is not called."""
+        net = cls.__new__(cls)
+        net.params = params
         return net
+
+
+def _chunks(*arrays):
+    """Yield the arrays in parts of at most CHUNK rows."""
+    for i in range(0, len(arrays[0]), CHUNK):
+        yield tuple(array[i : i + CHUNK] for array in arrays)

@@ -83,20 +83,6 @@ def test_callback_is_checked_before_training():
     assert net.history is None
 
 
-def test_callback_that_raises():
-    """Its error ends training. The last step is complete, and the net keeps the history."""
-
-    def fail(net, it, stats):
-        if it == 3:
-            raise KeyError("mine")
-
-    nets = []
-    with pytest.raises(KeyError, match="mine"):
-        train(Callbacks(lambda net, it, stats: nets.append(net), fail))
-    assert len(nets[0].history["loss_history"]) == 4 and nets[0].history.ended == "running"
-    np.testing.assert_array_equal(nets[0].params["W1"], train(num_iters=4)[0].params["W1"])
-
-
 def test_finish_after_divergence():
     """`finish` gets the restored parameters."""
     recorder = Recorder()
@@ -107,27 +93,20 @@ def test_finish_after_divergence():
     np.testing.assert_array_equal(W1, net.params["W1"])
 
 
-def test_interrupt_in_a_callback():
-    """Ctrl-C takes effect after the callback. Training ends as interrupted and calls `finish`."""
-    recorder = Recorder()
-    net, stats = train(Callbacks(lambda *arguments: signal.raise_signal(signal.SIGINT), recorder))
-    assert stats.ended == "interrupted" and len(recorder.calls) == 1 == len(stats["loss_history"])
-    assert len(recorder.ends) == 1
+def test_ctrl_c_restores_the_best_epoch():
+    """The program ends, and `finish` gives the net the parameters of its best epoch first."""
+    recorder, nets = Recorder(), []
 
-
-def test_interrupt_while_finishing():
-    """The best parameters are still restored. The history says that training was interrupted."""
-    stopper = EarlyStopping(100)
-
-    class Late:
-        def __call__(self, net, it, stats):
-            net.params["b1"] += 1  # the last epoch is not the best
-
-        def finish(self, net, stats):
+    def interrupt_at_6(net, it, stats):
+        nets.append(net)
+        if it == 6:
             signal.raise_signal(signal.SIGINT)
 
-    net, stats = train(Callbacks(stopper, Late(), stopper))
-    assert stats.ended == "interrupted"
+    with pytest.raises(KeyboardInterrupt):
+        train(Callbacks(recorder, EarlyStopping(9), interrupt_at_6), learning_rate=2.0)
+    best = int(np.argmax(nets[0].history["val_acc_history"]))
+    assert nets[0].history.ended == "interrupted" and len(recorder.calls) == 3 and len(recorder.ends) == 1
+    np.testing.assert_array_equal(nets[0].params["W1"], recorder.calls[best][2])
 
 
 def history(**values):

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import joblib
 
-from classifiers import evaluation, layers, neural_net, preprocessing, safety, sgd
+from classifiers import history, layers, neural_net, preprocessing, sgd, training
 
-TRAINING = (layers, evaluation, safety, sgd, neural_net)  # modules that train every net
+TRAINING = (layers, history, training, sgd, neural_net)  # modules that train every net
 LIBRARIES = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 
 

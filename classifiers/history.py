@@ -1,0 +1,27 @@
+"""Training history: what `TwoLayerNet.train` records."""
+
+EPOCH = ("train_acc_history", "val_acc_history", "val_loss_history")  # one value per epoch
+
+
+class History(dict):
+    """Training history, the result of `TwoLayerNet.train`: a dict of lists of numbers.
+
+    Attributes
+    ----------
+    ended : {"running", "finished", "stopped", "diverged", "interrupted"}
+        How training ended. "stopped" is by the callback, "interrupted" by Ctrl-C. If several of
+        these happened, the one that is last in this list counts.
+    iterations_per_epoch : int or None
+        The values of epoch i are from iteration ``i * iterations_per_epoch``, both counted from 0.
+    """
+
+    ended = "running"
+
+    def __init__(self, lists=(), iterations_per_epoch=None):
+        super().__init__(lists or {name: [] for name in ("loss_history", *EPOCH)})
+        self.iterations_per_epoch = iterations_per_epoch
+
+    def add_epoch(self, train_accuracy, val_accuracy, val_loss):
+        """Record the accuracies and the validation loss of an epoch, all or none."""
+        for name, value in zip(EPOCH, (train_accuracy, val_accuracy, val_loss), strict=True):
+            self[name].append(value)

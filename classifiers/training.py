@@ -1,0 +1,133 @@
+"""What stands around the loop of `TwoLayerNet.train`: Ctrl-C, divergence, callback, progress."""
+
+import signal
+import sys
+import threading
+import warnings
+
+import numpy as np
+from tqdm import tqdm
+
+
+class Snapshot:
+    """Copy of the floating-point arrays in a dict, which can be restored.
+
+    Parameters
+    ----------
+    params : dict of ndarray
+        Entries that are not floating-point arrays are ignored.
+    """
+
+    def __init__(self, params):
+        self._copies = {name: array.copy() for name, array in params.items() if is_float_array(array)}
+
+    def restore(self, params):
+        """Write the copies back into the arrays, in place."""
+        for name, copy in self._copies.items():
+            np.copyto(params[name], copy)
+
+
+def is_float_array(value):
+    """Return whether a value is an array of a floating-point type."""
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+class Training:
+    """Context of one training. Its method `iterations` drives the loop.
+
+    The first Ctrl-C takes effect after the current iteration, a second one at once. This works in
+    the main thread, and if the program has no SIGINT handler of its own. Elsewhere a
+    `KeyboardInterrupt` takes effect at once.
+
+    Parameters
+    ----------
+    net : TwoLayerNet
+        Its ``history`` is the `History` of this training.
+    num_iters : int
+        Number of iterations.
+    callback : callable or None
+        See `TwoLayerNet.train`.
+    progress : bool
+        Whether to show a progress bar.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At the end of the context, after Ctrl-C. The net has the parameters of the last whole
+        iteration. If Ctrl-C took effect at once, it has those of the last epoch.
+
+    Warns
+    -----
+    RuntimeWarning
+        At the end of the context, if the last loss or a parameter is infinite or NaN. The net then
+        has the parameters of the last epoch. The warning names the line that called `train`.
+    """
+
+    def __init__(self, net, num_iters, callback, progress):
+        self.net, self.num_iters, self.callback, self.progress = net, num_iters, callback, progress
+        self._snapshot, self._pressed, self._handler = Snapshot(net.params), False, None
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            self._handler = signal.getsignal(signal.SIGINT)
+        if self._handler is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def _press(self, number, frame):
+        self._pressed = True
+        self._restore_handler()
+
+    def _restore_handler(self):
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+
+    def iterations(self):
+        """Yield 0..num_iters-1, until the callback or Ctrl-C ends the training."""
+        history = self.net.history
+        bar = tqdm(range(self.num_iters), disable=not self.progress, file=sys.stdout)
+        for it in bar:
+            yield it
+            if self.progress:
+                numbers = f"loss {history['loss_history'][-1]:.4f}, validation {history['val_acc_history'][-1]:.3f}"
+                bar.set_postfix_str(numbers, refresh=False)
+            if it % history.iterations_per_epoch == 0:
+                if np.isfinite(history["val_loss_history"][-1]):
+                    self._snapshot = Snapshot(self.net.params)
+                if self.callback is not None and self.callback(self.net, it, history):
+                    history.ended = "stopped"
+            if self._pressed or history.ended == "stopped":
+                break
+
+    def __exit__(self, kind, error, traceback):
+        history = self.net.history
+        try:
+            if kind in (None, KeyboardInterrupt):
+                self._finish(history, broken_off=kind is KeyboardInterrupt)
+        finally:
+            self._restore_handler()
+        done = len(history["loss_history"])
+        if kind is None and self._pressed:
+            history.ended = "interrupted"
+            raise KeyboardInterrupt(f"training was interrupted after {done} of {self.num_iters} iterations")
+        if history.ended == "diverged":
+            warnings.warn(
+                f"training diverged at iteration {done - 1}: the net has the parameters of the last epoch. Try a lower "
+                "learning_rate, or standardise X",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+    def _finish(self, history, broken_off):
+        """Record how training ended, restore the parameters if needed, and finish the callback."""
+        with np.errstate(all="ignore"):
+            sums = [np.vdot(array, array) for array in self.net.params.values() if is_float_array(array)]
+        losses = history["loss_history"]
+        diverged = bool(losses) and not np.isfinite([losses[-1], *sums]).all()
+        if diverged or broken_off:
+            self._snapshot.restore(self.net.params)
+            history.ended = "interrupted" if broken_off else "diverged"
+        elif history.ended == "running":
+            history.ended = "finished"
+        if hasattr(self.callback, "finish"):
+            self.callback.finish(self.net, history)
