@@ -97,6 +97,6 @@ def _describe_folder(folder, batch):
 
 def describe_archive(name):
     """Describe an archive that a browser has renamed, unpacked or not completed, and what to do."""
-    if name.lower().endswith(INCOMPLETE):
+    if name.endswith(INCOMPLETE):
         return f"{name} is an incomplete download: finish it, or delete it. "
     return f'{name} is there: unpack it with tar -xf "{name}", and name the folder {FOLDER}. '

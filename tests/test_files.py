@@ -11,13 +11,15 @@ from classifiers.neural_net import TwoLayerNet
 from files import atomic_write, move
 
 
-def test_atomic_write_replaces_the_file(tmp_path):
-    """The file has exactly the given name, and no other file is left."""
+def test_atomic_write_replaces_the_file(tmp_path, monkeypatch):
+    """The file has exactly the given name, is whole on the disk, and no other file is left."""
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_size))
     (tmp_path / "file").write_bytes(b"old")
     with atomic_write(str(tmp_path / "file")) as file:
         file.write(b"new")
         assert (tmp_path / "file").read_bytes() == b"old"
-    assert (tmp_path / "file").read_bytes() == b"new"
+    assert (tmp_path / "file").read_bytes() == b"new" and synced == [3]
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

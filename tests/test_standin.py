@@ -28,6 +28,7 @@ def test_images_are_drawn_in_chunks():
 def test_official_layout(tmp_path):
     """There are six batches and batches.meta. Classes are balanced, and no two images are equal."""
     folder = make_standin(str(tmp_path / "datasets" / "stand-in"), rows=20)
+    assert standin.BATCH == 10_000  # as in CIFAR-10
     assert MARK.encode() in (folder / "data_batch_4").read_bytes()[:1000]
     with open(folder / "batches.meta", "rb") as file:
         assert pickle.load(file) == {"num_cases_per_batch": 20, "label_names": list(standin.CLASS_NAMES)}
