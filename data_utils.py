@@ -1,8 +1,6 @@
 """Loader of CIFAR-10: reads batch files into arrays and splits them."""
 
-import importlib
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -20,22 +18,6 @@ __all__ = [
     "load_CIFAR10",
     "load_CIFAR_batch",
 ]
-# Names that are now in classifiers/preprocessing.py.
-MOVED = ("RandomFlipShift", "Standardizer", "Whitener", "random_flip_shift")
-
-
-def __getattr__(name):
-    """Provide the moved names until version 1.2."""
-    if name not in MOVED:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warnings.warn(
-        f"data_utils.{name} has moved: from classifiers.preprocessing import {name}. "
-        "The old name will be removed in 1.2",
-        DeprecationWarning,
-        stacklevel=2,
-    )
-    # The import is here because reading the data does not need classifiers/.
-    return getattr(importlib.import_module("classifiers.preprocessing"), name)
 
 
 def _read_batches(folder, names):

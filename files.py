@@ -1,6 +1,7 @@
 """Atomic write of a file, and safe read of saved parameters."""
 
 import os
+import secrets
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,27 +19,37 @@ def atomic_write(path):
     ----------
     path : str or Path
         The exact name of the file. If the block raises, an existing file stays unchanged.
+
+    Notes
+    -----
+    Several threads, processes or machines may write the same file at the same time. The one that
+    ends last wins.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "wb") as file:
+        with open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _replace(temporary, path)
+        move(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _replace(source, target):
-    """Replace a file. Try again for 1.5 s if another program has it open, as happens on Windows."""
-    for seconds in (0.05, 0.1, 0.2, 0.4, 0.8):
+def move(source, target):
+    """Rename a file or a folder on the same disk. A file replaces an existing file.
+
+    On Windows, a virus scanner or another program may lock a file for a moment. Therefore a
+    `PermissionError` is raised only after five more attempts, which take 3 s.
+    """
+    rename = os.rename if os.path.isdir(source) else os.replace
+    for seconds in (0.1, 0.2, 0.4, 0.8, 1.6):
         try:
-            return os.replace(source, target)
+            return rename(source, target)
         except PermissionError:
             time.sleep(seconds)
-    os.replace(source, target)
+    rename(source, target)
 
 
 def read_params(path, shapes):

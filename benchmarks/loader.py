@@ -9,6 +9,7 @@ import pickle
 import statistics
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import psutil
@@ -16,6 +17,7 @@ import psutil
 from data_utils import get_CIFAR10_data, load_CIFAR10
 from datasets.choose import choose_data
 from datasets.names import BATCHES
+from tables import Table
 
 try:
     import resource
@@ -35,12 +37,12 @@ def textbook(folder):
     return np.concatenate(xs[:5]), np.concatenate(ys[:5]), xs[5], ys[5]
 
 
-def load_all(folder):
+def all_images(folder):
     """Load all 60,000 images with `load_CIFAR10`."""
     return load_CIFAR10(folder)
 
 
-def load_default_split(folder):
+def default_split(folder):
     """Load the default split with `get_CIFAR10_data`."""
     return get_CIFAR10_data(root=folder)
 
@@ -52,39 +54,34 @@ def _peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def _measure(loader, folder, connection):
+def _measure(loader, folder):
     before, start = _peak(), time.perf_counter()
     arrays = loader(folder)
-    connection.send((time.perf_counter() - start, _peak() - before, sum(a.nbytes for a in arrays) / 1e6))
+    return time.perf_counter() - start, _peak() - before, sum(a.nbytes for a in arrays) / 1e6
 
 
 def measure(loader, folder):
     """Run a loader in a new process. Return seconds, peak MB, and MB of the returned arrays."""
-    ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_measure, args=(loader, folder, theirs))
-    process.start()
-    result = ours.recv()
-    process.join()
-    return result
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_measure, loader, folder).result()
 
 
 def main(rounds=3):
     """Print the table with the medians of interleaved rounds."""
     source = choose_data()
-    print(f"{source.name}; median of {rounds} interleaved rounds")
-    loaders = [textbook, load_all, load_default_split]
+    loaders = [textbook, all_images, default_split]
     results = {loader: [] for loader in loaders}
     for _ in range(rounds):
         for loader in loaders:
             results[loader].append(measure(loader, source.folder))
-    textbook_seconds = statistics.median(row[0] for row in results[textbook])
-    print(f"{'loader':<20}{'seconds':>9}{'of textbook':>13}{'peak MB':>9}{'returned MB':>13}{'peak / returned':>17}")
-    for loader, rows in results.items():
-        seconds, peak, returned = (statistics.median(column) for column in zip(*rows, strict=True))
-        print(
-            f"{loader.__name__:<20}{seconds:9.2f}{seconds / textbook_seconds:13.2f}{peak:9.0f}{returned:13.0f}"
-            f"{peak / returned:17.2f}"
-        )
+    rows = []
+    textbook_seconds = statistics.median(seconds for seconds, *_ in results[textbook])
+    for loader, measured in results.items():
+        seconds, peak, size = map(statistics.median, zip(*measured, strict=True))
+        ratios = f"{seconds / textbook_seconds:.2f}", f"{peak / size:.2f}"
+        rows.append((loader.__name__, f"{seconds:.2f}", ratios[0], f"{peak:.0f}", f"{size:.0f}", ratios[1]))
+    columns = ["loader", "seconds", "of textbook", "peak MB", "returned MB", "peak / returned"]
+    print(Table(columns, rows, f"{source.name}; median of {rounds} interleaved rounds"))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,18 @@ import pickle
 
 import numpy as np
 
-from datasets.contents import say_content, say_damage
-from datasets.names import is_ours
+_OTHER_KINDS = {  # the first bytes of a file that is not a batch: what it is
+    b"version https://git-lfs": "it is a Git LFS pointer, not the data. Run git lfs pull in the repository",
+    b"\xc2\x80": "it was converted as if it were text in Latin-1. Copy it in binary mode",
+    **dict.fromkeys(
+        [b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00", b"Rar!", b"7z\xbc\xaf"],
+        "it is an archive. Unpack it, and use the files that are inside",
+    ),
+    **dict.fromkeys(
+        [b"MATLAB 5.0", b"\x89HDF", b"\x93NUMPY", b"\x89PNG", b"PAR1"],
+        "it is in another file format. CIFAR-10's Python version is needed",
+    ),
+}
 
 
 class _Refused(ValueError):
@@ -84,36 +94,6 @@ class _BatchUnpickler(pickle._Unpickler):
         dispatch[getattr(pickle, _opcode)[0]] = refuse
 
 
-_ADVICE = {  # the shape of one image: how to convert such images
-    (32, 32, 3): ". Save data.transpose(0, 3, 1, 2).reshape(len(data), 3072)",
-    (3, 32, 32): ". Save data.reshape(len(data), 3072)",
-}
-
-
-def _text(key):
-    return key.decode("ascii") if isinstance(key, bytes) else key
-
-
-def _pixels(record):
-    """Build the uint8 matrix that a record describes. Refuse any other record."""
-    if not (isinstance(record, _Record) and record.kind in ("_reconstruct", "_frombuffer")):
-        raise _Refused(f"data must be an array, got {type(record).__name__}")
-    if record.kind == "_reconstruct":
-        _, shape, dtype, fortran, raw = record.state
-    else:
-        raw, dtype, shape, order = record.args
-        fortran = order == "F"
-    code = _text(dtype.args[0]) if isinstance(dtype, _Record) and dtype.kind == "dtype" else dtype
-    if code not in ("u1", "|u1"):
-        raise _Refused(f"data must have dtype uint8, got {code!r}. Save values 0..255 with data.astype(numpy.uint8)")
-    if not (type(shape) is tuple and len(shape) == 2 and all(type(n) is int for n in shape) and shape[1] == 3072):
-        advice = _ADVICE.get(shape[1:], "") if type(shape) is tuple else ""
-        raise _Refused(f"data must have shape (n, 3072), got {shape!r}{advice}")
-    if not isinstance(raw, (bytes, bytearray)) or len(raw) != shape[0] * shape[1]:
-        raise _Refused(f"data of shape {shape} must hold {shape[0] * shape[1]} bytes")
-    return np.frombuffer(raw, np.uint8).reshape(shape, order="F" if fortran else "C")
-
-
 def read_batch(path):
     """Read the pixels and labels of one CIFAR-10 batch file.
 
@@ -147,9 +127,8 @@ def read_batch(path):
     except OSError:  # a missing file, a broken disk or no permission: the content is unknown
         raise
     except Exception as error:  # unpickling damaged bytes raises errors of many types
-        own = str(error) if isinstance(error, _Refused) else ""
-        reason = say_content(content) or own or say_damage(content)
-        advice = "Delete its folder and get the data again" if is_ours(path) else "Put a batch of CIFAR-10 in its place"
+        reason = _describe(content, str(error) if isinstance(error, _Refused) else "")
+        advice = "Put a batch of CIFAR-10 in its place, or move its folder away and get the data again"
         raise ValueError(f"{path} is not a CIFAR-10 batch: {reason}. {advice}") from error
 
 
@@ -172,3 +151,55 @@ def _parse(content):
         if type(label) is not int or not 0 <= label <= 9:
             raise _Refused(f"labels must be ints in 0..9, got {str(label)[:40]!r} at row {row}")
     return pixels, np.array(labels, dtype=np.int64)
+
+
+def _text(key):
+    return key.decode("ascii") if isinstance(key, bytes) else key
+
+
+def _pixels(record):
+    """Build the uint8 matrix that a record describes. Refuse any other record."""
+    if not (isinstance(record, _Record) and record.kind in ("_reconstruct", "_frombuffer")):
+        raise _Refused(f"data must be an array, got {type(record).__name__}")
+    if record.kind == "_reconstruct":
+        _, shape, dtype, fortran, raw = record.state
+    else:
+        raw, dtype, shape, order = record.args
+        fortran = order == "F"
+    code = _text(dtype.args[0]) if isinstance(dtype, _Record) and dtype.kind == "dtype" else dtype
+    if code not in ("u1", "|u1"):
+        raise _Refused(f"data must have dtype uint8, got {code!r}. Save values 0..255 with data.astype(numpy.uint8)")
+    if not (type(shape) is tuple and len(shape) == 2 and all(type(n) is int for n in shape) and shape[1] == 3072):
+        wanted = "(n, 3072): in each row 1024 red, 1024 green and 1024 blue values"
+        raise _Refused(f"data must have shape {wanted}, got shape {shape!r}")
+    if not isinstance(raw, (bytes, bytearray)) or len(raw) != shape[0] * shape[1]:
+        raise _Refused(f"data of shape {shape} must hold {shape[0] * shape[1]} bytes")
+    return np.frombuffer(raw, np.uint8).reshape(shape, order="F" if fortran else "C")
+
+
+def _describe(content, refusal):
+    """Describe the content of a file that is not a batch, or say why the unpickler refused it."""
+    if not content:
+        return "it is empty"
+    for beginning, kind in _OTHER_KINDS.items():
+        if content.startswith(beginning):
+            return kind
+    if content[257:262] == b"ustar":
+        return _OTHER_KINDS[b"PK\x03\x04"]
+    start = content[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<error", b"<!--")):
+        return "it is a web page, probably the error message of a server"
+    if not any(content[:1000]):
+        return "it begins with zeros. A copy or download was interrupted"
+    if len(content) % 3073 == 0 and all(label <= 9 for label in content[::3073]):
+        return "it is a file of CIFAR-10's binary version. The Python version is needed"
+    whole = content.endswith(b".")  # as every pickle does. A pickle of protocol 0 is text
+    text = content[:200].decode("utf-8", errors="replace")
+    printable = text.translate(dict.fromkeys(map(ord, "\r\n\t"))).isprintable() and "\ufffd" not in text[:190]
+    if printable and not (whole and refusal):
+        return f"it is a text file that begins with {text[:40]!r}"
+    if refusal:
+        return refusal
+    if content[:1] == b"\x80":
+        return f"the pickle is damaged or cut off{'' if whole else ' before its end'}, it has {len(content)} bytes"
+    return f"it is not a pickle, it begins with the bytes {content[:8].hex(' ')}"

@@ -56,21 +56,20 @@ def choose_data(choice=None):
     if choice not in ("cifar-10", "stand-in"):
         raise ValueError(f"DATA must be cifar-10 or stand-in, got {choice!r}")
     folder = fetch.data_folder()
-    if choice == "stand-in":
-        return describe(standin.make_standin(folder / standin.FOLDER.name))
-    try:
-        return describe(find_CIFAR10())
-    except FileNotFoundError:
-        if os.environ.get("CIFAR10_DIR"):
-            raise
-    try:
-        return describe(fetch.fetch(folder))
-    except ConnectionError as error:
-        print(f"{error}\nUsing the stand-in instead.")
-        return describe(standin.make_standin(folder / standin.FOLDER.name))
+    if choice == "cifar-10":
+        try:
+            return describe_data(find_CIFAR10())
+        except FileNotFoundError:
+            if os.environ.get("CIFAR10_DIR"):
+                raise
+        try:
+            return describe_data(fetch.fetch(folder))
+        except ConnectionError as error:
+            print(f"{error}\nUsing the stand-in instead.")
+    return describe_data(standin.make_standin(folder / standin.FOLDER))
 
 
-def describe(folder):
+def describe_data(folder):
     """Describe the data in a folder of batches.
 
     Parameters

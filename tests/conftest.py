@@ -73,10 +73,10 @@ def toy_data():
     return 10 * np.random.randn(5, 4), np.array([0, 1, 2, 2, 1])
 
 
-def write_batch(path, pixels, labels, protocol=2):
+def write_batch(path, pixels, labels):
     """Pickle a batch in the form of the official files, but with Python 3."""
     batch = {"batch_label": path.name, "labels": [int(label) for label in labels], "data": pixels, "filenames": []}
-    path.write_bytes(pickle.dumps(batch, protocol))
+    path.write_bytes(pickle.dumps(batch, 2))
 
 
 def make_cifar10(folder, rows=20, test_rows=20):

@@ -3,7 +3,6 @@
 import ast
 import io
 import os
-import shutil
 import subprocess
 import sys
 import warnings
@@ -16,10 +15,8 @@ from conftest import ROOT, run_python
 import run_notebook
 from classifiers.sweep import SweepResult
 from classifiers.sweep.trials import Trial
-from datasets import fetch, standin
-from datasets.temporary import temporary_folder
+from datasets import fetch
 from exercise import make
-from files import atomic_write
 from vis_utils import sweep_table
 
 MODULES = sorted(ROOT.glob("*.py")) + sorted(
@@ -48,48 +45,6 @@ def windows(monkeypatch):
     """Remove the waiting time between two attempts."""
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     return monkeypatch
-
-
-def test_file_that_is_locked_for_a_moment(tmp_path, windows):
-    """The new file replaces the old one when the lock ends."""
-    (tmp_path / "net.npz").write_bytes(b"old")
-    windows.setattr(os, "replace", Locked(os.replace, times=3))
-    with atomic_write(tmp_path / "net.npz") as file:
-        file.write(b"new")
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("net.npz", b"new")]
-
-
-def test_file_that_stays_locked(tmp_path, windows):
-    """The error says that the file is locked. Only the old file stays."""
-    (tmp_path / "net.npz").write_bytes(b"old")
-    windows.setattr(os, "replace", Locked(os.replace, times=10**6))
-    with pytest.raises(PermissionError, match="being used"), atomic_write(tmp_path / "net.npz") as file:
-        file.write(b"new")
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("net.npz", b"old")]
-
-
-def test_standin_that_is_locked_for_a_moment(tmp_path, windows, capsys):
-    """A virus scanner reads files that are new."""
-    windows.setattr(os, "rename", Locked(os.rename, times=3))
-    assert standin._is_complete(standin.make_standin(tmp_path / "stand-in", rows=10))
-
-
-def test_archive_that_is_locked_for_a_moment(tmp_path, windows):
-    """The download of 170 MB must not be lost."""
-    (tmp_path / "in" / fetch.FOLDER).mkdir(parents=True)
-    shutil.make_archive(str(tmp_path / "data"), "gztar", tmp_path / "in")
-    windows.setattr(os, "rename", Locked(os.rename, times=3))
-    fetch._unpack(tmp_path / "data.tar.gz", tmp_path / "out", tmp_path / fetch.FOLDER)
-    assert (tmp_path / fetch.FOLDER).is_dir()
-
-
-def test_temporary_folder_that_cannot_be_removed(tmp_path, windows):
-    """This is not an error, because its content has been moved."""
-    held = Locked(os.unlink, 10**6, of=lambda path, *_: os.path.basename(path) == "held")
-    with windows.context() as patch, temporary_folder(tmp_path, ".x-") as folder:
-        Path(folder, "held").touch()
-        patch.setattr(os, "unlink", held)
-    assert Path(folder, "held").exists()
 
 
 def test_exercise_that_is_open_in_a_program(tmp_path, windows):
