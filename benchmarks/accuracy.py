@@ -85,6 +85,12 @@ def run_recipe(recipe, images, seed, folder=None, save=None):
     }
 
 
+def mean_and_error(values):
+    """Return the mean and its standard error as text."""
+    error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    return f"{statistics.mean(values):.4f} ± {error:.4f}"
+
+
 def plot(results, path):
     """Plot test accuracy against training seconds, with one point per seed."""
     import matplotlib.pyplot as plt
@@ -124,13 +130,8 @@ def main(arguments=None):
         for seed in range(args.seeds):
             rows.append(run_recipe(RECIPES[name], images, seed, args.keep, args.save))
             print(" ".join(f"{key}={value:.4g}" for key, value in rows[-1].items()), flush=True)
-        tests = [row["test_accuracy"] for row in rows]
-        error = statistics.stdev(tests) / len(tests) ** 0.5 if len(tests) > 1 else float("nan")
-        seconds = statistics.mean(row["seconds"] for row in rows)
-        print(
-            f"{name}: test {statistics.mean(tests):.4f} +- {error:.4f} over {len(tests)} seeds, {seconds:.0f} s",
-            flush=True,
-        )
+        tests, seconds = [row["test_accuracy"] for row in rows], statistics.mean(row["seconds"] for row in rows)
+        print(f"{name}: test {mean_and_error(tests)} over {len(tests)} seeds, {seconds:.0f} s", flush=True)
         if args.json:
             every = [{"recipe": name, **row} for name, rows in results.items() for row in rows]
             Path(args.json).write_text(json.dumps(every, indent=1), encoding="utf-8")
