@@ -29,7 +29,10 @@ def images():
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_learn(name, images, tmp_path):
     """Each recipe gives one net for plain images. The saved net has the reported accuracy."""
-    row = accuracy.run_recipe(SMALL[name], images, 0, save=tmp_path / "net.npz")
+    slow = Images(images.plain, SHAPE)
+    slow.whitened = (*images.whitened[:3], 1000.0)
+    row = accuracy.run_recipe(SMALL[name], slow, 0, save=tmp_path / "net.npz")
+    assert (row["seconds"] > 1000) == (name != "plain")
     assert row["units"] == 30 * (1 if name == "plain" else 10 * RECIPES[name].nets)
     net, (X_val, y_val, X_test, y_test) = TwoLayerNet.load(tmp_path / "net.npz"), images.plain[2:]
     assert 0.25 < row["test_accuracy"] == np.mean(net.predict(X_test) == y_test)
@@ -43,12 +46,15 @@ def test_plain_recipe_does_not_whiten(images):
     assert "whitened" not in vars(plain)
 
 
-def test_initial_parameters_of_local_nets(images):
+def test_local_nets(images):
     """W1 is in the leading directions of whitened images. W2 has He's standard deviation."""
-    net, U = train_net(SMALL["quick"]._replace(epochs=0, hidden_size=500), images, 0), images.whitened[0].directions
-    assert np.abs(U[:, 60:].T @ net.params["W1"]).max() < 1e-5 < 1e-2 < np.abs(U[:, 59].T @ net.params["W1"]).max()
-    assert np.unique(net.params["b1"]).tolist() == [-0.5]
-    assert abs(net.params["W2"].std() / np.sqrt(2 / 500) - 1) < 0.05
+    recipe, U = SMALL["quick"]._replace(epochs=0, hidden_size=500), images.whitened[0].directions
+    params = train_net(recipe, images, 0).params
+    assert np.abs(U[:, 60:].T @ params["W1"]).max() < 1e-5 < 1e-2 < np.abs(U[:, 59].T @ params["W1"]).max()
+    assert np.unique(params["b1"]).tolist() == [-0.5]
+    assert abs(params["W2"].std() / np.sqrt(2 / 500) - 1) < 0.05
+    a, b = (train_net(recipe._replace(epochs=1, cutout=size), images, 0).params["W2"] for size in (2, 4))
+    assert not np.array_equal(a, b)
 
 
 def test_record_is_the_mean_of_its_nets(images, tmp_path):

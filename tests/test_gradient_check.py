@@ -55,14 +55,6 @@ def test_floor_of_rel_error():
     assert rel_error(1e-10, 0, floor=1e-12) == 1 and rel_error(1.0, 2.0, floor=10.0) == 0.1
 
 
-@pytest.mark.parametrize("shapes", [((3,), (3, 1)), ((1, 3), (3,)), ((2,), (3,))])
-def test_rel_error_of_different_shapes(shapes):
-    """Broadcasting would compare each entry with others."""
-    with pytest.raises(ValueError) as caught:
-        rel_error(*map(np.ones, shapes))
-    assert "x and y must have one shape, got {} and {}".format(*shapes) in str(caught.value)
-
-
 def test_central_difference_by_hand():
     """x^2 at 3 with h = 0.5 gives (3.5^2 - 2.5^2) / 1 = 6. The output of f may be an array."""
     x = np.array([1.0, 3.0])
@@ -100,21 +92,6 @@ def test_array_gradient_of_other_outputs():
     np.testing.assert_allclose(numeric, 2 * x, rtol=1e-7)
     numeric = eval_numerical_gradient_array(lambda x: [x[0] ** 2, 3 * x[1]], np.ones(2), [1, 10])
     np.testing.assert_allclose(numeric, [2, 30])
-
-
-@pytest.mark.parametrize(
-    ("f", "df", "shapes"),
-    [
-        (lambda x: x, 1.0, "(3,), got ()"),
-        (lambda x: x[:, None] * x, np.ones(3), "(3, 3), got (3,)"),
-        (np.sum, np.ones(1), "(), got (1,)"),
-    ],
-)
-def test_df_has_the_shape_of_the_output(f, df, shapes):
-    """With another shape, broadcasting would give the gradient of another sum."""
-    with pytest.raises(ValueError) as caught:
-        eval_numerical_gradient_array(f, np.arange(3.0), df)
-    assert f"df must have the shape of f(x), {shapes}" in str(caught.value)
 
 
 @pytest.mark.parametrize("check", [whole, array, sparse])
@@ -176,6 +153,10 @@ def test_sparse_check_finds_wrong_gradients(slope, analytic, error):
         (lambda x: grad_check_sparse(np.sum, x, x[:2]), ValueError, r"analytic_grad must have shape \(5,\), got"),
         (lambda x: sparse(np.sum, x[:0]), ValueError, r"x must not be empty, got .* shape \(0,\)"),
         (lambda x: sparse(np.sum, x, num_checks=0), ValueError, "num_checks must be a whole number"),
+        (lambda x: eval_numerical_gradient_array(abs, x, 1.0), ValueError, r"df must have the .* \(5,\), got \(\)"),
+        (lambda x: eval_numerical_gradient_array(np.sum, x, [1.0]), ValueError, r"f\(x\), \(\), got \(1,\)"),
+        (lambda x: rel_error(x, x[None]), ValueError, r"x and y must have one shape, got \(5,\) and \(1, 5\)"),
+        (lambda x: rel_error(x[:, None], x[None]), ValueError, r"one shape, got \(5, 1\) and \(1, 5\)"),
         (lambda x: rel_error(1.0, x[:0]), ValueError, "x and y must not be empty"),
         (lambda x: rel_error(x[:0], 1.0), ValueError, "x and y must not be empty"),
         (lambda x: rel_error(np.ma.array(x), x), TypeError, "x must not be a masked array"),
@@ -183,7 +164,7 @@ def test_sparse_check_finds_wrong_gradients(slope, analytic, error):
     ],
 )
 def test_bad_arguments(call, error, message):
-    """The error names the argument and what it must be."""
+    """The error says what must be. Broadcasting would compare or sum entries of other places."""
     with pytest.raises(error, match=message):
         call(np.ones(5))
 
