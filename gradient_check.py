@@ -3,10 +3,6 @@
 `diagnosis.check_net` checks a whole net and explains its mistakes.
 """
 
-import importlib
-import sys
-import warnings
-
 import numpy as np
 
 from checks import check_count, check_number, check_one_number, check_rng, refuse_masked
@@ -25,8 +21,9 @@ def rel_error(x, y, *, floor=1e-8):
     Returns
     -------
     float
-        ``max |x - y| / max(floor, |x| + |y|)``. It is at most 1, and it is 0 if x and y are equal.
-        It is computed in float64 or a wider type.
+        ``max |x - y| / max(floor, |x| + |y|)``, computed in float64 or a wider type. It is 0 if x and
+        y are equal, and at most 1. Equal infinities count as 0. Infinity and any other number count
+        as 1. If an entry is NaN, the result is NaN.
 
     Raises
     ------
@@ -41,7 +38,10 @@ def rel_error(x, y, *, floor=1e-8):
         raise ValueError(f"x and y must have one shape, got {x.shape} and {y.shape}")
     if x.size == 0 or y.size == 0:
         raise ValueError("x and y must not be empty")
-    return float(np.max(np.abs(x - y) / np.maximum(floor, np.abs(x) + np.abs(y))))
+    with np.errstate(all="ignore"):
+        x, y = x / 2, y / 2  # the sum of two finite numbers then stays finite
+        scale = np.maximum(floor / 2, np.abs(x) + np.abs(y))
+        return float(np.max(np.where(np.isinf(scale), x != y, np.abs(x - y) / scale)))
 
 
 def _check_perturbable(x, h):
@@ -85,6 +85,11 @@ def central_difference(f, x, index, h=1e-5):
     return (plus - minus) / (2 * h)
 
 
+def _returning_a_number(f):
+    advice = ". eval_numerical_gradient_array differentiates functions that return arrays"
+    return lambda x: check_one_number("f must return", f(x), advice)
+
+
 def eval_numerical_gradient(f, x, verbose=True, h=1e-5):
     """Differentiate a scalar function of an array numerically.
 
@@ -119,11 +124,6 @@ def eval_numerical_gradient(f, x, verbose=True, h=1e-5):
         if verbose:
             print(index, gradient[index])
     return gradient
-
-
-def _returning_a_number(f):
-    advice = ". eval_numerical_gradient_array differentiates functions that return arrays"
-    return lambda x: check_one_number("f must return", f(x), advice)
 
 
 def eval_numerical_gradient_array(f, x, df, h=1e-5):
@@ -208,20 +208,3 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
         errors.append(rel_error(numeric, analytic, floor=np.finfo(float).tiny))
         print(f"numerical: {numeric:f} analytic: {analytic:f}, relative error: {errors[-1]:e}")
     return np.array(errors)
-
-
-def __getattr__(name):
-    """Provide `check_net` under its old name until version 1.2."""
-    if name != "check_net":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warnings.warn(
-        "check_net has moved: from diagnosis import check_net. The old name will be removed in 1.2",
-        DeprecationWarning,
-        stacklevel=2,
-    )
-    return importlib.import_module("diagnosis").check_net
-
-
-if __name__ == "__main__":  # with exit status 0 and no message, every file would seem correct
-    print("gradient_check.py no longer checks files: call python -m diagnosis FILE", file=sys.stderr)
-    sys.exit(2)

@@ -17,55 +17,44 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.recipes import RECIPES, Images, train_net, whiten_images, widen
+import classifiers
+from benchmarks import recipes
+from benchmarks.recipes import RECIPES, Images, build_net, train_net
 from classifiers.neural_net import TwoLayerNet
-from classifiers.sweep.code_hash import hash_code
 from data_utils import get_CIFAR10_data
 from datasets.choose import choose_data
-from files import atomic_write
 
 
 def make_key(recipe, seed, images):
     """Return a hash of everything that determines a net: recipe, seed, images and code."""
-    # The repr of a function differs from process to process, its name does not.
-    called = {name: getattr(value, "__name__", value) for name, value in recipe.items()}
-    facts = [sorted(called.items()), seed, images.plain[0][:50].tobytes(), hash_code([train_net])]
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+    sources = [Path(recipes.__file__), *sorted(Path(classifiers.__file__).parent.glob("*.py"))]
+    code = b"".join(path.read_bytes() for path in sources)
+    return hashlib.sha256(repr((recipe, seed)).encode() + images.plain[0][:50].tobytes() + code).hexdigest()[:12]
 
 
 def train_or_load(recipe, images, seed, folder):
-    """Train one net, or load it if the folder has it.
-
-    Returns
-    -------
-    TwoLayerNet, float
-        The net, and the seconds of its training.
-    """
-    one = {name: value for name, value in recipe.items() if name != "nets"}
-    path = Path(folder) / f"{make_key(one, seed, images)}.npz" if folder else None
-    if path and path.exists() and path.with_suffix(".json").exists():
-        return TwoLayerNet.load(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["seconds"]
+    """Train one net, or load it if the folder has it. Return the net and the seconds of its training."""
+    key = make_key(recipe, seed, images)
+    for path in Path(folder).glob(f"{key}_*.npz") if folder else ():
+        return TwoLayerNet.load(path), float(path.stem.partition("_")[2])
     start = time.perf_counter()
-    net = train_net(one, images, seed)
+    net = train_net(recipe, images, seed)
     seconds = time.perf_counter() - start
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        net.save(path)
-        with atomic_write(path.with_suffix(".json")) as file:
-            file.write(json.dumps({"seconds": seconds}).encode())
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        net.save(Path(folder) / f"{key}_{seconds:.1f}.npz")
     return net, seconds
 
 
-def run_recipe(name, images, seed, folder=None, save=None):
+def run_recipe(recipe, images, seed, folder=None, save=None):
     """Train the net of a recipe and test it.
 
     Parameters
     ----------
-    name : str
-        One of `RECIPES`.
+    recipe : recipes.Recipe
+        A recipe of n nets uses the seeds n * seed to n * seed + n - 1.
     images : recipes.Images
     seed : int
-        A recipe of n nets uses the seeds n * seed to n * seed + n - 1.
     folder : path, optional
         Folder for trained nets. A net that is in it is not trained again. Each new net is saved in
         it as soon as it is trained.
@@ -75,30 +64,31 @@ def run_recipe(name, images, seed, folder=None, save=None):
     Returns
     -------
     dict
-        Recipe, seed, validation and test accuracy, seconds of whitening and training, H of one net,
-        epochs, and hidden units of the tested net.
+        Seed, validation and test accuracy, seconds of whitening and training, and hidden units of
+        the tested net.
     """
-    recipe = RECIPES[name]
-    seeds = range(recipe.get("nets", 1) * seed, recipe.get("nets", 1) * (seed + 1))
-    nets, seconds = zip(*(train_or_load(recipe, images, each, folder) for each in seeds), strict=True)
-    start, net, data = time.perf_counter(), nets[0], images.whitened if recipe.get("whiten") else images.plain
-    if recipe.get("local"):
-        net, data = widen(nets, images), images.plain
-    took = sum(seconds) + time.perf_counter() - start + (images.seconds if recipe.get("whiten") else 0)
-    _, _, X_val, y_val, X_test, y_test = data
-    row = {
-        "recipe": name,
+    whitening = images.whitened[-1] if recipe.local else 0  # seconds, not part of a training
+    one, seeds = recipe._replace(nets=1), range(recipe.nets * seed, recipe.nets * (seed + 1))
+    nets, seconds = zip(*(train_or_load(one, images, each, folder) for each in seeds), strict=True)
+    start = time.perf_counter()
+    net = build_net(recipe, nets, images)
+    took = whitening + sum(seconds) + time.perf_counter() - start
+    if save:
+        net.save(save)
+    _, _, X_val, y_val, X_test, y_test = images.plain
+    return {
         "seed": seed,
         "val_accuracy": float(np.mean(net.predict(X_val) == y_val)),
         "test_accuracy": float(np.mean(net.predict(X_test) == y_test)),
         "seconds": took,
-        "H": recipe["hidden_size"],
-        "epochs": recipe["epochs"],
         "units": len(net.params["b1"]),
     }
-    if save:
-        net.save(save)
-    return row
+
+
+def mean_and_error(values):
+    """Return the mean and its standard error as text."""
+    error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    return f"{statistics.mean(values):.4f} ± {error:.4f}"
 
 
 def plot(results, path):
@@ -106,7 +96,7 @@ def plot(results, path):
     import matplotlib.pyplot as plt
 
     _, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-    for (name, rows), marker in zip(results.items(), "osD^vP*", strict=False):
+    for (name, rows), marker in zip(results.items(), "osD^v", strict=False):
         seconds, accuracies = [r["seconds"] for r in rows], [r["test_accuracy"] for r in rows]
         # Hollow markers stay visible if the points of two seeds overlap.
         ax.plot(seconds, accuracies, marker, markerfacecolor="none", label=name)
@@ -127,34 +117,24 @@ def main(arguments=None):
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--keep", metavar="FOLDER", help="save each net here; do not train nets that are here")
     parser.add_argument("--save", metavar="FILE.npz", help="write the last tested net to this file")
-    parser.add_argument("--test", metavar="FILE.npz", help="only test the net of this file")
     parser.add_argument("--json", help="write a row for each recipe and seed to this file")
     parser.add_argument("--plot", help="write a plot to this file")
     args = parser.parse_args(arguments)
 
     source = choose_data()
     print(source.name)
-    plain = get_CIFAR10_data(49_000, 1_000, 10_000, root=source.folder)
-    if args.test:
-        print(f"test {np.mean(TwoLayerNet.load(args.test).predict(plain[4]) == plain[5]):.4f}")
-        return
-    images = whiten_images(plain) if any("whiten" in RECIPES[name] for name in args.recipe) else Images(plain)
+    images = Images(get_CIFAR10_data(49_000, 1_000, 10_000, root=source.folder))
     results = {}
     for name in args.recipe:
         rows = results[name] = []
         for seed in range(args.seeds):
-            rows.append(run_recipe(name, images, seed, args.keep, args.save))
-            print(" ".join(f"{key}={value:.4g}" for key, value in rows[-1].items() if key != "recipe"), flush=True)
-        tests = [row["test_accuracy"] for row in rows]
-        error = statistics.stdev(tests) / len(tests) ** 0.5 if len(tests) > 1 else float("nan")
-        seconds = statistics.mean(row["seconds"] for row in rows)
-        print(
-            f"{name}: test {statistics.mean(tests):.4f} +- {error:.4f} over {len(tests)} seeds, {seconds:.0f} s",
-            flush=True,
-        )
+            rows.append(run_recipe(RECIPES[name], images, seed, args.keep, args.save))
+            print(" ".join(f"{key}={value:.4g}" for key, value in rows[-1].items()), flush=True)
+        tests, seconds = [row["test_accuracy"] for row in rows], statistics.mean(row["seconds"] for row in rows)
+        print(f"{name}: test {mean_and_error(tests)} over {len(tests)} seeds, {seconds:.0f} s", flush=True)
         if args.json:
-            with open(args.json, "w", encoding="utf-8") as file:
-                json.dump([row for rows in results.values() for row in rows], file, indent=1)
+            every = [{"recipe": name, **row} for name, rows in results.items() for row in rows]
+            Path(args.json).write_text(json.dumps(every, indent=1), encoding="utf-8")
     if args.plot:
         plot(results, args.plot)
 

@@ -14,13 +14,13 @@ import json
 import statistics
 import time
 import warnings
-from math import sqrt
 from pathlib import Path
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
+from benchmarks.accuracy import mean_and_error
 from classifiers.estimator import TwoLayerClassifier
 from classifiers.preprocessing import Standardizer
 from data_utils import get_CIFAR10_data
@@ -47,8 +47,8 @@ def measure(data, hidden_size, epochs, seeds):
 
     Returns
     -------
-    dict of str to list of (float, float)
-        Test accuracy and seconds of each training, by the name of the classifier.
+    dict
+        List of (test accuracy, seconds), one for each seed, by the name of the classifier.
     """
     X, y, X_test, y_test = data
     rows = {}
@@ -64,17 +64,11 @@ def measure(data, hidden_size, epochs, seeds):
 
 def summarize(rows):
     """Return the lines to print: means, their difference, standard errors, and ratio of times."""
-    lines = []
-    for name, row in rows.items():
-        accuracies = [accuracy for accuracy, _ in row]
-        error = statistics.stdev(accuracies) / sqrt(len(row))
-        lines.append(f"{name:<19} test {statistics.mean(accuracies):.4f} ± {error:.4f}")
-    ours, theirs = rows.values()
-    gaps = [a - b for (a, _), (b, _) in zip(ours, theirs, strict=True)]
-    ratio = statistics.median(a / b for (_, a), (_, b) in zip(ours, theirs, strict=True))
-    error = statistics.stdev(gaps) / sqrt(len(gaps))
-    lines.append(f"difference {statistics.mean(gaps):+.4f} ± {error:.4f}, time {ratio:.2f} of that of MLPClassifier")
-    return lines
+    lines = [f"{name:<19} test {mean_and_error([accuracy for accuracy, _ in row])}" for name, row in rows.items()]
+    pairs = list(zip(*rows.values(), strict=True))
+    difference = mean_and_error([ours - theirs for (ours, _), (theirs, _) in pairs])
+    ratio = statistics.median(ours / theirs for (_, ours), (_, theirs) in pairs)
+    return [*lines, f"difference {difference}, time {ratio:.2f} of that of MLPClassifier"]
 
 
 def main():

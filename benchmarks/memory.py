@@ -40,26 +40,20 @@ def make_file(path, images):
     X.flush()
 
 
-class PeakMemory:
-    """Context manager that measures the largest increase of anonymous memory.
+def peak_increase(work):
+    """Call a function. Return the largest increase of anonymous memory during the call, in MB."""
+    before, samples, done = anonymous_megabytes(), [0.0], threading.Event()
 
-    When the block has ended, `megabytes` is the increase in MB.
-    """
+    def sample():
+        while not done.wait(0.002):
+            samples.append(anonymous_megabytes() - before)
 
-    def __enter__(self):
-        self._before, self._samples, self._done = anonymous_megabytes(), [], threading.Event()
-        self._thread = threading.Thread(target=self._sample)
-        self._thread.start()
-        return self
-
-    def _sample(self):
-        while not self._done.wait(0.002):
-            self._samples.append(anonymous_megabytes())
-
-    def __exit__(self, *exception):
-        self._done.set()
-        self._thread.join()
-        self.megabytes = max(self._samples) - self._before
+    sampler = threading.Thread(target=sample, daemon=True)  # ends with the script if the work fails
+    sampler.start()
+    work()
+    done.set()
+    sampler.join()
+    return max(samples)
 
 
 def measure(mapped, hidden, steps, rounds):
@@ -76,10 +70,9 @@ def measure(mapped, hidden, steps, rounds):
         net.train(X, y[: len(X)], X[:1], y[:1], 1e-7, num_iters=steps, rng=0)
         return 1e3 * (time.perf_counter() - start) / steps
 
-    with PeakMemory() as peak:
-        step_time(mapped)
+    megabytes = peak_increase(lambda: step_time(mapped))
     times = [[step_time(in_memory), step_time(mapped)] for _ in range(rounds)]
-    return *zip(*times, strict=True), peak.megabytes
+    return *zip(*times, strict=True), megabytes
 
 
 def main():

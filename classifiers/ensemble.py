@@ -1,6 +1,6 @@
-"""Averages several nets, mirror images or shifts, exactly, in one net with more hidden units.
+"""Ensembles and test-time augmentation in one net: mean scores of nets, mirror images or shifts.
 
-The mean of the scores of n nets is the score of one net with all their hidden units:
+The mean of the scores of n nets is exactly the score of one net with all their hidden units:
 
     W1 = [W1_1 ... W1_n]            b1 = [b1_1 ... b1_n]
     W2 = [W2_1; ...; W2_n] / n      b2 = mean of b2_1 ... b2_n
@@ -18,8 +18,8 @@ import numpy as np
 from checks import check_shapes
 from classifiers.layers import SHAPES
 from classifiers.neural_net import TwoLayerNet
+from classifiers.preprocessing import IMAGE_SHAPE
 
-IMAGE = (32, 32, 3)  # rows, columns and channels
 CROSS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # no shift, and one pixel up, down, left and right
 
 
@@ -44,22 +44,27 @@ def average(nets):
     nets = list(nets)
     if not nets:
         raise ValueError("nets must hold at least one net, got none")
-    every = [check_shapes("params", net.params, SHAPES) for net in nets]
-    sizes = {(each["D"], each["C"]) for each in every}
+    lengths = [check_shapes("params", net.params, SHAPES) for net in nets]
+    sizes = {(length["D"], length["C"]) for length in lengths}
     if len(sizes) > 1:
         raise ValueError(f"nets must have the same numbers of inputs and classes, got {sorted(sizes)}")
     W1, b1, W2, b2 = ([net.params[name] for net in nets] for name in ("W1", "b1", "W2", "b2"))
-    wide = TwoLayerNet(1, 1, 1, rng=0)  # of any size: its parameters are replaced
-    wide.params = {
+    wide = {
         "W1": np.concatenate(W1, axis=1),
         "b1": np.concatenate(b1),
         "W2": np.concatenate(W2) / len(nets),
         "b2": np.mean(b2, axis=0),
     }
-    return wide
+    return _make_net(wide)
 
 
-def mirrored(net, shape=IMAGE):
+def _make_net(params):
+    net = TwoLayerNet(1, 1, 1, rng=0)  # of any size: its parameters are replaced
+    net.params = params
+    return net
+
+
+def mirrored(net, shape=IMAGE_SHAPE):
     """Return one net whose scores are the mean of those for an image and for its mirror image.
 
     Parameters
@@ -78,7 +83,7 @@ def mirrored(net, shape=IMAGE):
     return average([net, _through(net, shape, lambda images: images[:, ::-1])])
 
 
-def shifted(net, shifts=CROSS, shape=IMAGE):
+def shifted(net, shifts=CROSS, shape=IMAGE_SHAPE):
     """Return one net whose scores are the mean of those for shifted images.
 
     Pixels that come from outside the image are 0. If the mean is subtracted, 0 is the mean.
@@ -106,13 +111,12 @@ def shifted(net, shifts=CROSS, shape=IMAGE):
 
 def _shift(weights, down, right):
     """Shift weights (rows, columns, ...) back. This is equivalent to shifting the image."""
-    rows, columns = weights.shape[:2]
+    # Pixels that stay in the image: row r moves to row r + down.
+    rows, columns = (
+        np.arange(max(-by, 0), min(n - by, n)) for by, n in zip((down, right), weights.shape[:2], strict=True)
+    )
     out = np.zeros_like(weights)
-    kept_rows, kept_columns = max(rows - abs(down), 0), max(columns - abs(right), 0)
-    top, left = max(-down, 0), max(-right, 0)
-    out[top : top + kept_rows, left : left + kept_columns] = weights[
-        max(down, 0) : max(down, 0) + kept_rows, max(right, 0) : max(right, 0) + kept_columns
-    ]
+    out[np.ix_(rows, columns)] = weights[np.ix_(rows + down, columns + right)]
     return out
 
 
@@ -124,6 +128,4 @@ def _through(net, shape, move):
     W1 = net.params["W1"]
     if len(W1) != np.prod(shape):
         raise ValueError(f"shape must be that of an image of the net's {len(W1)} inputs, got {shape}")
-    other = TwoLayerNet(1, 1, 1, rng=0)
-    other.params = {**net.params, "W1": move(W1.reshape(*shape, -1)).reshape(W1.shape)}
-    return other
+    return _make_net({**net.params, "W1": move(W1.reshape(*shape, -1)).reshape(W1.shape)})

@@ -3,9 +3,10 @@
 import numpy as np
 
 from checks import check_array, check_count, check_number, check_rng
+from classifiers.preprocessing import IMAGE_SHAPE
 
 
-def local_weights(hidden_size, variances, directions, width=2.0, *, shape=(32, 32, 3), rng=None):
+def local_weights(hidden_size, variances, directions, width=2.0, *, shape=IMAGE_SHAPE, rng=None):
     """Draw local initial weights: each hidden unit starts with the pixels around one place.
 
     The place is random. The unit has a normally distributed weight for each pixel and channel. Each

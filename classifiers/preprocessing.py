@@ -6,7 +6,12 @@ import numpy as np
 
 from checks import check_array, check_count, check_number
 
-CHUNK = 5000  # examples that are whitened at once
+IMAGE_SHAPE = (32, 32, 3)  # rows, columns and channels of a CIFAR-10 image
+CHUNK = 1000  # examples that are read at once, to avoid a float64 copy of all
+
+
+def _chunks(X):
+    return (X[i : i + CHUNK] for i in range(0, len(X), CHUNK))
 
 
 class Standardizer:
@@ -15,12 +20,19 @@ class Standardizer:
     Parameters
     ----------
     X : array, shape (N, D)
-        The training data, of any real dtype. Mean and standard deviation are computed from them.
+        The training data, of any real dtype. They are read in chunks, also from a memory-mapped
+        file.
 
     Attributes
     ----------
     mean, std : ndarray of float64, shape (D,)
-        The std of a constant input is set to 1.
+        Mean and standard deviation of the training data. The std of a constant input is set to 1.
+
+    Notes
+    -----
+    An input is constant if its standard deviation is at most N eps times its mean. This is the
+    largest rounding error of a mean of N equal numbers (eps is 2.2e-16). A division by rounding
+    errors would make new values huge.
 
     Examples
     --------
@@ -32,8 +44,10 @@ class Standardizer:
 
     def __init__(self, X):
         X = check_array("X", X, 2)
-        self.mean, self.std = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
-        self.std[self.std == 0] = 1
+        N = len(X)
+        self.mean = sum(part.sum(axis=0, dtype=np.float64) for part in _chunks(X)) / N  # (D,)
+        self.std = np.sqrt(sum(np.square(part - self.mean).sum(axis=0, dtype=np.float64) for part in _chunks(X)) / N)
+        self.std[self.std <= N * np.finfo(np.float64).eps * np.abs(self.mean)] = 1
 
     def __call__(self, X, dtype=np.float32):
         """Standardise examples.
@@ -126,8 +140,8 @@ class Whitener:
         X = check_array("X", X, 2)
         self.scale = Standardizer(X)
         covariance = np.zeros((X.shape[1], X.shape[1]))
-        for i in range(0, len(X), CHUNK):
-            Z = self.scale(X[i : i + CHUNK])  # (CHUNK, D)
+        for part in _chunks(X):
+            Z = self.scale(part)  # (CHUNK, D)
             covariance += Z.T @ Z
         variances, directions = np.linalg.eigh(covariance / len(X))  # (D,), (D, D) in columns
         variances = variances.clip(0)  # rounding can make some of them negative
@@ -142,8 +156,8 @@ class Whitener:
         """Whiten examples, in chunks. For parameters and result see `Standardizer.__call__`."""
         X = check_array("X", X, 2, len(self.matrix))
         out = np.empty(X.shape, dtype)
-        for i in range(0, len(X), CHUNK):
-            out[i : i + CHUNK] = self.scale(X[i : i + CHUNK], dtype) @ self.matrix
+        for part, out_part in zip(_chunks(X), _chunks(out), strict=True):
+            out_part[...] = self.scale(part, dtype) @ self.matrix
         return out
 
     def absorb(self, net):
@@ -152,7 +166,7 @@ class Whitener:
         self.scale.absorb(net)
 
 
-def random_flip_shift(max_shift, shape=(32, 32, 3)):
+def random_flip_shift(max_shift, shape=IMAGE_SHAPE):
     """Make an ``augment`` for `TwoLayerNet.train` that mirrors half of the images and shifts all.
 
     Parameters
@@ -195,7 +209,7 @@ class RandomFlipShift:
         return windows[np.arange(N), down, right].reshape(X.shape)
 
 
-def random_cutout(size, shape=(32, 32, 3)):
+def random_cutout(size, shape=IMAGE_SHAPE):
     """Make an ``augment`` that sets a random square of each image to 0.
 
     This is cutout (DeVries and Taylor, "Cutout", 2017).

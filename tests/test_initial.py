@@ -58,20 +58,19 @@ def test_same_seed_same_weights():
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "message"),
+    ("change", "message"),
     [
-        ({"hidden_size": 0}, ValueError, "hidden_size must be a whole number, at least 1, got 0"),
-        ({"width": 0}, ValueError, "width must be > 0, got 0"),
-        ({"width": -1}, ValueError, "width must be"),
-        ({"width": "wide"}, TypeError, "width must be"),
-        ({"variances": np.ones(4)}, ValueError, f"variances must have {D} columns"),
-        ({"directions": np.ones(D)}, ValueError, "directions must have 2 dimension"),
-        ({"shape": (8, 12, 1)}, ValueError, rf"shape must be that of an image of {D} numbers, got \(8, 12, 1\)"),
-        ({"shape": (D,)}, ValueError, "shape must be that of an image"),
+        ({"hidden_size": 0}, "hidden_size must be a whole number, at least 1, got 0"),
+        ({"width": 0}, "width must be > 0, got 0"),
+        ({"width": -1}, "width must be"),
+        ({"variances": np.ones(4)}, f"variances must have {D} columns"),
+        ({"directions": np.ones(D)}, "directions must have 2 dimension"),
+        ({"shape": (8, 12, 1)}, rf"shape must be that of an image of {D} numbers, got \(8, 12, 1\)"),
+        ({"shape": (D,)}, "shape must be that of an image"),
     ],
 )
-def test_bad_arguments(change, error, message):
+def test_bad_arguments(change, message):
     """The error gives the argument's name, what it must be and what it was."""
     given = {"hidden_size": 2, "variances": ONES, "directions": EVERY, "shape": SHAPE} | change
-    with pytest.raises(error, match=message):
+    with pytest.raises(ValueError, match=message):
         local_weights(**given)
