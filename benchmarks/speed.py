@@ -2,7 +2,8 @@
 
 The others are the bare matrix products, the textbook code, PyTorch and scikit-learn. PyTorch and
 scikit-learn are measured if they are installed. D = 3072, batches of 200, C = 10. The dtype is
-float32, except for the textbook. The whole benchmark takes a quarter of an hour.
+float32. The textbook is also measured in float64, its usual dtype. The whole benchmark takes a
+quarter of an hour.
 
 Each program runs in a separate process, because thread pools of different libraries disturb each
 other. While one program works, the others wait. The rounds are interleaved: if the machine is slow
@@ -81,11 +82,16 @@ def before(H):
     return ours(H)
 
 
-def textbook(H):
-    """The textbook's loop in float64."""
-    X, y = make_data(np.float64)
-    net = TextbookNet(D, H, C)
+def textbook(H, dtype=np.float64):
+    """The textbook's loop."""
+    X, y = make_data(dtype)
+    net = TextbookNet(D, H, C, dtype=dtype)
     return lambda steps: net.train(X, y, X[:1], y[:1], RATE, reg=REG, num_iters=steps, batch_size=N)
+
+
+def textbook32(H):
+    """The textbook's loop in float32."""
+    return textbook(H, np.float32)
 
 
 def torch_sgd(H, fused=False):
@@ -139,7 +145,7 @@ def sklearn(H):
     return run
 
 
-CONTENDERS = {f.__name__: f for f in (floor, before, ours, torch_fused, torch_sgd, sklearn, textbook)}
+CONTENDERS = {f.__name__: f for f in (floor, before, ours, torch_fused, torch_sgd, sklearn, textbook32, textbook)}
 LABELS = {
     "floor": "five products alone",
     "before": "this lab, before",
@@ -147,6 +153,7 @@ LABELS = {
     "torch_fused": "PyTorch, fused SGD",
     "torch_sgd": "PyTorch, SGD",
     "sklearn": "scikit-learn",
+    "textbook32": "textbook, float32",
     "textbook": "textbook, float64",
 }
 NEEDS = {"torch_sgd": "torch", "torch_fused": "torch", "sklearn": "sklearn"}
@@ -237,7 +244,8 @@ def plot(table, path):
     """Plot the time per step against H, with one line per program."""
     import matplotlib.pyplot as plt
 
-    styles = {"floor": "k--", "ours": "o-", "textbook": "s-", "torch_sgd": "^-", "torch_fused": "v-", "sklearn": "D-"}
+    styles = {"floor": "k--", "before": "o:", "ours": "o-", "torch_sgd": "^-", "torch_fused": "v-", "sklearn": "D-"}
+    styles |= {"textbook32": "s--", "textbook": "s-"}
     _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
     sizes = sorted(table)
     for name in table[sizes[0]]:

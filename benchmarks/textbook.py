@@ -1,4 +1,4 @@
-"""Baseline: the two-layer net of textbooks in float64, with a new array for every operation."""
+"""Baseline: the two-layer net of textbooks, with a new array for every operation."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ import numpy as np
 class TextbookNet:
     """Two-layer net with the arguments of `TwoLayerNet` and, except for rounding, its results."""
 
-    def __init__(self, input_size, hidden_size, output_size, std=1e-4):
+    def __init__(self, input_size, hidden_size, output_size, std=1e-4, dtype=np.float64):
         self.params = {
-            "W1": std * np.random.randn(input_size, hidden_size),
-            "b1": np.zeros(hidden_size),
-            "W2": std * np.random.randn(hidden_size, output_size),
-            "b2": np.zeros(output_size),
+            "W1": (std * np.random.randn(input_size, hidden_size)).astype(dtype),
+            "b1": np.zeros(hidden_size, dtype),
+            "W2": (std * np.random.randn(hidden_size, output_size)).astype(dtype),
+            "b2": np.zeros(output_size, dtype),
         }
 
     def loss(self, X, y=None, reg=0.0):

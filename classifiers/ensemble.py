@@ -55,13 +55,7 @@ def average(nets):
         "W2": np.concatenate(W2) / len(nets),
         "b2": np.mean(b2, axis=0),
     }
-    return _make_net(wide)
-
-
-def _make_net(params):
-    net = TwoLayerNet(1, 1, 1, rng=0)  # of any size: its parameters are replaced
-    net.params = params
-    return net
+    return TwoLayerNet.from_params(wide)
 
 
 def mirrored(net, shape=IMAGE_SHAPE):
@@ -128,4 +122,4 @@ def _through(net, shape, move):
     W1 = net.params["W1"]
     if len(W1) != np.prod(shape):
         raise ValueError(f"shape must be that of an image of the net's {len(W1)} inputs, got {shape}")
-    return _make_net({**net.params, "W1": move(W1.reshape(*shape, -1)).reshape(W1.shape)})
+    return TwoLayerNet.from_params({**net.params, "W1": move(W1.reshape(*shape, -1)).reshape(W1.shape)})
