@@ -7,27 +7,19 @@ try:
     from sklearn.model_selection import train_test_split
     from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import check_is_fitted
+    from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError(
-        "classifiers.estimator needs scikit-learn 1.4 or newer: pip install -r requirements-optional.txt"
+        "classifiers.estimator needs scikit-learn 1.6 or newer: pip install -r requirements-optional.txt"
     ) from error
 
 from checks import check_count, check_number
 from classifiers.callbacks import EarlyStopping
 from classifiers.neural_net import TwoLayerNet
 
-try:
-    from sklearn.utils.validation import validate_data
-except ImportError:  # scikit-learn before 1.6 has it as a method
-
-    def validate_data(estimator, *arrays, **options):
-        """Check input data as scikit-learn does."""
-        return estimator._validate_data(*arrays, **options)
-
 
 class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
-    """`TwoLayerNet` as a classifier for scikit-learn 1.4 or newer.
+    """`TwoLayerNet` as a classifier for scikit-learn 1.6 or newer.
 
     Parameters
     ----------
@@ -202,8 +194,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray, shape (n_samples,)
         """
-        indices = self._ask("predict", X)
-        return self.classes_[indices]
+        return self.classes_[self._ask("predict", X)]
 
     def predict_proba(self, X):
         """Compute the probability of each class.

@@ -98,8 +98,16 @@ def shapes_with(b):
         (lambda: check_shapes("p", {"W": 0}, SHAPES), ValueError, "p must have W and b, b is missing$"),
         (lambda: shapes_with(np.ones((1, 3))), ValueError, r"p must have W \(D, H\) and b \(H,\), got \(1, 3\) for b"),
         (lambda: shapes_with(np.ones(2)), ValueError, r"p\['b'\] must have shape \(3,\), got \(2,\)$"),
-        (lambda: shapes_with(np.ones(3, int)), TypeError, r"p\['b'\] must be of a floating-point type, got int64$"),
-        (lambda: shapes_with([1.0, 2.0, 3.0]), TypeError, r"p\['b'\] must be of a floating-point type, got list$"),
+        (
+            lambda: shapes_with(np.ones(3, int)),
+            TypeError,
+            r"p\['b'\] must be float32 or a wider floating-point type, got int64$",
+        ),
+        (
+            lambda: shapes_with([1.0, 2.0, 3.0]),
+            TypeError,
+            r"p\['b'\] must be float32 or a wider floating-point type, got list$",
+        ),
         (lambda: check_loss([1.0, GOOD], GOOD, SHAPES), TypeError, "loss must return a number and a dict of gradients"),
         (lambda: check_loss((1.0, GOOD, 2), GOOD, SHAPES), TypeError, "loss must return a number and a dict of"),
     ],

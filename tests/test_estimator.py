@@ -295,6 +295,6 @@ except ImportError as error:
 def test_lab_works_without_scikit_learn():
     """Only classifiers.estimator needs scikit-learn. Its error says how to install it."""
     out = run_python(WITHOUT).communicate()[0]
-    assert out == "classifiers.estimator needs scikit-learn 1.4 or newer: pip install -r requirements-optional.txt\n"
+    assert out == "classifiers.estimator needs scikit-learn 1.6 or newer: pip install -r requirements-optional.txt\n"
     importing = [path.stem for path in (ROOT / "classifiers").glob("*.py") if "sklearn" in path.read_text("utf-8")]
     assert importing == ["estimator"]
