@@ -194,7 +194,8 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray, shape (n_samples,)
         """
-        return self.classes_[self._ask("predict", X)]
+        indices = self._ask("predict", X)
+        return self.classes_[indices]
 
     def predict_proba(self, X):
         """Compute the probability of each class.
