@@ -1,9 +1,28 @@
-"""`Mistake`, an entry of the table in mistakes.py, and `Finding`, a mistake that a net makes."""
+"""Stages of the check; `Mistake`, an entry of the table in mistakes.py; `Finding`, a mistake of a net."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .reference import NAMES, WEIGHTS
+
+# In the order of the check. The docstring of mistakes.py says what each one looks at.
+PARAMS, FORM, OTHER_INPUTS, PRECISION, LOSS_PRECISION = "params", "form", "other inputs", "precision", "loss precision"
+SCORES, ANSWERS, PENALTY, JOINT_PENALTY, OVERFLOW = (
+    "scores",
+    "loss and gradients",
+    "penalty",
+    "joint penalty",
+    "overflow",
+)
+NUMERIC, KINKS, UNFINISHED, TRAIN, PREDICT, PRINTS = (
+    "numeric check",
+    "kinks",
+    "unfinished",
+    "update",
+    "predict",
+    "prints",
+)
+ALL_STAGES = (FORM, OTHER_INPUTS, SCORES, ANSWERS, PENALTY, JOINT_PENALTY, OVERFLOW, NUMERIC, KINKS)
 
 
 @dataclass(frozen=True)
@@ -13,15 +32,15 @@ class Mistake:
     Attributes
     ----------
     stage : str
-        Stage of the check that finds the mistake, see stages.py.
+        Stage of the check that finds the mistake.
     sentence : str
-        Explanation for the author of the net. It is a format string. Its values come from `seen`
+        Explanation for the author of the net. It is a format string. Its values come from `symptom`
         and `Finding.words`.
     formula : callable or tuple
         Answer of a net with this mistake. Its form depends on the stage, see mistakes.py.
-    seen : callable
+    symptom : callable
         Recognises the mistake in an answer. Returns the values for the sentence, or None if the net
-        does not make the mistake. An entry has one of `formula`, `seen` and `softmax`.
+        does not make the mistake. An entry has one of `formula`, `symptom` and `softmax`.
     up_to_factor : bool
         A multiple of the formula fits, too, because a second mistake may scale the answer.
     softmax : callable
@@ -36,7 +55,10 @@ class Mistake:
         explanation.
     note : bool
         The sentence is a remark: nothing is wrong.
-    hides : tuple of str
+    independent : bool
+        More symptoms of the same stage can be recognised. After any other mistake, the search for
+        symptoms in the stage ends.
+    skips : tuple of str
         Stages to skip after this finding, because their results would mean nothing. If the mistake
         is only in gradients, no stage is skipped.
     """
@@ -44,13 +66,14 @@ class Mistake:
     stage: str
     sentence: str
     formula: Callable | tuple | None = None
-    seen: Callable | None = None
+    symptom: Callable | None = None
     up_to_factor: bool = False
     softmax: Callable | None = None
     only: tuple = ()
     vague: bool = False
     note: bool = False
-    hides: tuple = ()
+    independent: bool = False
+    skips: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -62,9 +85,9 @@ class Finding:
     values: dict = field(default_factory=dict)
 
     @property
-    def hides(self):
-        in_gradients_alone = bool(self.names) and set(self.names) <= set(NAMES)
-        return () if in_gradients_alone else self.mistake.hides
+    def skips(self):
+        only_gradients = bool(self.names) and set(self.names) <= set(NAMES)
+        return () if only_gradients else self.mistake.skips
 
     def words(self):
         """Return the phrases of the sentence that depend on the names."""

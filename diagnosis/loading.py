@@ -7,7 +7,6 @@ import inspect
 import io
 import json
 import linecache
-import re
 import sys
 import tokenize
 import traceback
@@ -17,25 +16,12 @@ from types import ModuleType
 
 import numpy as np
 
-from .compat import PACKAGE, Missing, Placeholder, StandIn
+from .compat import PACKAGE, Missing, Placeholder, SubstituteModule
 
-SIZES = (4, 10, 3, 1e-1)
+SIZES = (4, 10, 3, 0.1)  # D, H, C and std of the net that is created
 MEGABYTES = 5  # size limit; homework files are smaller
 LINE = 200  # quoted characters of a line, at most
 HERE = Path(__file__).resolve().parent
-
-PYTHON_2 = (
-    (r"\s*print\b(?!\s*\()", "print without parentheses"),
-    (r"\s*exec\b(?!\s*\()", "exec without parentheses"),
-    (r"\s*except\s*([\w.]+|\([^()]*\))\s*,", "except with a comma instead of as"),
-    (r"\s*raise\b[^,(]*,", "raise with a comma"),
-    (r".*\b(0[xX][0-9a-fA-F]+|\d+)[lL]\b", "a number that ends with L"),
-    (r".*(?<![\w.])0\d*[1-9]", "a number that begins with 0"),
-    (r".*<>", "<> instead of !="),
-    (r".*`", "backticks instead of repr"),
-    (r".*\b[uU][rR][\"']", "a string that begins with ur"),
-    (r"\s*def\s+\w+\s*\((.*,)?\s*\(|.*\blambda\b([^:]*,)?\s*\(", "parentheses among the parameters of a function"),
-)
 
 
 class LoadError(Exception):
@@ -92,54 +78,34 @@ def read_source(path):
             raise LoadError("does not exist")
         if not path.is_file():
             raise LoadError("is not a file")
-        if path.stat().st_size > MEGABYTES * 2**20:
-            raise LoadError(f"is larger than {MEGABYTES} MB: it is not a Python source file")
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            return decode_source(path.name, file.read((MEGABYTES << 20) + 1))
     except OSError as error:
         raise LoadError(f"cannot be read: {error.strerror or error}") from None
-    return decode_source(path, data)
 
 
-def decode_source(path, data):
-    """Decode the bytes of a file as Python source; raise LoadError if they are something else."""
-    _check_kind(path, data)
-    return _decode(data)
+def decode_source(name, data):
+    """Decode the bytes of a Python source file as Python does.
 
+    Parameters
+    ----------
+    name : str
+        Name of the file.
+    data : bytes
+        Content of the file. A reader may stop after `MEGABYTES` and one more byte.
 
-def _net_inside(folder):
-    """Say which file in a folder to name: a neural_net.py, at most two levels down."""
-    for pattern in ("", "*/", "*/*/"):
-        for file in sorted(folder.glob(f"{pattern}neural_net.py")):
-            return f"Name the file: {file}"
-    return "Name the Python file that has the class"
+    Returns
+    -------
+    str
 
-
-def _check_kind(path, data):
-    """Raise LoadError for a file that is not Python source."""
-    start = data[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    every_other = b"\0" in data[:100] and not (any(data[:100:2]) and any(data[1:100:2]))  # UTF-16 without a BOM
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or every_other and any(data[:100]):
-        raise LoadError("is saved as UTF-16. Save it as UTF-8")
-    if b"\0" in data:
-        raise LoadError("is a binary file, not Python source")
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise LoadError("is a web page. Download the file itself (on GitHub: Raw)")
-    content = _json(data) if start.startswith(b"{") else None
-    if path.suffix.lower() == ".ipynb" or isinstance(content, dict) and "cells" in content:
-        raise LoadError("is a notebook. Save the class to a .py file and check that")
-    if content:
-        raise LoadError("is a JSON file, not Python source")
-
-
-def _json(data):
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError, too
-        return None
-
-
-def _decode(data):
-    """Decode source as Python does: as UTF-8, or in the encoding that its first lines name."""
+    Raises
+    ------
+    LoadError
+        If the file is too large, or is not Python source.
+    """
+    if len(data) > MEGABYTES << 20:
+        raise LoadError(f"is larger than {MEGABYTES} MB: it is not a Python source file")
+    _check_kind(name, data)
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         return io.TextIOWrapper(io.BytesIO(data), encoding).read()
@@ -158,7 +124,39 @@ def _decode(data):
     raise LoadError(f"is not saved as {encoding.upper()}. Save it as UTF-8")
 
 
-def load_net(path, name, sizes=SIZES):
+def _net_inside(folder):
+    """Say which file in a folder to name: a neural_net.py, at most two levels down."""
+    for pattern in ("", "*/", "*/*/"):
+        for file in sorted(folder.glob(f"{pattern}neural_net.py")):
+            return f"Name the file: {file}"
+    return "Name the Python file that has the class"
+
+
+def _check_kind(name, data):
+    """Raise LoadError for a file that is not Python source."""
+    start = data[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    every_other = b"\0" in data[:100] and not (any(data[:100:2]) and any(data[1:100:2]))  # UTF-16 without a BOM
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or every_other and any(data[:100]):
+        raise LoadError("is saved as UTF-16. Save it as UTF-8")
+    if b"\0" in data:
+        raise LoadError("is a binary file, not Python source")
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise LoadError("is a web page. Download the file itself (on GitHub: Raw)")
+    content = _json(data) if start.startswith(b"{") else None
+    if name.lower().endswith(".ipynb") or isinstance(content, dict) and "cells" in content:
+        raise LoadError("is a notebook. Save the class to a .py file and check that")
+    if content:
+        raise LoadError("is a JSON file, not Python source")
+
+
+def _json(data):
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError, too
+        return None
+
+
+def net_from_file(path, name):
     """Run a file and create a net from its class.
 
     See `compat.homework_imports` for the modules that the file may import.
@@ -168,9 +166,7 @@ def load_net(path, name, sizes=SIZES):
     path : Path
         Absolute path.
     name : str
-        Name of the class.
-    sizes : tuple
-        Arguments of its constructor.
+        Name of the class. Its constructor gets `SIZES`.
 
     Returns
     -------
@@ -187,12 +183,12 @@ def load_net(path, name, sizes=SIZES):
     source = read_source(path)
     with np.errstate(), warnings.catch_warnings():  # undo settings of the file
         warnings.simplefilter("ignore")
-        module = run_source(source, path)
+        module = _run_source(source, path)
         if not source.strip():
             raise AttributeError("the file is empty")
         if not hasattr(module, name):
             raise AttributeError(f"the file has no class {name}{_others(module)}")
-        net = getattr(module, name)(*sizes)
+        net = getattr(module, name)(*SIZES)
     if _takes_reg_as_attribute(getattr(module, name), net):
         return RegAsAttribute(net), ["loss has no argument reg, so the check sets the attribute reg of the net"]
     return net, []
@@ -215,7 +211,7 @@ def _takes_reg_as_attribute(cls, net):
     return "reg" in [p.name for p in built] and len(places) == 2 and not more and hasattr(net, "reg")
 
 
-def run_source(source, path):
+def _run_source(source, path):
     """Run a file's source as a module of the course's package; return the module."""
     try:
         code = compile(source, str(path), "exec", dont_inherit=True)
@@ -225,31 +221,33 @@ def run_source(source, path):
     module.__file__, module.__package__ = str(path), PACKAGE
     sys.modules[module.__name__] = module
     exec(code, vars(module))
-    _stand_in_for_stars(ast.parse(source), module)
+    _add_placeholders(ast.parse(source), module)
     return module
 
 
-def _stand_in_for_stars(tree, module):
+def _add_placeholders(tree, module):
     """Add placeholders for functions that a file calls, if absent modules should define them."""
     stars = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
     origins = [importlib.util.resolve_name("." * node.level + (node.module or ""), PACKAGE) for node in stars]
-    absent = [name for name in origins if isinstance(sys.modules.get(name), StandIn) and sys.modules[name].absent]
+    absent = [
+        name for name in origins if isinstance(sys.modules.get(name), SubstituteModule) and not sys.modules[name].known
+    ]
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     for name in called - vars(module).keys() - vars(builtins).keys() if absent else ():
         setattr(module, name, Placeholder(absent, name))
 
 
-def explain_failure(error, path, call):
+def explain_failure(error, path, name):
     """Say in one sentence why a file could not be loaded or checked.
 
     Parameters
     ----------
     error : BaseException
-        Raised by `load_net`, or by the net while it was checked.
+        Raised by `net_from_file`, or by the net while it was checked.
     path : Path
-        The path that `load_net` got.
-    call : str
-        Text of the call that creates the net.
+        The path that `net_from_file` got.
+    name : str
+        Name of the class.
 
     Returns
     -------
@@ -267,20 +265,17 @@ def explain_failure(error, path, call):
     except Exception:
         text = "(its text cannot be printed)"
     problem = f"{type(error).__name__}: {text[:300]}".removesuffix(": ")
-    return f": {call} is not a two-layer net: {problem}{_place(error, path)}"
+    return f": {name}{SIZES} is not a two-layer net: {problem}{_place(error, path)}"
 
 
 def _explain_syntax(error, path):
-    """Explain a syntax error; recognise Python 2 and mixed tabs."""
-    line = (error.text or linecache.getline(error.filename, error.lineno)).rstrip()[:LINE]
-    start = " " if Path(error.filename) == path else f": {Path(error.filename).name} "
-    where = f"line {error.lineno}"
+    """Quote the parser's error and the line."""
+    line = (error.text or linecache.getline(error.filename, error.lineno)).strip()[:LINE]
+    file = " " if Path(error.filename) == path else f": {Path(error.filename).name} "
     if isinstance(error, TabError):
-        return f"{start}mixes tabs and spaces: {where}: {line.strip()}. Indent with spaces only"
-    what = [what for pattern, what in PYTHON_2 if re.match(pattern, line)]
-    if what and not isinstance(error, IndentationError) and "never closed" not in error.msg:
-        return f"{start}is Python 2: {where}, {what[0]}: {line.strip()}"
-    return f"{start}has a syntax error: {where}, {error.msg}: {line.strip()}"
+        return f"{file}mixes tabs and spaces: line {error.lineno}: {line}. Indent with spaces only"
+    python_2 = ", perhaps because it is Python 2" if error.msg.startswith("Missing parentheses in call to") else ""
+    return f"{file}has a syntax error{python_2}: line {error.lineno}, {error.msg}: {line}"
 
 
 def _place(error, path):

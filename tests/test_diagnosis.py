@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from classifiers.neural_net import TwoLayerNet
 from diagnosis import check_net
 from diagnosis.__main__ import main
+from diagnosis.findings import FORM, KINKS, LOSS_PRECISION, OTHER_INPUTS, PARAMS, PREDICT, PRINTS, TRAIN, UNFINISHED
 from diagnosis.mistakes import MISTAKES
-from diagnosis.stages import ELSEWHERE, FORM, KINKS, NEXT, PARAMS, PREDICT, PRINTS, ROUGH, TRAIN
 
 
 class Student:
@@ -617,7 +617,7 @@ def test_every_entry_of_the_table_is_found():
     apart = (TRAIN, PREDICT)  # see test_diagnosis_training.py
     missing = [mistake for mistake in MISTAKES if id(mistake) not in shown and mistake.stage not in apart]
     stages = [mistake.stage for mistake in missing]
-    assert stages == [PARAMS, FORM, FORM, FORM, FORM, ELSEWHERE, ROUGH, KINKS, NEXT, PRINTS], (
+    assert stages == [PARAMS, FORM, FORM, FORM, FORM, OTHER_INPUTS, LOSS_PRECISION, KINKS, UNFINISHED, PRINTS], (
         missing
     )  # each has a test below
 
@@ -993,7 +993,7 @@ def test_command_line_on_a_file_without_such_a_net(tmp_path, capsys, source, err
     with pytest.raises(SystemExit) as caught:
         main([str(tmp_path / "theirs.py")])
     assert caught.value.code == 2
-    message = f"theirs.py: TwoLayerNet\\(4, 10, 3, 1e-1\\) is not a two-layer net: {error}"
+    message = f"theirs.py: TwoLayerNet\\(4, 10, 3, 0.1\\) is not a two-layer net: {error}"
     assert re.search(message, capsys.readouterr().err)
 
 

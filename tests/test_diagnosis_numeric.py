@@ -29,7 +29,7 @@ class LinearNet:
 
 
 def check(net, X, max_checks=100, rng=None):
-    return check_numerically(NetUnderTest(net), X, np.zeros(len(X), dtype=int), 0.0, H_STEP, max_checks, rng)
+    return check_numerically(NetUnderTest(net), (X, np.zeros(len(X), dtype=int), 0.0), H_STEP, max_checks, rng)
 
 
 @pytest.mark.parametrize(

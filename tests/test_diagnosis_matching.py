@@ -3,9 +3,9 @@
 import pytest
 from conftest import make_toy_net
 
-from diagnosis.explain import explain_answers, explain_penalty
+from diagnosis.findings import ANSWERS, SCORES
+from diagnosis.matching import explain_answers, explain_penalty
 from diagnosis.reference import Reference
-from diagnosis.stages import ANSWERS, SCORES
 
 HALF, FULL, NONE = (0.5, 1.0), (1.0, 2.0), (0.0, 0.0)
 RIGHT = {"W1": HALF, "b1": NONE, "W2": HALF, "b2": NONE}
