@@ -108,7 +108,7 @@ def _run(task, limit):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": path, "MPLBACKEND": "Agg"},  # plots open no windows
+        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8:replace", "MPLBACKEND": "Agg"},  # no windows
         start_new_session=True,
     )
     try:

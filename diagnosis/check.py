@@ -6,24 +6,8 @@ import numpy as np
 
 from checks import check_array, check_labels, check_rng
 
-from .findings import (
-    ANSWERS,
-    FORM,
-    JOINT_PENALTY,
-    KINKS,
-    LOSS_PRECISION,
-    NUMERIC,
-    OTHER_INPUTS,
-    OVERFLOW,
-    PARAMS,
-    PRECISION,
-    PREDICT,
-    PRINTS,
-    SCORES,
-    TRAIN,
-    UNFINISHED,
-    Finding,
-)
+from . import stages
+from .findings import Finding
 from .loading import SIZES
 from .matching import explain_answers, explain_penalty, find_mistakes
 from .mistakes import MISTAKES
@@ -85,7 +69,7 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     row. The loss has a kink there, and the numeric derivative is not that of either side.
     """
     report = NetReport()
-    report.add(find_mistakes(PARAMS, net.params))
+    report.add(find_mistakes(stages.PARAMS, net.params))
     if report.found:
         return report
     net = NetUnderTest(net)
@@ -94,20 +78,20 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     calls = call_as_given(net, X, y, reg)
     _check_form(net, X, y, calls, report)
     try:
-        if report.skips(SCORES):
-            report.add([] if report.skips(OVERFLOW) else _explain_overflow(net))
+        if report.skips(stages.SCORES):
+            report.add([] if report.skips(stages.OVERFLOW) else _explain_overflow(net))
         else:
             _compare(net, X, y, reg, calls, report)
     except Exception as error:
-        report.add(find_mistakes(OTHER_INPUTS, error))
-    if calls.loss is not None and not report.skips(NUMERIC):
+        report.add(find_mistakes(stages.OTHER_INPUTS, error))
+    if calls.loss is not None and not report.skips(stages.NUMERIC):
         _check_rows(net, (X, y, reg), report, h, tolerance, max_checks, check_rng(rng))
     if report.ok:
-        report.add(find_mistakes(UNFINISHED, calls))
+        report.add(find_mistakes(stages.UNFINISHED, calls))
     if report.ok:
         _check_training(net, X, y, report)
     report.stage = _find_stage(calls, report)
-    report.add(find_mistakes(PRINTS, net.lines_printed))
+    report.add(find_mistakes(stages.PRINTS, net.lines_printed))
     return report
 
 
@@ -138,7 +122,7 @@ def _check_form(net, X, y, calls, report):
     if calls.error is not None and calls.scores is not None:
         wrong_scores = _compare_scores(calls.scores, Reference(net.params, X, y))
         calls = replace(calls, scores_right=not wrong_scores)
-    report.add(find_mistakes(FORM, calls) + wrong_scores)
+    report.add(find_mistakes(stages.FORM, calls) + wrong_scores)
 
 
 def _compare(net, X, y, reg, calls, report):
@@ -150,7 +134,7 @@ def _compare(net, X, y, reg, calls, report):
             remark = " (with nonzero biases in place of your zeros)"
     reference = Reference(params, X, y, remark)
     report.add(_compare_scores(net.ask(params, X), reference))
-    if report.has(SCORES, PRECISION) or calls.loss is None:  # everything else depends on the scores
+    if report.has(stages.SCORES, stages.PRECISION) or calls.loss is None:  # everything else depends on the scores
         return
 
     report.add(_compare_answers(net, reference, calls.names))
@@ -159,22 +143,22 @@ def _compare(net, X, y, reg, calls, report):
         if not report.ok:
             return
     if report.ok:
-        report.add(find_mistakes(LOSS_PRECISION, is_imprecise(net, reference)))
-    if report.has(PRECISION, LOSS_PRECISION):
+        report.add(find_mistakes(stages.LOSS_PRECISION, is_imprecise(net, reference)))
+    if report.has(stages.PRECISION, stages.LOSS_PRECISION):
         return
     factors = penalty_factors(net, X, y, calls.names)
     report.add(explain_penalty(factors))
     if report.ok:
         joint = probe_joint_penalty(net, params, X, y, reg or PROBE_REG, factors, calls.names)
-        report.add(find_mistakes(JOINT_PENALTY, joint))
-    if not report.skips(OVERFLOW):
+        report.add(find_mistakes(stages.JOINT_PENALTY, joint))
+    if not report.skips(stages.OVERFLOW):
         report.add(_explain_overflow(net))
 
 
 def _compare_scores(scores, reference):
     scores = np.asarray(scores, dtype=np.float64)
     evidence = "the array of scores", scores, reference.scores, reference.floor["scores"]
-    return find_mistakes(PRECISION, evidence) or explain_answers(SCORES, {"scores": scores}, reference)
+    return find_mistakes(stages.PRECISION, evidence) or explain_answers(stages.SCORES, {"scores": scores}, reference)
 
 
 def _compare_answers(net, reference, names):
@@ -183,9 +167,9 @@ def _compare_answers(net, reference, names):
     answers = {"loss": loss, **{name: grads[name] for name in names}}
     for name, answer in answers.items():
         what = f"the gradient of {name}" if name in NAMES else "the loss"
-        if found := find_mistakes(PRECISION, (what, answer, reference.right[name], reference.floor[name])):
+        if found := find_mistakes(stages.PRECISION, (what, answer, reference.right[name], reference.floor[name])):
             return found
-    return explain_answers(ANSWERS, answers, reference)
+    return explain_answers(stages.ANSWERS, answers, reference)
 
 
 def _explain_overflow(net):
@@ -194,7 +178,7 @@ def _explain_overflow(net):
     if not np.isfinite(net.ask(zeros, np.zeros((1, len(zeros["W1"]))), np.array([0]))[0]):
         return []  # large scores are not the cause
     for mistake in MISTAKES:
-        if mistake.stage == OVERFLOW and not np.isfinite(net.ask(*mistake.formula(net.params))[0]):
+        if mistake.stage == stages.OVERFLOW and not np.isfinite(net.ask(*mistake.formula(net.params))[0]):
             return [Finding(mistake)]
     return []
 
@@ -204,28 +188,30 @@ def _check_rows(net, data, report, h, tolerance, max_checks, rng):
     unexplained = report.ok
     report.rows, at_kinks = check_numerically(net, data, h, max_checks, rng)
     for name in at_kinks:
-        report.add(find_mistakes(KINKS, name))
+        report.add(find_mistakes(stages.KINKS, name))
     for row in report.rows:
         # If the scores are wrong, the right gradients are unknown. The gradients must then be
         # those of the net's own loss.
-        of_own_loss = report.has(SCORES) and not row.error <= tolerance
+        of_own_loss = report.has(stages.SCORES) and not row.error <= tolerance
         if of_own_loss or unexplained and contradicts(net, row, data, h):
-            report.add(find_mistakes(NUMERIC, row))
+            report.add(find_mistakes(stages.NUMERIC, row))
 
 
 def _check_training(net, X, y, report):
     """Check ``train`` and ``predict`` of a net with right gradients, if it has these methods."""
     if net.has("train"):
-        report.add(find_mistakes(TRAIN, probe_training(net, X, y)))
+        report.add(find_mistakes(stages.TRAIN, probe_training(net, X, y)))
     if net.has("predict"):
-        found = (find_mistakes(PREDICT, prediction) for prediction in probe_predictions(net, X))
+        found = (find_mistakes(stages.PREDICT, prediction) for prediction in probe_predictions(net, X))
         report.add(next(filter(None, found), []))
 
 
 def _find_stage(calls, report):
     """Return the first stage of the work that is missing or wrong, or "done"."""
-    if calls.scores is None or report.has(SCORES):
+    if calls.scores is None or report.has(stages.SCORES):
         return "scores"
-    if calls.loss is None or report.has(OVERFLOW) or any("loss" in finding.names for finding in report.found):
+    if calls.loss is None or report.has(stages.OVERFLOW) or any("loss" in finding.names for finding in report.found):
         return "loss"
-    return next((stage for stage in (TRAIN, PREDICT) if report.has(stage)), "done" if report.ok else "gradients")
+    return next(
+        (stage for stage in (stages.TRAIN, stages.PREDICT) if report.has(stage)), "done" if report.ok else "gradients"
+    )

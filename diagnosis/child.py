@@ -5,7 +5,6 @@ The task is a JSON object on the standard input, see `run_task`.
 
 import builtins
 import faulthandler
-import io
 import json
 import os
 import sys
@@ -14,19 +13,6 @@ from pathlib import Path
 from .check import check_with_random_data
 from .compat import Missing, homework_imports
 from .loading import explain_failure, net_from_file
-
-
-class LineCounter(io.RawIOBase):
-    """Stream that counts the lines written to it and discards them."""
-
-    lines = 0
-
-    def writable(self):
-        return True
-
-    def write(self, data):
-        self.lines += bytes(data).count(b"\n")
-        return len(data)
 
 
 def _no_input(prompt=""):
@@ -46,8 +32,6 @@ def run_task(task):
     trace = open(task["trace"], "w", encoding="utf-8")  # noqa: SIM115
     faulthandler.enable(trace)
     faulthandler.dump_traceback_later(task["timeout"], exit=True, file=trace)
-    counter = LineCounter()
-    sys.stdout = sys.stderr = io.TextIOWrapper(counter, "utf-8", errors="replace", write_through=True)
     sys.argv, builtins.input, sys.dont_write_bytecode = [str(path)], _no_input, True
     end = os._exit
     try:
@@ -55,8 +39,6 @@ def run_task(task):
             net, notes = net_from_file(path, task["name"])
             report = check_with_random_data(net)
             notes += _modules_of_the_lab(path)
-        if counter.lines:
-            notes.append(f"{path.name} prints output: {counter.lines} line(s) are not shown here")
         answer = {"file": task["file"], "class": task["name"], **report.to_dict()}
         answer["notes"] += notes
         answer["text"] = "\n".join([str(report), *(f"Note: {note}" for note in notes)])

@@ -1,28 +1,9 @@
-"""Stages of the check; `Mistake`, an entry of the table in mistakes.py; `Finding`, a mistake of a net."""
+"""`Mistake`, an entry of the table in mistakes.py, and `Finding`, a mistake that a net makes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .reference import NAMES, WEIGHTS
-
-# In the order of the check. The docstring of mistakes.py says what each one looks at.
-PARAMS, FORM, OTHER_INPUTS, PRECISION, LOSS_PRECISION = "params", "form", "other inputs", "precision", "loss precision"
-SCORES, ANSWERS, PENALTY, JOINT_PENALTY, OVERFLOW = (
-    "scores",
-    "loss and gradients",
-    "penalty",
-    "joint penalty",
-    "overflow",
-)
-NUMERIC, KINKS, UNFINISHED, TRAIN, PREDICT, PRINTS = (
-    "numeric check",
-    "kinks",
-    "unfinished",
-    "update",
-    "predict",
-    "prints",
-)
-ALL_STAGES = (FORM, OTHER_INPUTS, SCORES, ANSWERS, PENALTY, JOINT_PENALTY, OVERFLOW, NUMERIC, KINKS)
 
 
 @dataclass(frozen=True)
@@ -32,7 +13,7 @@ class Mistake:
     Attributes
     ----------
     stage : str
-        Stage of the check that finds the mistake.
+        Stage of the check that finds the mistake, see stages.py.
     sentence : str
         Explanation for the author of the net. It is a format string. Its values come from `symptom`
         and `Finding.words`.

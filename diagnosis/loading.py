@@ -8,6 +8,7 @@ import io
 import json
 import linecache
 import sys
+import sysconfig
 import tokenize
 import traceback
 import warnings
@@ -21,38 +22,10 @@ from .compat import PACKAGE, Missing, Placeholder, SubstituteModule
 SIZES = (4, 10, 3, 0.1)  # D, H, C and std of the net that is created
 MEGABYTES = 5  # size limit; homework files are smaller
 LINE = 200  # quoted characters of a line, at most
-HERE = Path(__file__).resolve().parent
 
 
 class LoadError(Exception):
     """The file does not contain a net. The message, such as "does not exist", follows its name."""
-
-
-class RegAsAttribute:
-    """Adapter for a net of the course's 2021 interface, with `reg` as an attribute.
-
-    It has the method ``loss(X, y, reg)``, as `check_net` calls it.
-    """
-
-    def __init__(self, net):
-        self.net = net
-        if hasattr(net, "predict"):
-            self.predict = net.predict
-
-    @property
-    def params(self):
-        return self.net.params
-
-    @params.setter
-    def params(self, params):
-        self.net.params = params
-
-    def loss(self, X, y=None, reg=0.0):
-        before, self.net.reg = self.net.reg, reg
-        try:
-            return self.net.loss(X) if y is None else self.net.loss(X, y)
-        finally:
-            self.net.reg = before
 
 
 def read_source(path):
@@ -190,7 +163,8 @@ def net_from_file(path, name):
             raise AttributeError(f"the file has no class {name}{_others(module)}")
         net = getattr(module, name)(*SIZES)
     if _takes_reg_as_attribute(getattr(module, name), net):
-        return RegAsAttribute(net), ["loss has no argument reg, so the check sets the attribute reg of the net"]
+        _add_reg_argument(net)
+        return net, ["loss has no argument reg, so the check sets the attribute reg of the net"]
     return net, []
 
 
@@ -209,6 +183,20 @@ def _takes_reg_as_attribute(cls, net):
     places = [p for p in asked if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     more = any(p.kind == p.VAR_POSITIONAL for p in asked)
     return "reg" in [p.name for p in built] and len(places) == 2 and not more and hasattr(net, "reg")
+
+
+def _add_reg_argument(net):
+    """Let ``net.loss(X, y, reg)`` set the attribute `reg` for the call."""
+    own_loss = net.loss
+
+    def loss(X, y=None, reg=0.0):
+        before, net.reg = net.reg, reg
+        try:
+            return own_loss(X) if y is None else own_loss(X, y)
+        finally:
+            net.reg = before
+
+    net.loss, net.train = loss, None  # train takes no reg, too, so it cannot be checked
 
 
 def _run_source(source, path):
@@ -259,13 +247,13 @@ def explain_failure(error, path, name):
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return _explain_syntax(error, path)
     if isinstance(error, Missing):
-        return f": {error}{_place(error, path)}"
+        return f": {error}{quote_own_line(error)}"
     try:
         text = " ".join(str(error).split())
     except Exception:
         text = "(its text cannot be printed)"
     problem = f"{type(error).__name__}: {text[:300]}".removesuffix(": ")
-    return f": {name}{SIZES} is not a two-layer net: {problem}{_place(error, path)}"
+    return f": {name}{SIZES} is not a two-layer net: {problem}{quote_own_line(error)}"
 
 
 def _explain_syntax(error, path):
@@ -278,15 +266,10 @@ def _explain_syntax(error, path):
     return f"{file}has a syntax error{python_2}: line {error.lineno}, {error.msg}: {line}"
 
 
-def _place(error, path):
-    """Quote the last line of a traceback that is in the file.
-
-    If there is none, quote the last line outside Python's import system and this package.
-    """
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if HERE not in Path(frame.filename).parents and not frame.filename.startswith("<frozen")
-    ]
-    own = [frame for frame in frames if frame.filename == str(path)] or frames
-    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno}: {own[-1].line[:LINE]})" if own else ""
+def quote_own_line(error):
+    """Quote the last line of a traceback that belongs neither to a library nor to this check."""
+    libraries = str(Path(__file__).parent), *(sysconfig.get_path(name) for name in ("stdlib", "purelib"))
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith(libraries) and frame.line:
+            return f" ({Path(frame.filename).name}, line {frame.lineno}: {frame.line[:LINE]})"
+    return ""

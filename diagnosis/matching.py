@@ -2,7 +2,8 @@
 
 from itertools import combinations
 
-from .findings import PENALTY, Finding
+from . import stages
+from .findings import Finding
 from .mistakes import MISTAKES
 from .reference import NAMES, agree, factor_between
 
@@ -87,7 +88,7 @@ def explain_penalty(factors):
     usual = (1, 2) if w1 != w2 and (1, 2) in (w1, w2) else (0.5, 1)  # both weights must follow the same convention
     right = {"b1": (0, 0), "b2": (0, 0), "W1": usual, "W2": usual}
     wrong = [name for name in right if factors[name] != right[name] and all(f == f for f in factors[name])]  # no NaN
-    return _match(PENALTY, wrong, fit)
+    return _match(stages.PENALTY, wrong, fit)
 
 
 def _explain_each(stage, answers, reference):

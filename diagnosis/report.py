@@ -65,7 +65,11 @@ class NetReport:
             It has "ok", "stage", "findings", "notes" and "rows". The last one is a list with a dict
             for each parameter.
         """
-        rows = [{name: _plain(value) for name, value in row._asdict().items()} for row in self.rows]
+
+        def plain(value):
+            return None if isinstance(value, float) and not math.isfinite(value) else value
+
+        rows = [{name: plain(value) for name, value in row._asdict().items()} for row in self.rows]
         return {"ok": self.ok, "stage": self.stage, "findings": self.findings, "notes": self.notes, "rows": rows}
 
     @property
@@ -93,17 +97,6 @@ class NetReport:
         return "\n".join([str(self._table), self._verdict, *self._sentences])
 
     __repr__ = __str__
-
-
-def _plain(value):
-    """Convert a value of a row to a type that JSON can hold."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, tuple):
-        return [int(index) for index in value]
-    if not math.isfinite(value):
-        return None
-    return value if isinstance(value, int) else float(value)
 
 
 def _cells(row):

@@ -5,12 +5,10 @@ of the entry, or None if the answers do not show the mistake.
 """
 
 import re
-import sysconfig
-import traceback
-from pathlib import Path
 
 import numpy as np
 
+from .loading import quote_own_line
 from .reference import BIASES, NAMES, agree, factor_between
 from .training_probe import DECAY
 
@@ -28,7 +26,7 @@ def two_dimensional_bias(params):
 
 def raised(error):
     """An exception, with its type, its text, and the line of the net's own code that raises it."""
-    return None if error is None else {"kind": type(error).__name__, "error": error, "place": _own_line(error)}
+    return None if error is None else {"kind": type(error).__name__, "error": error, "place": quote_own_line(error)}
 
 
 def not_written(error):
@@ -45,15 +43,6 @@ def loss_not_written(calls):
     """A loss that is not written to the end; the values say whether the scores are right."""
     found = not_written(calls.error)
     return found and {**found, "so_far": "the scores are right. " if calls.scores_right else ""}
-
-
-def _own_line(error):
-    """Quote the last line of a traceback that belongs neither to a library nor to this check."""
-    here, libraries = str(Path(__file__).parent), tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib")})
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith((here, *libraries)) and frame.line:
-            return f" ({Path(frame.filename).name}, line {frame.lineno}: {frame.line})"
-    return ""
 
 
 def not_finite(arrays):

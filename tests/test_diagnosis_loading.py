@@ -12,7 +12,6 @@ from diagnosis.compat import Missing, homework_imports
 from diagnosis.loading import (
     SIZES,
     LoadError,
-    RegAsAttribute,
     decode_source,
     explain_failure,
     net_from_file,
@@ -310,13 +309,12 @@ def test_settings_of_the_file_are_undone(tmp_path):
 def test_interface_of_2021(factor, tmp_path):
     """The attribute `reg` is set for each call and restored after it. A note says so."""
     net, notes = load(write(tmp_path / "fc_net.py", NET_2021.replace("FACTOR", str(factor))))
-    assert isinstance(net, RegAsAttribute)
     assert notes == ["loss has no argument reg, so the check sets the attribute reg of the net"]
     for param in net.params.values():
         param += np.random.default_rng(0).standard_normal(param.shape)
     report = check_net(net, np.random.default_rng(1).standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]))
     assert report.ok == (factor == 1) and all("W1" in finding for finding in report.findings)
-    assert net.net.reg == 0.0
+    assert net.reg == 0.0
 
 
 def test_other_interfaces_are_left_as_they_are(tmp_path):

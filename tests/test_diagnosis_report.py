@@ -10,7 +10,7 @@ from diagnosis.numeric import Row
 from diagnosis.report import COLUMNS, NetReport
 
 ROWS = [
-    Row("W1", np.float64(0.25), (2, 0), np.float64(1.5), np.float64(2.5), np.int64(40), 0),
+    Row("W1", np.float64(0.25), (2, 0), 1.5, 2.5, 40, 0),
     Row("b1", np.nan, (), np.nan, -np.inf, 0, 10),
 ]
 
@@ -43,6 +43,15 @@ class Tags(HTMLParser):
             self.texts[self.open[-1]][-1] += data
 
 
+def test_text_is_the_table_and_the_sentences():
+    """The report prints the same in a notebook's cell without HTML."""
+    report = make_report(("W1 < W2", False), ("of reg", True))
+    header, *lines = str(report).splitlines()
+    assert header == "parameter  largest relative error  where  numeric  analytic  checked  at kinks"
+    assert lines[0] == "       W1                 2.5e-01   2, 0      1.5       2.5       40         0"
+    assert lines[2:] == ["1 finding(s):", "W1 < W2", "Note: of reg"] and repr(report) == str(report)
+
+
 def test_html_has_the_table_and_the_sentences():
     """Both are escaped. The sentences are outside the table, so their lines can wrap."""
     rows = [ROWS[0]._replace(name="<i>"), ROWS[1]]
@@ -61,27 +70,17 @@ def test_html_without_rows_and_sentences():
 
 
 def test_dict_is_valid_json():
-    """NumPy's numbers become Python's numbers. NaN and infinity become null."""
+    """NaN and infinity become null."""
     report = make_report(("wrong", False), ("of reg", True))
     report.stage = "loss"
     answer = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    first, second = ("W1", 0.25, [2, 0], 1.5, 2.5, 40, 0), ("b1", None, [], None, None, 0, 10)
     assert answer == {
         "ok": False,
         "stage": "loss",
         "findings": ["wrong"],
         "notes": ["of reg"],
-        "rows": [
-            {
-                "name": "W1",
-                "error": 0.25,
-                "where": [2, 0],
-                "numeric": 1.5,
-                "analytic": 2.5,
-                "checked": 40,
-                "skipped": 0,
-            },
-            {"name": "b1", "error": None, "where": [], "numeric": None, "analytic": None, "checked": 0, "skipped": 10},
-        ],
+        "rows": [dict(zip(Row._fields, row, strict=True)) for row in (first, second)],
     }
 
 

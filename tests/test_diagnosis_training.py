@@ -8,10 +8,10 @@ from test_diagnosis import Student, make_data
 
 from classifiers.neural_net import TwoLayerNet
 from diagnosis import check_net
-from diagnosis.findings import PREDICT, TRAIN
 from diagnosis.matching import find_mistakes
 from diagnosis.mistakes import MISTAKES
 from diagnosis.probes import NetUnderTest
+from diagnosis.stages import PREDICT, TRAIN
 from diagnosis.training_probe import probe_training
 
 
