@@ -126,46 +126,31 @@ class Student:
 
     def spoil(self, loss, grads, X, y, dscores, dhidden):
         """Add the mistakes that come after the computation."""
-        if self.has("bias averaged"):
-            grads["b1"], grads["b2"] = dhidden.mean(axis=0), dscores.mean(axis=0)
-        if self.has("b2 averaged"):
-            grads["b2"] = dscores.mean(axis=0)
-        if self.has("bias not summed"):
-            grads["b1"] = dhidden
-        if self.has("bias of one row"):
-            grads["b1"], grads["b2"] = dhidden[0], dscores[0]
-        if self.has("b2 not summed"):
-            grads["b2"] = dscores
-        if self.has("bias summed whole"):
-            grads["b2"] = np.sum(dscores)
-        if self.has("bias keepdims"):
-            grads["b2"] = dscores.sum(axis=0, keepdims=True)
-        if self.has("transposed"):
-            grads["W1"] = grads["W1"].T.copy()
-        if self.has("strange"):
-            grads["W2"] = grads["W2"] + 0.3 * np.sin(np.arange(grads["W2"].size)).reshape(grads["W2"].shape)
-        if self.has("changes X"):
-            X -= 1
-        if self.has("changes y"):
-            y += 1
-        if self.has("changes params"):
-            self.params["W1"] *= 0.99
-        if self.has("random"):
-            loss += 1e-3 * np.random.rand()
-        if self.has("random gradient"):
-            grads["b2"] += 1e-3 * np.random.rand()
+        replaced = {
+            "bias averaged": {"b1": dhidden.mean(axis=0), "b2": dscores.mean(axis=0)},
+            "b2 averaged": {"b2": dscores.mean(axis=0)},
+            "bias not summed": {"b1": dhidden},
+            "bias of one row": {"b1": dhidden[0], "b2": dscores[0]},
+            "b2 not summed": {"b2": dscores},
+            "bias summed whole": {"b2": np.sum(dscores)},
+            "bias keepdims": {"b2": dscores.sum(axis=0, keepdims=True)},
+            "transposed": {"W1": grads["W1"].T.copy()},
+            "strange": {"W2": grads["W2"] + 0.3 * np.sin(np.arange(grads["W2"].size)).reshape(grads["W2"].shape)},
+            "random gradient": {"b2": grads["b2"] + 1e-3 * np.random.rand()},
+            "further key": {"W3": grads["W1"]},
+            "list": {"b1": grads["b1"].tolist()},
+            "NaN": {"b2": grads["b2"] * np.where(np.arange(len(grads["b2"])), 1, np.nan)},
+        }
+        for mistake, others in replaced.items():
+            grads |= others if self.has(mistake) else {}
+        X -= self.has("changes X")
+        y += self.has("changes y")
+        self.params["W1"] *= 0.99 if self.has("changes params") else 1
+        loss += 1e-3 * np.random.rand() * self.has("random")
         if self.has("keys"):
             grads = {"d" + name: grad for name, grad in grads.items()}
-        if self.has("missing key"):
-            del grads["b1"]
-        if self.has("further key"):
-            grads["W3"] = grads["W1"]
         if self.has("float32"):
             grads = {name: grad.astype(np.float32) for name, grad in grads.items()}
-        if self.has("NaN"):
-            grads["b2"][0] = np.nan
-        if self.has("list"):
-            grads["b1"] = grads["b1"].tolist()
         return loss, grads
 
 

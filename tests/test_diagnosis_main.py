@@ -20,9 +20,10 @@ NET = "from classifiers.neural_net import TwoLayerNet as Right\n\nclass TwoLayer
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_report_survives_the_encoding(encoding, tmp_path, monkeypatch):
-    """Characters that the encoding lacks are replaced, also in the text of an exception."""
+    """The file may print any character. In the report, those that the encoding lacks are replaced."""
     file = tmp_path / "net.py"
-    source = f"{NET}    def loss(self, *arguments):\n        raise ValueError('\u2588 \u2212')\n"
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    source = f"print('\u2588'); {NET}    def loss(self, *arguments):\n        raise ValueError('\u2588 \u2212')\n"
     file.write_text(source, encoding="utf-8")
     screen = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", screen)
@@ -134,8 +135,9 @@ def test_the_lab_itself_has_no_note(tmp_path, capsys):
     assert run(capsys, tmp_path / "mine" / "net.py")[1].endswith("No mistake found.\n")
 
 
-def test_json_for_programs(tmp_path, capsys):
-    """The output is one JSON object, without what the file prints."""
+def test_json_for_programs(tmp_path, capsys, monkeypatch):
+    """The output is one JSON object, without what the file prints. The current folder does not matter."""
+    monkeypatch.chdir(tmp_path)
     file = tmp_path / "net.py"
     source = NET.replace("class ", "print('{')\nclass ") + "    def loss(self, X, y=None, reg=0.0):\n"
     file.write_text(source + "        return super().loss(X) if y is None else (0.0, super().loss(X, y, reg)[1])\n")
