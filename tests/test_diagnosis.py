@@ -485,11 +485,15 @@ def test_wrong_data_are_not_a_mistake_of_the_net(X, y, message):
     assert check_net(Student(), np.ones((2, 4)), np.array([0.0, 1.0])).ok
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_float32_anywhere_in_the_loss(seed):
-    """If its rounding is too small to show in the gradients, small steps show it."""
-    report = check_net(Student(5, 9, 4, "float32 inside", seed=seed), *make_data(8, 5, 4, seed=seed + 1))
-    assert len(report.findings) == 1 and "float32" in report.findings[0] and report.rows == [], report
+def test_float32_anywhere_in_the_loss():
+    """If its rounding is too small to show in the answers, small steps of the parameters show it."""
+    found = set()
+    for seed in range(10):
+        net = Student(5, 9, 4, "float32 inside", seed=seed)
+        report = check_net(net, *make_data(8, 5, 4, seed=seed + 1))
+        assert len(report.findings) == 1 and "float32" in report.findings[0] and report.rows == [], report
+        found.add(report.found[0].mistake.stage)
+    assert found == {stages.PRECISION, stages.LOSS_PRECISION}
 
 
 def test_output_and_warnings_of_the_net_are_not_shown(capsys):

@@ -84,7 +84,7 @@ def failure(path):
     ],
 )
 def test_homework_imports_load(imports, line, tmp_path, monkeypatch):
-    """Stand-ins replace absent modules. Afterwards all imports are as before."""
+    """Substitutes replace absent modules. Afterwards all imports are as before."""
     monkeypatch.setitem(sys.modules, "six", None)  # installed or not
     monkeypatch.delitem(sys.modules, "six")
     monkeypatch.setattr(sys, "meta_path", [Without("six"), *sys.meta_path])
@@ -110,8 +110,8 @@ class Without:
             return compat.SubstituteFinder().find_spec(name)
 
 
-def test_a_real_module_comes_before_its_stand_in(tmp_path):
-    """A module `past` beside the file is used instead of the stand-in."""
+def test_a_real_module_comes_before_its_substitute(tmp_path):
+    """A module `past` beside the file is used instead of the substitute."""
     write(tmp_path / "past" / "builtins.py", "xrange = 'real'")
     source = "from past.builtins import xrange" + NET.replace("LINE", "assert xrange == 'real'")
     try:
@@ -238,7 +238,7 @@ def test_syntax_error_of_another_file(tmp_path):
         (b"#" * (5 * 2**20 + 1), "is larger than 5 MB: it is not a Python source file"),
         (json.dumps({"cells": []}), "is a notebook. Save the class to a .py file and check that"),
         (json.dumps({"other": []}), "is a JSON file, not Python source"),
-        ("<!DOCTYPE html>\n<html>", "is a web page. Download the file itself (on GitHub: Raw)"),
+        ("\ufeff \n<!DOCTYPE html>\n<html>", "is a web page. Download the file itself (on GitHub: Raw)"),
     ],
 )
 def test_files_that_are_not_python_3(source, text, tmp_path):

@@ -56,3 +56,20 @@ def test_floor_is_the_rounding_error_of_the_sums():
     reference = Reference(params, np.array([[-3.0], [1.0]]), np.zeros(2, dtype=int))
     expected = {"W1": 2 * 3 * 5e-12, "b1": 2 * 5e-12, "W2": 2 * 6e-12, "b2": 2e-12, "scores": 1e-9, "loss": 1e-9}
     assert reference.floor == pytest.approx(expected, rel=1e-12, abs=0)
+
+
+def test_variants_can_be_combined(toy_net, toy_data):
+    """Other labels and another axis give the same loss in either order."""
+    X, y = toy_data
+    right, other = Reference(toy_net.params, X, y), (y + 1) % 3
+    losses = [
+        variant.right["loss"]
+        for variant in (
+            right,
+            right.variant(y=other),
+            right.variant(axis=0),
+            right.variant(y=other).variant(axis=0),
+            right.variant(axis=0).variant(y=other),
+        )
+    ]
+    assert len(set(losses[:4])) == 4 and losses[3] == losses[4]
