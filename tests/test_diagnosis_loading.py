@@ -149,7 +149,9 @@ def test_files_in_the_same_folder_are_used(neighbour, file, imports, tmp_path):
     assert sys.modules["checks"] is lab
 
 
-@pytest.mark.parametrize("module", ["classifiers.layers", "classifiers.mine", "checks", "gradient_check", "data_utils"])
+@pytest.mark.parametrize(
+    "module", ["classifiers.layers", "classifiers.mine", "checks", "tables", "gradient_check", "data_utils"]
+)
 @pytest.mark.parametrize("init", [True, False])
 def test_another_copy_of_the_lab_uses_its_own_modules(module, init, tmp_path, monkeypatch):
     """The lab's modules of these names do not hide them. They only replace missing files."""
