@@ -19,7 +19,7 @@ from .probes import (
     is_imprecise,
     penalty_factors,
     probe_joint_penalty,
-    zeros_like,
+    zero_scores,
 )
 from .reference import BIASES, NAMES, Reference
 from .report import NetReport
@@ -174,11 +174,14 @@ def _compare_answers(net, reference, names):
 
 def _explain_overflow(net):
     """Try inputs with large scores; report the first one with an infinite loss or NaN."""
-    zeros = zeros_like(net.params)
-    if not np.isfinite(net.ask(zeros, np.zeros((1, len(zeros["W1"]))), np.array([0]))[0]):
+
+    def is_finite(params, X, y):
+        return np.isfinite(net.ask(params, X, y)[0])
+
+    if not is_finite(*zero_scores(net.params)):
         return []  # large scores are not the cause
     for mistake in MISTAKES:
-        if mistake.stage == stages.OVERFLOW and not np.isfinite(net.ask(*mistake.formula(net.params))[0]):
+        if mistake.stage == stages.OVERFLOW and not is_finite(*mistake.formula(net.params)):
             return [Finding(mistake)]
     return []
 

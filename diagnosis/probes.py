@@ -105,7 +105,7 @@ class NetUnderTest:
         return tuple(name for name in before if not np.array_equal(now[name], before[name], equal_nan=True))
 
 
-def zeros_like(params):
+def _zeros(params):
     """Return parameters that are all zero."""
     return {name: np.zeros_like(param) for name, param in params.items()}
 
@@ -179,7 +179,7 @@ def penalty_factors(net, X, y, names):
         in_loss, in_gradient, in_transposed = [], [], []
         for probe in _probes(net.params[name].shape):
             # If the other parameters are zero, only the penalty contributes to the gradient.
-            params = zeros_like(net.params) | {name: probe}
+            params = _zeros(net.params) | {name: probe}
             (loss0, grads0), (loss1, grads1) = (net.ask(params, X, y, reg) for reg in (0.0, PROBE_REG))
             in_loss.append((loss1 - loss0) / (PROBE_REG * np.sum(probe**2)))
             if name not in names:
@@ -254,22 +254,27 @@ def is_imprecise(net, reference):
     return False
 
 
+def zero_scores(params):
+    """Return parameters, X and y for one row whose scores are all 0."""
+    return _zeros(params), np.zeros((1, len(params["W1"]))), np.array([0])
+
+
 def high_scores(params):
     """Return parameters, X and y for one row whose scores are all 1000."""
-    zeros = zeros_like(params)
-    return {**zeros, "b2": zeros["b2"] + PROBE_SCORE}, np.zeros((1, len(params["W1"]))), np.array([0])
+    zeros, X, y = zero_scores(params)
+    return {**zeros, "b2": zeros["b2"] + PROBE_SCORE}, X, y
 
 
 def low_right_class(params):
     """Return parameters, X and y for one row; its right class has the score -1000, the others 0."""
-    zeros = zeros_like(params)
+    zeros, X, y = zero_scores(params)
     zeros["b2"][0] = -PROBE_SCORE if len(zeros["b2"]) > 1 else 0
-    return zeros, np.zeros((1, len(params["W1"]))), np.array([0])
+    return zeros, X, y
 
 
 def one_high_row(params):
     """Return parameters, X and y for two rows; the first has scores of 1000, the second of 0."""
-    zeros = zeros_like(params)
+    zeros = _zeros(params)
     X = np.zeros((2, len(params["W1"])))
     X[0, 0], zeros["W1"][0, 0], zeros["W2"][0] = PROBE_SCORE, 1, 1
     return zeros, X, np.array([0, 0])
