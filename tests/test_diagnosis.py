@@ -126,6 +126,7 @@ class Student:
 
     def spoil(self, loss, grads, X, y, dscores, dhidden):
         """Add the mistakes that come after the computation."""
+        noise = 1e-3 * np.random.rand() if self.has("random") or self.has("random gradient") else 0.0
         replaced = {
             "bias averaged": {"b1": dhidden.mean(axis=0), "b2": dscores.mean(axis=0)},
             "b2 averaged": {"b2": dscores.mean(axis=0)},
@@ -136,7 +137,7 @@ class Student:
             "bias keepdims": {"b2": dscores.sum(axis=0, keepdims=True)},
             "transposed": {"W1": grads["W1"].T.copy()},
             "strange": {"W2": grads["W2"] + 0.3 * np.sin(np.arange(grads["W2"].size)).reshape(grads["W2"].shape)},
-            "random gradient": {"b2": grads["b2"] + 1e-3 * np.random.rand()},
+            "random gradient": {"b2": grads["b2"] + noise},
             "further key": {"W3": grads["W1"]},
             "list": {"b1": grads["b1"].tolist()},
             "NaN": {"b2": grads["b2"] * np.where(np.arange(len(grads["b2"])), 1, np.nan)},
@@ -146,7 +147,7 @@ class Student:
         X -= self.has("changes X")
         y += self.has("changes y")
         self.params["W1"] *= 0.99 if self.has("changes params") else 1
-        loss += 1e-3 * np.random.rand() * self.has("random")
+        loss += noise * self.has("random")
         if self.has("keys"):
             grads = {"d" + name: grad for name, grad in grads.items()}
         if self.has("float32"):
