@@ -1,7 +1,7 @@
 """Check of a two-layer net: its scores, loss, gradients, update and predictions.
 
-`check_net` calls the net (probes.py, training.py), explains wrong answers with the table of
-mistakes (mistakes.py), and returns a `NetReport` (report.py).
+`check_net` (check.py) calls the net (probes.py, training_probe.py), matches wrong answers with the
+table of mistakes (matching.py, mistakes.py), and returns a `NetReport` (report.py).
 """
 
 from .check import check_net

@@ -1,9 +1,7 @@
 """Checks the two-layer net in a Python file: ``python -m diagnosis path/to/neural_net.py``."""
 
 import argparse
-import builtins
 import contextlib
-import faulthandler
 import io
 import json
 import linecache
@@ -15,17 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
-from .check import check_net
-from .compat import Missing, homework_imports
-from .loading import SIZES, explain_failure, load_net
+from .loading import SIZES
 
 START = 15  # seconds for the start of Python and NumPy, added to the time limit
-CHILD = (
-    "import json, sys; task = json.load(sys.stdin); sys.path[:] = task['path']; "
-    "from diagnosis.__main__ import work; work(task)"
-)
 
 
 def main(arguments=None):
@@ -48,16 +38,14 @@ def main(arguments=None):
         prog="python -m diagnosis", description="Check the gradients of the two-layer net in a Python file."
     )
     parser.add_argument("file", type=Path, help="the file; it is run, so use a sandbox for files of unknown people")
-    parser.add_argument(
-        "--class", dest="name", default="TwoLayerNet", help="the class, created as TwoLayerNet(4, 10, 3, 1e-1)"
-    )
+    parser.add_argument("--class", dest="name", default="TwoLayerNet", help=f"the class, created as TwoLayerNet{SIZES}")
     parser.add_argument("--timeout", type=_seconds, default=60.0, help="stop the check after this many seconds (60)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the report")
     args = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # Windows' code pages lack some characters of the report or the file
     try:
-        result = check_apart(args.file, args.name, args.timeout)
+        result = check_file(args.file, args.name, args.timeout)
     except KeyboardInterrupt:
         result = {"ok": False, "error": f"{args.file}: the check was interrupted"}
     except OSError as error:  # for example no temporary folder, or too many processes
@@ -80,7 +68,7 @@ def _seconds(text):
     raise argparse.ArgumentTypeError(f"must be a number of seconds > 0, got {text}")
 
 
-def check_apart(file, name, timeout):
+def check_file(file, name, timeout):
     """Check a file in a separate process.
 
     Parameters
@@ -99,8 +87,8 @@ def check_apart(file, name, timeout):
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         answer, trace = Path(folder, "answer"), Path(folder, "trace")
-        task = {"file": str(file), "name": name, "timeout": timeout, "path": [path or os.getcwd() for path in sys.path]}
-        status = _run(json.dumps({**task, "answer": str(answer), "trace": str(trace)}), timeout + START)
+        task = {"file": str(file), "name": name, "timeout": timeout, "answer": str(answer), "trace": str(trace)}
+        status = _run(json.dumps(task), timeout + START)
         try:
             return json.loads(answer.read_text(encoding="utf-8"))
         except (OSError, ValueError):  # no answer, or an incomplete one
@@ -113,15 +101,15 @@ def _run(task, limit):
 
     Return the exit status, or None if the process runs longer than `limit` seconds.
     """
-    environment = {**os.environ, "MPLBACKEND": "Agg"}  # plots open no windows
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    path = os.pathsep.join(place or os.getcwd() for place in sys.path)
     process = subprocess.Popen(
-        [sys.executable, "-c", CHILD],
+        [sys.executable, "-m", f"{__package__}.child"],
         stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         encoding="utf-8",
-        env=environment,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8:replace", "MPLBACKEND": "Agg"},  # no windows
         start_new_session=True,
-        **silent,
     )
     try:
         process.communicate(task, timeout=limit)
@@ -151,72 +139,6 @@ def _explain_end(status, trace, path, timeout):
     if status < 0 and os.name != "nt":
         ended = f"by signal {-status} ({signal.strsignal(-status)})"
     return f": its process ended before the check was done, {ended}{place}. Look for a call of os._exit or a crash"
-
-
-class LineCounter(io.RawIOBase):
-    """Stream that counts the lines written to it and discards them."""
-
-    lines = 0
-
-    def writable(self):
-        return True
-
-    def write(self, data):
-        self.lines += bytes(data).count(b"\n")
-        return len(data)
-
-
-def _no_input(prompt=""):
-    raise Missing("input() cannot be answered in a check")
-
-
-def work(task):
-    """Check a file in this process, write the answer to a file, and end the process."""
-    path, call = Path(os.path.realpath(task["file"])), f"{task['name']}{SIZES}".replace("0.1", "1e-1")
-    trace = open(task["trace"], "w", encoding="utf-8")  # noqa: SIM115
-    faulthandler.enable(trace)
-    faulthandler.dump_traceback_later(task["timeout"], exit=True, file=trace)
-    counter = LineCounter()
-    sys.stdout = sys.stderr = io.TextIOWrapper(counter, "utf-8", errors="replace", write_through=True)
-    sys.argv, builtins.input, sys.dont_write_bytecode = [str(path)], _no_input, True
-    end = os._exit
-    try:
-        with homework_imports(path.parent):
-            answer = _check_class(path, task["name"])
-        if counter.lines:
-            answer["notes"].append(f"{path.name} prints output: {counter.lines} line(s) are not shown here")
-        added = answer["notes"][answer.pop("told") :]
-        answer["text"] += "".join(f"\nNote: {note}" for note in added)
-        answer |= {"file": task["file"], "class": task["name"]}
-    except BaseException as error:  # SystemExit, too: a call of sys.exit(0) is not a right answer
-        answer = {"ok": False, "error": task["file"] + explain_failure(error, path, call)}
-    faulthandler.cancel_dump_traceback_later()
-    Path(task["answer"]).write_text(json.dumps(answer), encoding="utf-8")
-    end(0)  # threads of the file must not delay the end of the process
-
-
-def _check_class(path, name):
-    """Create a net from the class in a file and check it on random parameters and data."""
-    net, notes = load_net(path, name)
-    rng = np.random.default_rng(0)
-    if net.params is None or not hasattr(net.params, "items"):
-        raise TypeError(f"params must be a dict with W1, b1, W2 and b2, got {type(net.params).__name__}")
-    for param, value in net.params.items():
-        net.params[param] = 0.5 * rng.standard_normal(np.shape(value))  # biases too: biases of zero hide mistakes
-    report = check_net(net, rng.standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]), rng=rng)
-    notes += _borrowed_modules(path)
-    answer = report.to_dict()
-    return {**answer, "text": str(report), "told": len(answer["notes"]), "notes": [*answer["notes"], *notes]}
-
-
-def _borrowed_modules(path):
-    """Name the modules of the lab that a file uses because they are not near it, in a note or none."""
-    near = {path.parent, path.parent.parent / "classifiers"}
-    modules = [module for name, module in sys.modules.items() if name.startswith("classifiers.")]
-    files = [Path(module.__file__) for module in modules if getattr(module, "__file__", None)]
-    files = sorted(file for file in files if not near.intersection(file.parents))
-    names = ", ".join(file.name for file in files)
-    return [f"these files are not near {path.name} and come from {files[0].parent}: {names}"] if files else []
 
 
 if __name__ == "__main__":

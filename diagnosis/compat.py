@@ -1,8 +1,6 @@
-"""Stand-ins for modules that homework files import: Python 2 helpers and absent course files."""
+"""Substitutes for modules that homework files import: Python 2 helpers and absent course files."""
 
-import builtins
 import contextlib
-import functools
 import importlib.util
 import pickle
 import re
@@ -12,54 +10,19 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 
 PACKAGE = "cs231n.classifiers"  # package of the homework's net: ``..layers`` is cs231n.layers
-LAB = ("checks", "gradient_check", "classifiers")  # modules of the lab that may be loaded before the file
+LAB = ("checks", "tables", "gradient_check", "classifiers")  # modules of the lab that may be loaded before the file
 # Python 2 also imports files of the same folder by their plain names.
 COURSE = re.compile(r"(assignment_?\d?|cs231n|layers|layer_utils|fast_layers)(\.|$)")
-
-
-def _listing(function):
-    """Make a function return a list, as in Python 2."""
-    return lambda *arguments: list(function(*arguments))
-
-
+# What the course's own files, and tools that convert Python 2, import from these packages.
 PYTHON_2 = {
-    "xrange": range,
-    "range": _listing(range),
-    "cmp": lambda a, b: (a > b) - (a < b),
-    "basestring": str,
-    "unicode": str,
-    "long": int,
-    "unichr": chr,
-    "raw_input": input,
-    "reduce": functools.reduce,
-    "map": _listing(map),
-    "zip": _listing(zip),
-    "filter": _listing(filter),
-}
-ITERATORS = {
-    "iteritems": lambda d: iter(d.items()),
-    "itervalues": lambda d: iter(d.values()),
-    "iterkeys": lambda d: iter(d.keys()),
-}
-NAMES = {
     "past": {},
-    "past.builtins": PYTHON_2,
+    "past.builtins": {"xrange": range, "range": range},
     "past.utils": {"old_div": lambda a, b: a // b if isinstance(a, int) and isinstance(b, int) else a / b},
     "future": {},
-    "future.builtins": {name: getattr(builtins, name) for name in dir(builtins) if not name.startswith("_")},
-    "future.utils": ITERATORS,
-    "future.standard_library": {"install_aliases": lambda: None, "hooks": contextlib.nullcontext},
-    "six": {"string_types": (str,), "integer_types": (int,), "PY2": False, "PY3": True, **ITERATORS},
-    "six.moves": {
-        **PYTHON_2,
-        "range": range,
-        "map": map,
-        "zip": zip,
-        "filter": filter,
-        "input": input,
-        "cPickle": pickle,
-    },
-    "cPickle": vars(pickle),
+    "future.standard_library": {"install_aliases": lambda: None},
+    "six": {},
+    "six.moves": {"xrange": range, "range": range, "cPickle": pickle},
+    "cPickle": {name: value for name, value in vars(pickle).items() if not name.startswith("__")},
 }
 
 
@@ -92,34 +55,34 @@ class Placeholder:
         return Placeholder(self._modules, f"{self._name}.{name}")
 
 
-class StandIn(ModuleType):
+class SubstituteModule(ModuleType):
     """Module object for an absent module. ``from module import *`` gives only the known names."""
 
     @property
-    def absent(self):
-        return self.__name__ not in NAMES
+    def known(self):
+        return self.__name__ in PYTHON_2
 
     def __getattr__(self, name):
-        if name.startswith("__") or not self.absent:
-            raise AttributeError(f"the stand-in for {self.__name__} has no {name}")
+        if name.startswith("__") or self.known:
+            raise AttributeError(f"the substitute for {self.__name__} has no {name}")
         return Placeholder([self.__name__], name)
 
     def __call__(self, *arguments, **options):  # ``from package import Class`` creates a module of that name
         Placeholder([self.__name__], self.__name__.rpartition(".")[2])()
 
 
-class Finder(MetaPathFinder, Loader):
-    """Import finder for stand-ins. It is the last finder, so real modules come first."""
+class SubstituteFinder(MetaPathFinder, Loader):
+    """Import finder for substitutes. It is the last finder, so real modules come first."""
 
     def find_spec(self, name, path=None, target=None):
-        known = name in NAMES or COURSE.match(name)
+        known = name in PYTHON_2 or COURSE.match(name)
         return importlib.util.spec_from_loader(name, self, is_package=True) if known else None
 
     def create_module(self, spec):
-        return StandIn(spec.name)
+        return SubstituteModule(spec.name)
 
     def exec_module(self, module):
-        names = {name: value for name, value in NAMES.get(module.__name__, {}).items() if not name.startswith("__")}
+        names = PYTHON_2.get(module.__name__, {})
         vars(module).update(names, __all__=list(names))
 
 
@@ -128,7 +91,7 @@ def homework_imports(folder):
     """Let a file in a folder import what homework files import; restore the imports at the end.
 
     Files beside it and one folder up come first, then the modules that Python finds, then
-    stand-ins.
+    substitutes.
     """
     finders, paths = list(sys.meta_path), list(sys.path)
     near = [str(folder), str(folder.parent)]
@@ -148,12 +111,12 @@ def homework_imports(folder):
     package.__path__ = [*near, *(f"{place}/classifiers" for place in top.__path__)]
     top.classifiers = package
     sys.modules.update({"cs231n": top, PACKAGE: package})
-    sys.meta_path.append(Finder())
+    sys.meta_path.append(SubstituteFinder())
     try:
         yield
     finally:
         sys.meta_path[:], sys.path[:] = finders, paths
         for name, module in list(sys.modules.items()):
-            if name.partition(".")[0] in replaced or isinstance(module, StandIn):
+            if name.partition(".")[0] in replaced or isinstance(module, SubstituteModule):
                 del sys.modules[name]
         sys.modules.update(hidden)

@@ -15,13 +15,13 @@ class Mistake:
     stage : str
         Stage of the check that finds the mistake, see stages.py.
     sentence : str
-        Explanation for the author of the net. It is a format string. Its values come from `seen`
+        Explanation for the author of the net. It is a format string. Its values come from `symptom`
         and `Finding.words`.
     formula : callable or tuple
         Answer of a net with this mistake. Its form depends on the stage, see mistakes.py.
-    seen : callable
+    symptom : callable
         Recognises the mistake in an answer. Returns the values for the sentence, or None if the net
-        does not make the mistake. An entry has one of `formula`, `seen` and `softmax`.
+        does not make the mistake. An entry has one of `formula`, `symptom` and `softmax`.
     up_to_factor : bool
         A multiple of the formula fits, too, because a second mistake may scale the answer.
     softmax : callable
@@ -36,7 +36,10 @@ class Mistake:
         explanation.
     note : bool
         The sentence is a remark: nothing is wrong.
-    hides : tuple of str
+    independent : bool
+        More symptoms of the same stage can be recognised. After any other mistake, the search for
+        symptoms in the stage ends.
+    skips : tuple of str
         Stages to skip after this finding, because their results would mean nothing. If the mistake
         is only in gradients, no stage is skipped.
     """
@@ -44,13 +47,14 @@ class Mistake:
     stage: str
     sentence: str
     formula: Callable | tuple | None = None
-    seen: Callable | None = None
+    symptom: Callable | None = None
     up_to_factor: bool = False
     softmax: Callable | None = None
     only: tuple = ()
     vague: bool = False
     note: bool = False
-    hides: tuple = ()
+    independent: bool = False
+    skips: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,9 @@ class Finding:
     values: dict = field(default_factory=dict)
 
     @property
-    def hides(self):
-        in_gradients_alone = bool(self.names) and set(self.names) <= set(NAMES)
-        return () if in_gradients_alone else self.mistake.hides
+    def skips(self):
+        only_gradients = bool(self.names) and set(self.names) <= set(NAMES)
+        return () if only_gradients else self.mistake.skips
 
     def words(self):
         """Return the phrases of the sentence that depend on the names."""

@@ -7,8 +7,8 @@ import inspect
 import io
 import json
 import linecache
-import re
 import sys
+import sysconfig
 import tokenize
 import traceback
 import warnings
@@ -17,56 +17,15 @@ from types import ModuleType
 
 import numpy as np
 
-from .compat import PACKAGE, Missing, Placeholder, StandIn
+from .compat import PACKAGE, Missing, Placeholder, SubstituteModule
 
-SIZES = (4, 10, 3, 1e-1)
+SIZES = (4, 10, 3, 0.1)  # D, H, C and std of the net that is created
 MEGABYTES = 5  # size limit; homework files are smaller
 LINE = 200  # quoted characters of a line, at most
-HERE = Path(__file__).resolve().parent
-
-PYTHON_2 = (
-    (r"\s*print\b(?!\s*\()", "print without parentheses"),
-    (r"\s*exec\b(?!\s*\()", "exec without parentheses"),
-    (r"\s*except\s*([\w.]+|\([^()]*\))\s*,", "except with a comma instead of as"),
-    (r"\s*raise\b[^,(]*,", "raise with a comma"),
-    (r".*\b(0[xX][0-9a-fA-F]+|\d+)[lL]\b", "a number that ends with L"),
-    (r".*(?<![\w.])0\d*[1-9]", "a number that begins with 0"),
-    (r".*<>", "<> instead of !="),
-    (r".*`", "backticks instead of repr"),
-    (r".*\b[uU][rR][\"']", "a string that begins with ur"),
-    (r"\s*def\s+\w+\s*\((.*,)?\s*\(|.*\blambda\b([^:]*,)?\s*\(", "parentheses among the parameters of a function"),
-)
 
 
 class LoadError(Exception):
     """The file does not contain a net. The message, such as "does not exist", follows its name."""
-
-
-class RegAsAttribute:
-    """Adapter for a net of the course's 2021 interface, with `reg` as an attribute.
-
-    It has the method ``loss(X, y, reg)``, as `check_net` calls it.
-    """
-
-    def __init__(self, net):
-        self.net = net
-        if hasattr(net, "predict"):
-            self.predict = net.predict
-
-    @property
-    def params(self):
-        return self.net.params
-
-    @params.setter
-    def params(self, params):
-        self.net.params = params
-
-    def loss(self, X, y=None, reg=0.0):
-        before, self.net.reg = self.net.reg, reg
-        try:
-            return self.net.loss(X) if y is None else self.net.loss(X, y)
-        finally:
-            self.net.reg = before
 
 
 def read_source(path):
@@ -92,54 +51,34 @@ def read_source(path):
             raise LoadError("does not exist")
         if not path.is_file():
             raise LoadError("is not a file")
-        if path.stat().st_size > MEGABYTES * 2**20:
-            raise LoadError(f"is larger than {MEGABYTES} MB: it is not a Python source file")
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            return decode_source(path.name, file.read((MEGABYTES << 20) + 1))
     except OSError as error:
         raise LoadError(f"cannot be read: {error.strerror or error}") from None
-    return decode_source(path, data)
 
 
-def decode_source(path, data):
-    """Decode the bytes of a file as Python source; raise LoadError if they are something else."""
-    _check_kind(path, data)
-    return _decode(data)
+def decode_source(name, data):
+    """Decode the bytes of a Python source file as Python does.
 
+    Parameters
+    ----------
+    name : str
+        Name of the file.
+    data : bytes
+        Content of the file. A reader may stop after `MEGABYTES` and one more byte.
 
-def _net_inside(folder):
-    """Say which file in a folder to name: a neural_net.py, at most two levels down."""
-    for pattern in ("", "*/", "*/*/"):
-        for file in sorted(folder.glob(f"{pattern}neural_net.py")):
-            return f"Name the file: {file}"
-    return "Name the Python file that has the class"
+    Returns
+    -------
+    str
 
-
-def _check_kind(path, data):
-    """Raise LoadError for a file that is not Python source."""
-    start = data[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    every_other = b"\0" in data[:100] and not (any(data[:100:2]) and any(data[1:100:2]))  # UTF-16 without a BOM
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or every_other and any(data[:100]):
-        raise LoadError("is saved as UTF-16. Save it as UTF-8")
-    if b"\0" in data:
-        raise LoadError("is a binary file, not Python source")
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise LoadError("is a web page. Download the file itself (on GitHub: Raw)")
-    content = _json(data) if start.startswith(b"{") else None
-    if path.suffix.lower() == ".ipynb" or isinstance(content, dict) and "cells" in content:
-        raise LoadError("is a notebook. Save the class to a .py file and check that")
-    if content:
-        raise LoadError("is a JSON file, not Python source")
-
-
-def _json(data):
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError, too
-        return None
-
-
-def _decode(data):
-    """Decode source as Python does: as UTF-8, or in the encoding that its first lines name."""
+    Raises
+    ------
+    LoadError
+        If the file is too large, or is not Python source.
+    """
+    if len(data) > MEGABYTES << 20:
+        raise LoadError(f"is larger than {MEGABYTES} MB: it is not a Python source file")
+    _check_kind(name, data)
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         return io.TextIOWrapper(io.BytesIO(data), encoding).read()
@@ -158,7 +97,39 @@ def _decode(data):
     raise LoadError(f"is not saved as {encoding.upper()}. Save it as UTF-8")
 
 
-def load_net(path, name, sizes=SIZES):
+def _net_inside(folder):
+    """Say which file in a folder to name: a neural_net.py, at most two levels down."""
+    for pattern in ("", "*/", "*/*/"):
+        for file in sorted(folder.glob(f"{pattern}neural_net.py")):
+            return f"Name the file: {file}"
+    return "Name the Python file that has the class"
+
+
+def _check_kind(name, data):
+    """Raise LoadError for a file that is not Python source."""
+    start = data[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    every_other = b"\0" in data[:100] and not (any(data[:100:2]) and any(data[1:100:2]))  # UTF-16 without a BOM
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or every_other and any(data[:100]):
+        raise LoadError("is saved as UTF-16. Save it as UTF-8")
+    if b"\0" in data:
+        raise LoadError("is a binary file, not Python source")
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise LoadError("is a web page. Download the file itself (on GitHub: Raw)")
+    content = _json(data) if start.startswith(b"{") else None
+    if name.lower().endswith(".ipynb") or isinstance(content, dict) and "cells" in content:
+        raise LoadError("is a notebook. Save the class to a .py file and check that")
+    if content:
+        raise LoadError("is a JSON file, not Python source")
+
+
+def _json(data):
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError, too
+        return None
+
+
+def net_from_file(path, name):
     """Run a file and create a net from its class.
 
     See `compat.homework_imports` for the modules that the file may import.
@@ -168,9 +139,7 @@ def load_net(path, name, sizes=SIZES):
     path : Path
         Absolute path.
     name : str
-        Name of the class.
-    sizes : tuple
-        Arguments of its constructor.
+        Name of the class. Its constructor gets `SIZES`.
 
     Returns
     -------
@@ -187,14 +156,15 @@ def load_net(path, name, sizes=SIZES):
     source = read_source(path)
     with np.errstate(), warnings.catch_warnings():  # undo settings of the file
         warnings.simplefilter("ignore")
-        module = run_source(source, path)
+        module = _run_source(source, path)
         if not source.strip():
             raise AttributeError("the file is empty")
         if not hasattr(module, name):
             raise AttributeError(f"the file has no class {name}{_others(module)}")
-        net = getattr(module, name)(*sizes)
+        net = getattr(module, name)(*SIZES)
     if _takes_reg_as_attribute(getattr(module, name), net):
-        return RegAsAttribute(net), ["loss has no argument reg, so the check sets the attribute reg of the net"]
+        _add_reg_argument(net)
+        return net, ["loss has no argument reg, so the check sets the attribute reg of the net"]
     return net, []
 
 
@@ -215,7 +185,21 @@ def _takes_reg_as_attribute(cls, net):
     return "reg" in [p.name for p in built] and len(places) == 2 and not more and hasattr(net, "reg")
 
 
-def run_source(source, path):
+def _add_reg_argument(net):
+    """Let ``net.loss(X, y, reg)`` set the attribute `reg` for the call."""
+    own_loss = net.loss
+
+    def loss(X, y=None, reg=0.0):
+        before, net.reg = net.reg, reg
+        try:
+            return own_loss(X) if y is None else own_loss(X, y)
+        finally:
+            net.reg = before
+
+    net.loss, net.train = loss, None  # train takes no reg, too, so it cannot be checked
+
+
+def _run_source(source, path):
     """Run a file's source as a module of the course's package; return the module."""
     try:
         code = compile(source, str(path), "exec", dont_inherit=True)
@@ -225,31 +209,33 @@ def run_source(source, path):
     module.__file__, module.__package__ = str(path), PACKAGE
     sys.modules[module.__name__] = module
     exec(code, vars(module))
-    _stand_in_for_stars(ast.parse(source), module)
+    _add_placeholders(ast.parse(source), module)
     return module
 
 
-def _stand_in_for_stars(tree, module):
+def _add_placeholders(tree, module):
     """Add placeholders for functions that a file calls, if absent modules should define them."""
     stars = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
     origins = [importlib.util.resolve_name("." * node.level + (node.module or ""), PACKAGE) for node in stars]
-    absent = [name for name in origins if isinstance(sys.modules.get(name), StandIn) and sys.modules[name].absent]
+    absent = [
+        name for name in origins if isinstance(sys.modules.get(name), SubstituteModule) and not sys.modules[name].known
+    ]
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     for name in called - vars(module).keys() - vars(builtins).keys() if absent else ():
         setattr(module, name, Placeholder(absent, name))
 
 
-def explain_failure(error, path, call):
+def explain_failure(error, path, name):
     """Say in one sentence why a file could not be loaded or checked.
 
     Parameters
     ----------
     error : BaseException
-        Raised by `load_net`, or by the net while it was checked.
+        Raised by `net_from_file`, or by the net while it was checked.
     path : Path
-        The path that `load_net` got.
-    call : str
-        Text of the call that creates the net.
+        The path that `net_from_file` got.
+    name : str
+        Name of the class.
 
     Returns
     -------
@@ -261,37 +247,29 @@ def explain_failure(error, path, call):
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return _explain_syntax(error, path)
     if isinstance(error, Missing):
-        return f": {error}{_place(error, path)}"
+        return f": {error}{quote_own_line(error)}"
     try:
         text = " ".join(str(error).split())
     except Exception:
         text = "(its text cannot be printed)"
     problem = f"{type(error).__name__}: {text[:300]}".removesuffix(": ")
-    return f": {call} is not a two-layer net: {problem}{_place(error, path)}"
+    return f": {name}{SIZES} is not a two-layer net: {problem}{quote_own_line(error)}"
 
 
 def _explain_syntax(error, path):
-    """Explain a syntax error; recognise Python 2 and mixed tabs."""
-    line = (error.text or linecache.getline(error.filename, error.lineno)).rstrip()[:LINE]
-    start = " " if Path(error.filename) == path else f": {Path(error.filename).name} "
-    where = f"line {error.lineno}"
+    """Quote the parser's error and the line."""
+    line = (error.text or linecache.getline(error.filename, error.lineno)).strip()[:LINE]
+    file = " " if Path(error.filename) == path else f": {Path(error.filename).name} "
     if isinstance(error, TabError):
-        return f"{start}mixes tabs and spaces: {where}: {line.strip()}. Indent with spaces only"
-    what = [what for pattern, what in PYTHON_2 if re.match(pattern, line)]
-    if what and not isinstance(error, IndentationError) and "never closed" not in error.msg:
-        return f"{start}is Python 2: {where}, {what[0]}: {line.strip()}"
-    return f"{start}has a syntax error: {where}, {error.msg}: {line.strip()}"
+        return f"{file}mixes tabs and spaces: line {error.lineno}: {line}. Indent with spaces only"
+    python_2 = ", perhaps because it is Python 2" if error.msg.startswith("Missing parentheses in call to") else ""
+    return f"{file}has a syntax error{python_2}: line {error.lineno}, {error.msg}: {line}"
 
 
-def _place(error, path):
-    """Quote the last line of a traceback that is in the file.
-
-    If there is none, quote the last line outside Python's import system and this package.
-    """
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if HERE not in Path(frame.filename).parents and not frame.filename.startswith("<frozen")
-    ]
-    own = [frame for frame in frames if frame.filename == str(path)] or frames
-    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno}: {own[-1].line[:LINE]})" if own else ""
+def quote_own_line(error):
+    """Quote the last line of a traceback that belongs neither to a library nor to this check."""
+    libraries = str(Path(__file__).parent), *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith(libraries) and frame.line:
+            return f" ({Path(frame.filename).name}, line {frame.lineno}: {frame.line[:LINE]})"
+    return ""

@@ -31,14 +31,16 @@ class Row(NamedTuple):
     skipped: int
 
 
-def check_numerically(net, X, y, reg, h, max_checks, rng):
+def check_numerically(net, data, h, max_checks, rng):
     """Compare each gradient with numeric derivatives, away from kinks.
 
     Parameters
     ----------
     net : NetUnderTest
         The net; its own parameters are used.
-    X, y, reg, h, max_checks : object
+    data : tuple
+        X, y and reg.
+    h, max_checks : object
         As for `check_net`.
     rng : RandomState or Generator
         Draws coordinates if a parameter has more than `max_checks`.
@@ -50,13 +52,13 @@ def check_numerically(net, X, y, reg, h, max_checks, rng):
     unfit : list of str
         Names of the parameters with more than half of the coordinates at kinks.
     """
-    _, grads = net.ask(net.params, X, y, reg)
+    _, grads = net.ask(net.params, *data)
     rows, unfit = [], []
     for name in [name for name in NAMES if name in grads]:
         size, shape = net.params[name].size, net.params[name].shape
         picked = np.arange(size) if size <= max_checks else rng.choice(size, max_checks, replace=False)
         indices = [tuple(map(int, np.unravel_index(flat, shape))) for flat in picked]
-        kinks = at_kinks(name, net.params, X, h)
+        kinks = at_kinks(name, net.params, data[0], h)
         smooth = [index for index in indices if not kinks[index]]
         if len(smooth) < len(indices) / 2:
             unfit.append(name)
@@ -64,11 +66,18 @@ def check_numerically(net, X, y, reg, h, max_checks, rng):
         if grad.shape != shape or not smooth:
             rows.append(Row(name, np.nan, (), np.nan, np.nan, 0, skipped))
         else:
-            rows.append(Row(name, *_worst(net, name, grad, smooth, X, y, reg, h), len(smooth), skipped))
+            rows.append(
+                Row(
+                    name,
+                    *_find_worst(_loss_of(net, name, data), net.params[name].copy(), grad, smooth, h),
+                    len(smooth),
+                    skipped,
+                )
+            )
     return rows, unfit
 
 
-def contradicts(net, row, X, y, reg, h):
+def contradicts(net, row, data, h):
     """Tell whether gradient and numeric derivative differ by more than the numeric error.
 
     The numeric error has two parts. The part from curvature is estimated with a smaller step. The
@@ -76,24 +85,22 @@ def contradicts(net, row, X, y, reg, h):
     """
     if not row.checked:
         return False
-
-    def loss(x):
-        return net.ask({**net.params, row.name: x}, X, y, reg)[0]
-
-    x = net.params[row.name].copy()
+    loss, x = _loss_of(net, row.name, data), net.params[row.name].copy()
     curvature = abs(row.numeric - float(central_difference(loss, x, row.where, h / 8)))
     rounding = 100 * np.finfo(float).eps * (1 + abs(loss(x))) / h
     error = CLOSE * (abs(row.numeric) + abs(row.analytic)) + 10 * curvature + rounding
     return not abs(row.numeric - row.analytic) <= error
 
 
-def _worst(net, name, grad, indices, X, y, reg, h):
+def _loss_of(net, name, data):
+    """Return the loss as a function of one parameter."""
+    return lambda x: net.ask({**net.params, name: x}, *data)[0]
+
+
+def _find_worst(loss, x, grad, indices, h):
     """Return the largest relative error, its coordinate, and both derivatives there."""
-    x, floor = net.params[name].copy(), max(1e-8, 1e-3 * np.abs(grad).max())  # max(1e-8, NaN) is 1e-8
-    numeric = [
-        float(central_difference(lambda x: net.ask({**net.params, name: x}, X, y, reg)[0], x, index, h))
-        for index in indices
-    ]
+    floor = max(1e-8, 1e-3 * np.abs(grad).max())  # max(1e-8, NaN) is 1e-8
+    numeric = [float(central_difference(loss, x, index, h)) for index in indices]
     with np.errstate(invalid="ignore"):  # infinite gradients give NaN
         errors = [rel_error(n, grad[index], floor=floor) for n, index in zip(numeric, indices, strict=True)]
     worst = int(np.argmax(errors))  # the first NaN, if there is one

@@ -10,8 +10,9 @@ import numpy as np
 
 from checks import check_shapes
 
-from .reference import NAMES, WEIGHTS, agree
+from .reference import NAMES, SHAPES, WEIGHTS, agree
 
+PROBE_SCORE = 1000.0  # exp overflows beyond 709
 PROBE_REG = 0.7  # differs from its square and its double, so a wrong power or factor of reg shows
 
 
@@ -31,7 +32,7 @@ class NetUnderTest:
 
     def __init__(self, net):
         self.net, self.own, self._printed = net, net.params, io.StringIO()
-        check_shapes("params", self.own, {"W1": "DH", "b1": "H", "W2": "HC", "b2": "C"})
+        check_shapes("params", self.own, SHAPES)
         self.params = {name: np.array(self.own[name], dtype=np.float64) for name in NAMES}
 
     @contextmanager
@@ -104,6 +105,11 @@ class NetUnderTest:
         return tuple(name for name in before if not np.array_equal(now[name], before[name], equal_nan=True))
 
 
+def _zeros(params):
+    """Return parameters that are all zero."""
+    return {name: np.zeros_like(param) for name, param in params.items()}
+
+
 def _copy(arrays):
     return {name: array.copy() for name, array in arrays.items()}
 
@@ -173,7 +179,7 @@ def penalty_factors(net, X, y, names):
         in_loss, in_gradient, in_transposed = [], [], []
         for probe in _probes(net.params[name].shape):
             # If the other parameters are zero, only the penalty contributes to the gradient.
-            params = {other: np.zeros_like(param) for other, param in net.params.items()} | {name: probe}
+            params = _zeros(net.params) | {name: probe}
             (loss0, grads0), (loss1, grads1) = (net.ask(params, X, y, reg) for reg in (0.0, PROBE_REG))
             in_loss.append((loss1 - loss0) / (PROBE_REG * np.sum(probe**2)))
             if name not in names:
@@ -212,8 +218,8 @@ def _agreed(values):
 
 
 @dataclass(frozen=True)
-class PenaltyAtOnce:
-    """Result of `penalty_at_once`: the wrong answers, the value of reg, the net's conventions."""
+class JointPenalty:
+    """Result of `probe_joint_penalty`: the wrong answers, the value of reg, the net's conventions."""
 
     wrong: list
     reg: float
@@ -221,7 +227,7 @@ class PenaltyAtOnce:
     with_biases: bool
 
 
-def penalty_at_once(net, params, X, y, reg, factors, names):
+def probe_joint_penalty(net, params, X, y, reg, factors, names):
     """Compare the penalty in loss and gradients with the formulas, for these parameters."""
     without_half, with_biases = factors["W1"] == (1, 2), factors["b1"] != (0, 0)
     full, penalised = 2 if without_half else 1, NAMES if with_biases else WEIGHTS
@@ -232,10 +238,10 @@ def penalty_at_once(net, params, X, y, reg, factors, names):
         decay = full * reg * params[name] * (name in penalised)
         if not agree(grads[name] - grads0[name], decay, 1e-9 * (1 + np.abs(grads0[name]).max(initial=0))):
             wrong.append(f"the gradient of {name}")
-    return PenaltyAtOnce(wrong, reg, without_half, with_biases)
+    return JointPenalty(wrong, reg, without_half, with_biases)
 
 
-def is_rough(net, reference):
+def is_imprecise(net, reference):
     """Tell whether relative steps of about 1e-7 show that the loss is less precise than float64."""
     params, X, y = reference.params, reference.X, reference.y
     slope = sum(np.vdot(reference.right[name], params[name]) for name in NAMES)
@@ -246,3 +252,29 @@ def is_rough(net, reference):
         if abs((above - below) / 2 - step * slope) > 1e-9 * (1 + abs(above)):
             return True
     return False
+
+
+def zero_scores(params):
+    """Return parameters, X and y for one row whose scores are all 0."""
+    return _zeros(params), np.zeros((1, len(params["W1"]))), np.array([0])
+
+
+def high_scores(params):
+    """Return parameters, X and y for one row whose scores are all 1000."""
+    zeros, X, y = zero_scores(params)
+    return {**zeros, "b2": zeros["b2"] + PROBE_SCORE}, X, y
+
+
+def low_right_class(params):
+    """Return parameters, X and y for one row; its right class has the score -1000, the others 0."""
+    zeros, X, y = zero_scores(params)
+    zeros["b2"][0] = -PROBE_SCORE if len(zeros["b2"]) > 1 else 0
+    return zeros, X, y
+
+
+def one_high_row(params):
+    """Return parameters, X and y for two rows; the first has scores of 1000, the second of 0."""
+    zeros = _zeros(params)
+    X = np.zeros((2, len(params["W1"])))
+    X[0, 0], zeros["W1"][0, 0], zeros["W2"][0] = PROBE_SCORE, 1, 1
+    return zeros, X, np.array([0, 0])

@@ -3,7 +3,9 @@
 import math
 from html import escape
 
-HANDFUL = 5  # findings that are shown, at most; the most important ones come first
+from tables import Table
+
+SHOWN = 5  # findings that are shown, at most; the most important ones come first
 COLUMNS = ("parameter", "largest relative error", "where", "numeric", "analytic", "checked", "at kinks")
 
 
@@ -32,7 +34,7 @@ class NetReport:
 
     @property
     def ok(self):
-        return not self.findings
+        return all(finding.mistake.note for finding in self.found)
 
     @property
     def findings(self):
@@ -46,13 +48,13 @@ class NetReport:
         """Append findings, in the order in which the report shows them."""
         self.found += found
 
-    def has(self, stage):
-        """Tell whether something is found in a stage."""
-        return any(finding.mistake.stage == stage for finding in self.found)
+    def has(self, *stages):
+        """Tell whether something is found in one of the stages."""
+        return any(finding.mistake.stage in stages for finding in self.found)
 
-    def hides(self, stage):
+    def skips(self, stage):
         """Tell whether a stage must be skipped because of earlier findings."""
-        return any(stage in finding.hides for finding in self.found)
+        return any(stage in finding.skips for finding in self.found)
 
     def to_dict(self):
         """Return the report as a dict that JSON can hold; NaN and infinity become None.
@@ -63,8 +65,16 @@ class NetReport:
             It has "ok", "stage", "findings", "notes" and "rows". The last one is a list with a dict
             for each parameter.
         """
-        rows = [{name: _plain(value) for name, value in row._asdict().items()} for row in self.rows]
+
+        def plain(value):
+            return None if isinstance(value, float) and not math.isfinite(value) else value
+
+        rows = [{name: plain(value) for name, value in row._asdict().items()} for row in self.rows]
         return {"ok": self.ok, "stage": self.stage, "findings": self.findings, "notes": self.notes, "rows": rows}
+
+    @property
+    def _table(self):
+        return Table(COLUMNS, map(_cells, self.rows))
 
     @property
     def _verdict(self):
@@ -73,45 +83,23 @@ class NetReport:
     @property
     def _sentences(self):
         """The first findings, and all notes."""
-        told, more = self.findings[:HANDFUL], len(self.findings) - HANDFUL
+        more = len(self.findings) - SHOWN
         rest = [f"There are {more} more in report.findings. Correct these first."] if more > 0 else []
-        return [*told, *rest, *(f"Note: {note}" for note in self.notes)]
+        return [*self.findings[:SHOWN], *rest, *(f"Note: {note}" for note in self.notes)]
 
     def _repr_html_(self):
-        def line(cells, tag):
-            return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-        rows = "\n".join(line(_cells(row), "td") for row in self.rows)
-        table = f"<table>\n<thead>{line(COLUMNS, 'th')}</thead>\n<tbody>\n{rows}\n</tbody></table>\n"
+        table = f"{self._table._repr_html_()}\n" if self.rows else ""
         items = "".join(f"<li>{escape(sentence)}</li>\n" for sentence in self._sentences)
         below = f"<p>{self._verdict}</p>\n" + (f"<ul>\n{items}</ul>\n" if items else "")
-        style = "white-space: normal; overflow-wrap: anywhere; max-width: 60em"
-        return f'{table if rows else ""}<div style="{style}">\n{below}</div>'
+        return f'{table}<div style="white-space: normal; overflow-wrap: anywhere; max-width: 60em">\n{below}</div>'
 
     def __str__(self):
-        lines = [COLUMNS, *(_cells(row) for row in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        table = [
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-        ]
-        return "\n".join([*table, self._verdict, *self._sentences])
+        return "\n".join([str(self._table), self._verdict, *self._sentences])
 
     __repr__ = __str__
-
-
-def _plain(value):
-    """Convert a value of a row to a type that JSON can hold."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, tuple):
-        return [int(index) for index in value]
-    if not math.isfinite(value):
-        return None
-    return value if isinstance(value, int) else float(value)
 
 
 def _cells(row):
     """Write a `numeric.Row` as text, a cell for each column."""
     where = ", ".join(map(str, row.where))
-    numbers = f"{row.numeric:.8g}", f"{row.analytic:.8g}", str(row.checked), str(row.skipped)
-    return row.name, f"{row.error:.1e}", where, *numbers
+    return row.name, f"{row.error:.1e}", where, f"{row.numeric:.8g}", f"{row.analytic:.8g}", row.checked, row.skipped

@@ -1,23 +1,21 @@
-"""Signs of mistakes, for the entries of the table in mistakes.py that are not plain formulas.
+"""Symptoms of mistakes, for the entries of the table in mistakes.py that are not plain formulas.
 
-Most functions look for a sign of one mistake in the answers of a net. They return the values for
-the sentence of the entry, or None if there is no such sign. The last three return parameters and
-data for which the loss of a net with a mistake is infinite or NaN.
+Each function looks for one mistake in the answers of a net. It returns the values for the sentence
+of the entry, or None if the answers do not show the mistake.
 """
 
 import re
-import sysconfig
-import traceback
-from pathlib import Path
 
 import numpy as np
 
+from .loading import quote_own_line
 from .reference import BIASES, NAMES, agree, factor_between
+from .training_probe import DECAY
 
-PROBE_SCORE = 1000.0  # exp overflows beyond 709
+HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")
 
 
-def bias_in_a_row(params):
+def two_dimensional_bias(params):
     """A bias of two dimensions, one of which is 1."""
     for name in BIASES:
         shape = np.shape(params[name]) if name in params else ()
@@ -28,10 +26,10 @@ def bias_in_a_row(params):
 
 def raised(error):
     """An exception, with its type, its text, and the line of the net's own code that raises it."""
-    return None if error is None else {"kind": type(error).__name__, "error": error, "place": _own_line(error)}
+    return None if error is None else {"kind": type(error).__name__, "error": error, "place": quote_own_line(error)}
 
 
-def unwritten(error):
+def not_written(error):
     """A NotImplementedError: the code after it is not written yet."""
     if not isinstance(error, NotImplementedError):
         return None
@@ -41,19 +39,10 @@ def unwritten(error):
     return {**found, "next": str(error) or "this line"}
 
 
-def unwritten_loss(calls):
+def loss_not_written(calls):
     """A loss that is not written to the end; the values say whether the scores are right."""
-    found = unwritten(calls.error)
+    found = not_written(calls.error)
     return found and {**found, "so_far": "the scores are right. " if calls.scores_right else ""}
-
-
-def _own_line(error):
-    """Quote the last line of a traceback that belongs neither to a library nor to this check."""
-    here, libraries = str(Path(__file__).parent), tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib")})
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith((here, *libraries)) and frame.line:
-            return f" ({Path(frame.filename).name}, line {frame.lineno}: {frame.line})"
-    return ""
 
 
 def not_finite(arrays):
@@ -73,12 +62,12 @@ def wrong_keys(calls):
     return None if set(calls.grads) <= set(NAMES) else {"got": sorted(map(str, calls.grads))}
 
 
-def nothing_of(calls):
+def no_scores(calls):
     """A net that has no scores yet."""
     return {} if calls.scores is None and calls.error is None else None
 
 
-def left_to_write(calls):
+def unfinished(calls):
     """What is missing after right scores: the loss, or gradients."""
     missing = [name for name in NAMES if name not in calls.grads]
     if calls.loss is None:
@@ -89,7 +78,7 @@ def left_to_write(calls):
     return {"right": f"the scores, the loss{there} are", "next": f"the gradient of {', '.join(missing)}"}
 
 
-def wrong_type(calls):
+def wrong_dtype(calls):
     """A gradient that is not an array of the type of its parameter."""
     for name in calls.names:
         grad, dtype = calls.grads[name], calls.params[name].dtype
@@ -121,29 +110,24 @@ def single_precision(evidence):
     return {"what": what} if rounded or held else None
 
 
-def printed(lines):
-    """A loss that prints."""
-    return {"lines": lines} if lines else None
-
-
-def largest_difference(name, scores, reference):
+def unknown_scores(name, scores, reference):
     """Scores that no other entry explains, with the largest difference."""
     row, column = np.unravel_index(np.abs(scores - reference.scores).argmax(), scores.shape)
     return {"row": row, "column": column, "got": scores[row, column], "right": reference.scores[row, column]}
 
 
-def factor(name, answer, reference):
+def multiple(name, answer, reference):
     """A gradient that is a multiple of the right one."""
     k = factor_between(answer, reference.right[name], reference.floor[name]) if name in NAMES else None
     return None if k is None else {"k": float(f"{k:.9g}")}  # rounded, because equal factors share one sentence
 
 
-def wrong_loss(name, answer, reference):
+def unknown_loss(name, answer, reference):
     """A loss that no other entry explains."""
     return {"got": answer, "right": reference.right["loss"]} if name == "loss" else None
 
 
-def wrong_gradient(name, answer, reference):
+def unknown_gradient(name, answer, reference):
     """A gradient that no other entry explains, with the largest difference."""
     if name not in NAMES:
         return None
@@ -169,7 +153,7 @@ def penalised_bias(name, factors):
     return {"places": " and ".join(places), "factor": f", with the factor {factor}" if factor else ""}
 
 
-def wrong_at_once(penalty):
+def wrong_joint_penalty(penalty):
     """A penalty that is wrong only if all parameters differ from zero."""
     if not penalty.wrong:
         return None
@@ -178,22 +162,104 @@ def wrong_at_once(penalty):
     return {"places": ", ".join(penalty.wrong), "reg": penalty.reg, "half": half, "full": full, "biases": biases}
 
 
-def high_scores(params):
-    """Return parameters, X and y for one row whose scores are all 1000."""
-    zeros = {name: np.zeros_like(param) for name, param in params.items()}
-    return {**zeros, "b2": zeros["b2"] + PROBE_SCORE}, np.zeros((1, len(params["W1"]))), np.array([0])
+def unchanged(t):
+    """No parameter changes."""
+    return {} if t.names and all(np.array_equal(t.after[name], t.before[name]) for name in NAMES) else None
 
 
-def low_right_class(params):
-    """Return parameters, X and y for one row; its right class has the score -1000, the others 0."""
-    zeros = {name: np.zeros_like(param) for name, param in params.items()}
-    zeros["b2"][0] = -PROBE_SCORE if len(zeros["b2"]) > 1 else 0
-    return zeros, np.zeros((1, len(params["W1"]))), np.array([0])
+def _which(names):
+    return {"which": ", ".join(names)} if names else None
 
 
-def one_high_row(params):
-    """Return parameters, X and y for two rows; the first has scores of 1000, the second of 0."""
-    zeros = {name: np.zeros_like(param) for name, param in params.items()}
-    X = np.zeros((2, len(params["W1"])))
-    X[0, 0], zeros["W1"][0, 0], zeros["W2"][0] = PROBE_SCORE, 1, 1
-    return zeros, X, np.array([0, 0])
+def not_updated(t):
+    """Parameters that have a gradient but do not change."""
+    return _which([name for name in t.names if np.array_equal(t.after[name], t.before[name])])
+
+
+def ascending(t):
+    """Steps up the gradient."""
+    return _which(t.names_with(t.rate))
+
+
+def without_penalty(t):
+    """Steps without the penalty's gradient."""
+    names = t.names_with(-t.rate, t.grads_without_reg)
+    return _which([name for name in names if name not in t.names_with(-t.rate)])
+
+
+def decayed_too_early(t):
+    """A learning rate that decays before the first step."""
+    return _which(t.names_with(-DECAY * t.rate))
+
+
+def multiple_of_step(t):
+    """Steps that are a wrong multiple of the gradient, if every step is a multiple of it."""
+    found, right = {}, t.names_with(-t.rate)
+    for name in t.names:
+        k = factor_between(t.after[name] - t.before[name], -t.rate * t.grads[name], 1e-12)
+        if k is None and name not in right:
+            return None
+        if k is not None and abs(k - 1) > 1e-7:
+            found.setdefault(float(f"{k:.6g}"), []).append(name)
+    return next(({"which": ", ".join(names), "k": k} for k, names in found.items()), None)
+
+
+def unknown_step(t):
+    """Steps that are wrong in another way."""
+    right = t.names_with(-t.rate)
+    return _which([name for name in t.names if name not in right])
+
+
+def not_decayed(t):
+    """A second step with the learning rate of the first."""
+    return {} if t.second_is(-t.rate) and not t.second_is(-DECAY * t.rate) else None
+
+
+def unknown_second_step(t):
+    """A second step that is wrong in another way."""
+    return None if t.second_is(-DECAY * t.rate) else {}
+
+
+def wrong_histories(t):
+    """A return value of train that is not a dict of complete histories."""
+    if not isinstance(t.answer, dict):
+        return {"got": type(t.answer).__name__}
+    lengths = {name: len(t.answer[name]) if name in t.answer else "missing" for name in HISTORIES}
+    return None if set(lengths.values()) == {2} else {"got": ", ".join(f"{n}: {k}" for n, k in lengths.items())}
+
+
+def wrong_first_loss(t):
+    """A loss history that does not start with the loss before the first step."""
+    got, (right, after) = float(t.answer["loss_history"][0]), t.losses
+    if abs(got - right) <= 1e-9 * (1 + abs(right)):
+        return None
+    return {"got": got, "right": right, "late": ", the loss after the step" if np.isclose(got, after) else ""}
+
+
+def wrong_predictions_shape(prediction):
+    """Predictions that are not one class for each row."""
+    got, scores = prediction.got, prediction.scores
+    right = scores.argmax(axis=1)
+    if got is None or np.shape(got) != right.shape:
+        return {"got": "None" if got is None else f"an array of shape {np.shape(got)}", "right": right.shape}
+    return None
+
+
+def lowest_class(prediction):
+    """The class with the lowest score."""
+    got, scores = prediction.got, prediction.scores
+    lowest = np.array_equal(got, scores.argmin(axis=1)) and not np.array_equal(got, scores.argmax(axis=1))
+    return {} if lowest else None
+
+
+def not_highest_class(prediction):
+    """A class without the highest score."""
+    got, scores = prediction.got, prediction.scores
+    best, rows = scores.argmax(axis=1), np.arange(len(scores))
+    outside = ~np.isin(got, np.arange(scores.shape[1]))
+    classes = np.where(outside, 0, got).astype(int)
+    wrong = np.flatnonzero(outside | (scores[rows, classes] < scores[rows, best]))  # equal scores are equally right
+    if wrong.size == 0:
+        return None
+    row = wrong[0]
+    return {"row": f"{row}{prediction.remark}", "got": got[row], "right": scores[row].argmax()}

@@ -3,14 +3,13 @@
 import io
 import os
 import stat
-import tempfile
 import unicodedata
 import warnings
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from diagnosis.loading import MEGABYTES, LoadError, explain_failure, read_source
+from diagnosis.loading import MEGABYTES, LoadError, decode_source, explain_failure, read_source
 
 from .parts import PARTS
 from .source import function_source, is_empty
@@ -220,10 +219,7 @@ def _read_member(path, member):
             data = source.read((MEGABYTES << 20) + 1)
     except Exception:
         raise Unreadable("is damaged in the zip. Pack it again") from None
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, "member.py")
-        copy.write_bytes(data)
-        return read_source(copy)
+    return decode_source(member.filename, data)
 
 
 def _choose(files, wanted):

@@ -1,23 +1,18 @@
 """Tests of `check_net`: it names each known mistake alone, and finds none in correct nets."""
 
-import os
 import re
-import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_toy_net
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifiers.neural_net import TwoLayerNet
-from diagnosis import check_net
-from diagnosis.__main__ import main
+from diagnosis import check_net, stages
 from diagnosis.mistakes import MISTAKES
-from diagnosis.stages import ELSEWHERE, FORM, KINKS, NEXT, PARAMS, PREDICT, PRINTS, ROUGH, TRAIN
+from diagnosis.reference import NAMES
 
 
 class Student:
@@ -131,46 +126,32 @@ class Student:
 
     def spoil(self, loss, grads, X, y, dscores, dhidden):
         """Add the mistakes that come after the computation."""
-        if self.has("bias averaged"):
-            grads["b1"], grads["b2"] = dhidden.mean(axis=0), dscores.mean(axis=0)
-        if self.has("b2 averaged"):
-            grads["b2"] = dscores.mean(axis=0)
-        if self.has("bias not summed"):
-            grads["b1"] = dhidden
-        if self.has("bias of one row"):
-            grads["b1"], grads["b2"] = dhidden[0], dscores[0]
-        if self.has("b2 not summed"):
-            grads["b2"] = dscores
-        if self.has("bias summed whole"):
-            grads["b2"] = np.sum(dscores)
-        if self.has("bias keepdims"):
-            grads["b2"] = dscores.sum(axis=0, keepdims=True)
-        if self.has("transposed"):
-            grads["W1"] = grads["W1"].T.copy()
-        if self.has("strange"):
-            grads["W2"] = grads["W2"] + 0.3 * np.sin(np.arange(grads["W2"].size)).reshape(grads["W2"].shape)
-        if self.has("changes X"):
-            X -= 1
-        if self.has("changes y"):
-            y += 1
-        if self.has("changes params"):
-            self.params["W1"] *= 0.99
-        if self.has("random"):
-            loss += 1e-3 * np.random.rand()
-        if self.has("random gradient"):
-            grads["b2"] += 1e-3 * np.random.rand()
+        noise = 1e-3 * np.random.rand() if self.has("random") or self.has("random gradient") else 0.0
+        replaced = {
+            "bias averaged": {"b1": dhidden.mean(axis=0), "b2": dscores.mean(axis=0)},
+            "b2 averaged": {"b2": dscores.mean(axis=0)},
+            "bias not summed": {"b1": dhidden},
+            "bias of one row": {"b1": dhidden[0], "b2": dscores[0]},
+            "b2 not summed": {"b2": dscores},
+            "bias summed whole": {"b2": np.sum(dscores)},
+            "bias keepdims": {"b2": dscores.sum(axis=0, keepdims=True)},
+            "transposed": {"W1": grads["W1"].T.copy()},
+            "strange": {"W2": grads["W2"] + 0.3 * np.sin(np.arange(grads["W2"].size)).reshape(grads["W2"].shape)},
+            "random gradient": {"b2": grads["b2"] + noise},
+            "further key": {"W3": grads["W1"]},
+            "list": {"b1": grads["b1"].tolist()},
+            "NaN": {"b2": grads["b2"] * np.where(np.arange(len(grads["b2"])), 1, np.nan)},
+        }
+        for mistake, others in replaced.items():
+            grads |= others if self.has(mistake) else {}
+        X -= self.has("changes X")
+        y += self.has("changes y")
+        self.params["W1"] *= 0.99 if self.has("changes params") else 1
+        loss += noise * self.has("random")
         if self.has("keys"):
             grads = {"d" + name: grad for name, grad in grads.items()}
-        if self.has("missing key"):
-            del grads["b1"]
-        if self.has("further key"):
-            grads["W3"] = grads["W1"]
         if self.has("float32"):
             grads = {name: grad.astype(np.float32) for name, grad in grads.items()}
-        if self.has("NaN"):
-            grads["b2"][0] = np.nan
-        if self.has("list"):
-            grads["b1"] = grads["b1"].tolist()
         return loss, grads
 
 
@@ -234,6 +215,13 @@ SENTENCES = {
     "scores transposed": r"scores must have shape \(N, C\) = \(5, 4\), got \(4, 5\)",
     "forward: sigmoid": "scores are not max",
     "strange": r"gradient of W2 is wrong: the mistake is unknown.*error is at \(\d, \d\): it is .* and should be",
+    "log of p": "takes the logarithm of 0: .* log p = shifted - log",
+    "float32 inside": "only as precise as float32|computed in float32",
+    "float32 in the loss": "the loss is only as precise as float32",
+}
+SCORES_AND_MORE = {  # the gradients also contradict the net's own loss
+    "forward: no b1": "scores: b1 is missing in the forward pass",
+    "forward: no b2": "scores: b2 is missing in the forward pass",
 }
 
 
@@ -242,74 +230,86 @@ def make_data(N=5, D=4, C=3, seed=1):
     return rng.standard_normal((N, D)), rng.permutation(np.arange(1, N + 1) % C)
 
 
-SCORES_AND_MORE = {  # the gradients also contradict the net's own loss
-    "forward: no b1": "scores: b1 is missing in the forward pass",
-    "forward: no b2": "scores: b2 is missing in the forward pass",
-}
-
-
-SENTENCES |= {
-    "log of p": "takes the logarithm of 0: .* log p = shifted - log",
-    "float32 inside": "only as precise as float32|computed in float32",
-    "float32 in the loss": "the loss is only as precise as float32",
-}
-
-
 def diagnose(*mistakes, reg=0.1):
     """Check a net with these mistakes. D = H = C = 4: a transposed gradient has the right shape."""
     return check_net(Student(4, 4, 4, *mistakes), *make_data(C=4), reg)
 
 
+class Changed(Student):
+    """A net with a function that changes its loss and gradients: ``change(net, loss, grads, reg)``."""
+
+    def __init__(self, change, *mistakes, shape=(4, 6, 3)):
+        super().__init__(*shape, *mistakes)
+        self.change = change
+
+    def loss(self, X, y=None, reg=0.0):
+        return super().loss(X) if y is None else self.change(self, *super().loss(X, y, reg), reg)
+
+
+def scaled(name, factor=1.0, plus=0.0, *mistakes):
+    """A net with one answer that is multiplied by a factor and has a number added."""
+
+    def change(net, loss, grads, reg):
+        if name == "loss":
+            return loss * factor + plus, grads
+        return loss, {**grads, name: grads[name] * factor + plus}
+
+    net = Changed(change if name != "scores" else lambda net, loss, grads, reg: (loss, grads), *mistakes)
+    if name == "scores":
+        right = net.loss
+        net.loss = lambda X, y=None, reg=0.0: right(X) * factor + plus if y is None else right(X, y, reg)
+    return net
+
+
+SHAPES = [(4, 4, 4, 5), (5, 5, 5, 6), (4, 6, 3, 5), (7, 9, 4, 8), (3, 8, 5, 4)]  # D, H, C, N
+
+
 @pytest.mark.parametrize("mistake", SENTENCES)
 def test_each_mistake_is_named_alone(mistake):
-    """The report has one finding, and it is the right one."""
-    report = diagnose(*mistake.split(" + "))
-    assert not report.ok and len(report.findings) == 1, report
-    assert re.search(SENTENCES[mistake], report.findings[0], re.DOTALL), report.findings[0]
+    """On eight nets of several shapes, the only finding is the right one."""
+    for seed in range(8):
+        D, H, C, N = SHAPES[seed % len(SHAPES)]
+        pattern = SENTENCES[mistake].replace("5 times", f"{N} times").replace("factor 5", f"factor {N}")
+        pattern = pattern.replace("factor -5", f"factor -{N}").replace("factor -1/5", f"factor -1/{N}")
+        pattern = pattern.replace("(4,\\)", f"({C},\\)").replace("(1, 4\\)", f"(1, {C}\\)")
+        pattern = pattern.replace("= \\(5, 4\\), got \\(4, 5\\)", f"= \\({N}, {C}\\), got \\({C}, {N}\\)")
+        student, data = Student(D, H, C, *mistake.split(" + "), seed=seed), make_data(N, D, C, seed=seed + 1)
+        report = check_net(student, *data, max_checks=2, rng=seed)
+        assert len(report.findings) == 1 and not report.ok, report
+        assert re.search(pattern, report.findings[0], re.DOTALL), (seed, report)
 
 
 @pytest.mark.parametrize("mistake", SCORES_AND_MORE)
 def test_wrong_scores_come_first(mistake):
     """The gradients come second: they belong to other scores."""
-    report = diagnose(mistake)
-    assert re.search(SCORES_AND_MORE[mistake], report.findings[0])
-    assert len(report.findings) == 2
-    assert re.search("gradient of b[12] is wrong: .* but the numeric derivative is 0$", report.findings[1])
+    first, second = diagnose(mistake).findings
+    assert re.search(SCORES_AND_MORE[mistake], first)
+    assert re.search("gradient of b[12] is wrong: .* but the numeric derivative is 0$", second)
+
+
+def test_every_entry_of_the_table_is_found():
+    """For each entry of the table there is a net that makes the mistake."""
+    reports = [
+        diagnose(*mistake.split(" + ")) for mistake in [*SENTENCES, *SCORES_AND_MORE, "no half", "biases in both"]
+    ]
+    reports.append(diagnose("axis in gradient", "labels in loss"))
+    shown = {id(finding.mistake) for report in reports for finding in report.found}
+    apart = (stages.TRAIN, stages.PREDICT)  # see test_diagnosis_training.py
+    missing = [mistake for mistake in MISTAKES if id(mistake) not in shown and mistake.stage not in apart]
+    below = [stages.PARAMS, *[stages.FORM] * 4, stages.OTHER_INPUTS, stages.LOSS_PRECISION, stages.KINKS]
+    assert [mistake.stage for mistake in missing] == [*below, stages.UNFINISHED, stages.PRINTS], missing
 
 
 def test_gradient_that_is_not_a_number():
-    """The finding shows the NaN. No known mistake explains it."""
-    finding = r"gradient of b2 is wrong: the mistake is unknown.*largest error is at \(0,\): it is nan and should be"
-    assert re.search(finding, diagnose("NaN").findings[-1])
-
-    assert len(diagnose("NaN").findings) == 1  # there is no second finding about the penalty of b2
-
-
-class Wrapped(Student):
-    """A right net with a function that changes its loss and gradients."""
-
-    def __init__(self, change, **shape):
-        super().__init__(**shape)
-        self.change = change
-
-    def loss(self, X, y=None, reg=0.0):
-        if y is None:
-            return super().loss(X)
-        return self.change(self, *super().loss(X, y, reg))
-
-
-def doubled_if(condition):
-    """A net that doubles the gradient of W1 if the condition on its parameters holds."""
-
-    def change(net, loss, grads):
-        return loss, {**grads, "W1": grads["W1"] * 2} if condition(net) else grads
-
-    return Wrapped(change)
+    """The finding shows the NaN. No known mistake explains it, and the penalty of b2 has no finding."""
+    (finding,) = diagnose("NaN").findings
+    assert re.search(r"gradient of b2 is wrong: the mistake is unknown.*at \(0,\): it is nan and should be", finding)
 
 
 def test_gradient_that_is_wrong_for_biases_of_zero_only():
     """The biases of a new net are zero. They hide other mistakes but show this one."""
-    net = doubled_if(lambda net: not net.params["b1"].any())
+    double = {True: 1, False: 2}
+    net = Changed(lambda net, loss, grads, reg: (loss, {**grads, "W1": grads["W1"] * double[net.params["b1"].any()]}))
     net.params["b1"][:] = 0
     report = check_net(net, *make_data())
     assert report.findings == ["the gradient of W1 is 2 times what it should be"]
@@ -318,13 +318,22 @@ def test_gradient_that_is_wrong_for_biases_of_zero_only():
 
 def test_finding_says_that_biases_were_replaced():
     """The check replaces biases of zero, so these numbers differ from those in the table."""
-    net = Wrapped(lambda net, loss, grads: (loss, {**grads, "W2": grads["W2"] + net.params["b2"]}))
+    net = Changed(lambda net, loss, grads, reg: (loss, {**grads, "W2": grads["W2"] + net.params["b2"]}))
     net.params["b2"][:] = 0
     (finding,) = check_net(net, *make_data()).findings
     got, right = re.search(
         r"it is (\S*) and should be (\S*) \(with nonzero biases in place of your zeros\)$", finding
     ).groups()
     assert abs(float(got) - float(right)) > 0.01
+
+
+@pytest.mark.parametrize("mistake", ["forward: no b1", "forward: no b2", "mask without bias"])
+def test_biases_of_zero_hide_nothing(mistake):
+    """A new net has biases of zero."""
+    net = Student(4, 6, 3, mistake)
+    net.params["b1"][:], net.params["b2"][:] = 0, 0
+    report = check_net(net, *make_data())
+    assert not report.ok and re.search("b1 is missing|b2 is missing|without b1", str(report))
 
 
 @pytest.mark.parametrize("off, found", [(1.0005, True), (1 + 1e-7, False)])
@@ -345,14 +354,11 @@ def test_numeric_check_counts_by_itself(off, found):
     assert [finding[:28] for finding in report.findings] == ["the gradient of W1 is wrong:"] * found
 
 
-RIGHT = {"loss": 1.0, **dict.fromkeys(("W1", "b1", "W2", "b2"), 1.0)}
-
-
 class Unfinished(Student):
     """A net with only the named answers, each times its factor. `form` builds the return value."""
 
-    def __init__(self, factors, form=lambda loss, grads: (loss, grads), **shape):
-        super().__init__(**shape)
+    def __init__(self, factors, form=lambda loss, grads: (loss, grads)):
+        super().__init__()
         self.factors, self.form = factors, form
 
     def loss(self, X, y=None, reg=0.0):
@@ -363,14 +369,9 @@ class Unfinished(Student):
         return self.form(loss, {name: grads[name] * self.factors[name] for name in grads if name in self.factors})
 
 
-FORMS = [
-    lambda loss, grads: (loss, grads),
-    lambda loss, grads: (loss, grads or None),
-    lambda loss, grads: [loss, grads],
-]
-
-
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "form", [lambda loss, grads: (loss, grads), lambda loss, grads: (loss, grads or None), lambda *both: [*both]]
+)
 @pytest.mark.parametrize(
     "factors, stage, finding",
     [
@@ -386,37 +387,24 @@ FORMS = [
         ({"scores": 1, "W2": 1}, "loss", "the scores are right. Next: the loss"),
     ],
 )  # fmt: skip
-def test_stages(factors, stage, finding, form):
+def test_stages_of_an_unfinished_net(factors, stage, finding, form):
     """The check covers the existing answers, and the sentence says what comes next."""
     report = check_net(Unfinished(factors, form), *make_data())
     assert not report.ok and report.stage == stage, report
     assert re.search(finding, report.findings[0]), report
-    assert [row.name for row in report.rows] == [name for name in RIGHT if name in factors and "loss" in factors][
-        "loss" in factors :
-    ]
-
-
-@pytest.mark.parametrize("value", [None, 1])
-def test_loss_may_be_returned_alone(value):
-    """This is right as long as the net has no gradients."""
-    report = check_net(Unfinished({"scores": 1, "loss": 1}, lambda loss, grads: loss), *make_data())
-    assert report.stage == "gradients" and len(report.findings) == 1 and "the scores, the loss are right" in str(report)
+    assert [row.name for row in report.rows] == [name for name in NAMES if name in factors and "loss" in factors]
 
 
 @pytest.mark.parametrize("mistakes, words", [
+    ((), "the scores, the loss are right"),
     (("penalty of moduli",), "wrong function of W in the loss."),
     (("penalty not in loss",), "the penalty on W1 and W2 is missing from the loss"),
     (("biases in loss",), "penalises the biases like the weights"),
 ])  # fmt: skip
-def test_penalty_of_a_loss_alone(mistakes, words):
-    """The report says nothing about missing gradients."""
-
-    class Alone(Student):
-        def loss(self, X, y=None, reg=0.0):
-            answer = super().loss(X, y, reg)
-            return answer if y is None else (answer[0], {})
-
-    report = check_net(Alone(4, 6, 3, *mistakes), *make_data())
+@pytest.mark.parametrize("form", [lambda loss: loss, lambda loss: (loss, {})])
+def test_loss_without_gradients(mistakes, words, form):
+    """The loss may be returned alone. Its penalty is checked, and nothing is said about gradients."""
+    report = check_net(Changed(lambda net, loss, grads, reg: form(loss), *mistakes), *make_data())
     assert words in str(report) and "gradient. " not in str(report), report
 
 
@@ -426,24 +414,24 @@ def test_done_is_the_last_stage():
     assert diagnose("raises").stage == "scores" and diagnose("unstable").stage == "loss"
 
 
-def test_scores_are_compared_if_the_rest_raises():
-    """If loss is half-written, the report still says whether the scores are right."""
+def test_loss_that_is_not_written():
+    """If it is half-written, the report still says whether the scores are right. It quotes the line."""
 
-    class Half(Student):
-        def loss(self, X, y=None, reg=0.0):
-            if y is None:
-                return super().loss(X)
-            raise NotImplementedError("write me")
+    def not_written(*arguments):
+        raise NotImplementedError("write me")
 
-    right, wrong = (check_net(Half(4, 4, 4, *more), *make_data(C=4)) for more in ((), ("forward: no b1",)))
-    assert len(right.findings) == 1 and right.stage == "loss"
-    assert right.findings[0].startswith("the scores are right. loss is not written to the end. Next: write me (test_")
-    assert len(wrong.findings) == 2 and wrong.stage == "scores" and "b1 is missing" in wrong.findings[1]
+    right, wrong = (
+        check_net(Changed(not_written, *more, shape=(4, 4, 4)), *make_data(C=4)) for more in ((), ("forward: no b1",))
+    )
+    (finding,) = right.findings
+    assert right.stage == "loss" and finding.startswith("the scores are right. loss is not written to the end. Next: ")
+    assert re.search(r"Next: write me \(test_diagnosis.py, line \d+: raise .*\)$", finding)
+    assert wrong.stage == "scores" and len(wrong.findings) == 2 and "b1 is missing" in wrong.findings[1]
     assert wrong.findings[0].startswith("loss is not written to the end. Next: write me")
 
 
 def test_nothing_is_written():
-    """The next step is the text of the NotImplementedError, or its line if there is no text."""
+    """The next step is the line of the NotImplementedError, because it has no text."""
 
     class Empty(Student):
         def loss(self, X, y=None, reg=0.0):
@@ -451,10 +439,7 @@ def test_nothing_is_written():
 
     report = check_net(Empty(), *make_data())
     assert len(report.findings) == 1 and report.stage == "scores"
-    assert re.fullmatch(
-        r"loss is not written to the end. Next: this line \(test_diagnosis.py, line \d+: raise NotImplementedError\)",
-        report.findings[0],
-    )
+    assert re.search(r"Next: this line \(test_diagnosis.py, line \d+: raise NotImplementedError\)$", report.findings[0])
 
 
 @pytest.mark.parametrize("name, place", [("W1", (1, 2)), ("b2", (0,))])
@@ -471,21 +456,16 @@ def test_overflow_is_not_called_random():
     """Large weights and an unstable softmax give NaN at each call."""
     net = Student(4, 4, 4, "unstable")
     net.params["W2"] *= 1e4
-    report = check_net(net, *make_data(C=4))
-    assert [finding[:20] for finding in report.findings] == ["the loss is inf with", "softmax overflows: t"] or [
-        finding[:20] for finding in report.findings
-    ] == ["the loss is nan with", "softmax overflows: t"]
+    first, second = check_net(net, *make_data(C=4)).findings
+    assert re.match("the loss is (inf|nan) with", first) and second.startswith("softmax overflows")
 
 
 def test_scores_that_are_not_finite():
     """The finding names the scores, not the loss that depends on them."""
-
-    class Divides(Student):
-        def loss(self, X, y=None, reg=0.0):
-            answer = super().loss(X, y, reg)
-            return answer / 0.0 if y is None else (np.nan, answer[1])
-
-    (finding,) = check_net(Divides(), *make_data()).findings
+    net = Student()
+    right = net.loss
+    net.loss = lambda X, y=None, reg=0.0: right(X) / 0.0 if y is None else (np.nan, right(X, y, reg)[1])
+    (finding,) = check_net(net, *make_data()).findings
     assert finding.startswith("a score is ") and " at (0, 0) with your parameters and data" in finding
 
 
@@ -495,69 +475,46 @@ def test_scores_that_are_not_finite():
         (np.ones((2, 4)), np.array([0, 3]), "y must .* 0..2, got 3 at row 1"),
         (np.ones((2, 4)), np.array([[0], [1]]), r"y must .*\(2, 1\)"),
         (np.ones((2, 4)), np.array([0, 0.5]), "y must .*0.5"),
-        (np.ones((2, 4)), np.array(["cat", "dog"]), "y must"),
-        (np.ones((2, 4)), np.array([0]), "y must hold one label for each of 2 rows"),
         (np.ones((2, 5)), np.array([0, 1]), "X must .* 4"),
         (np.array([[1, 2, np.nan, 4.0]]), np.array([0]), "X must .*nan at row 0"),
     ],
 )
 def test_wrong_data_are_not_a_mistake_of_the_net(X, y, message):
-    """The error names the argument."""
+    """The error names the argument. Labels may be whole floats."""
     with pytest.raises((TypeError, ValueError), match=message):
         check_net(Student(), X, y)
+    assert check_net(Student(), np.ones((2, 4)), np.array([0.0, 1.0])).ok
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_float32_anywhere_in_the_loss(seed):
-    """If its rounding is too small to show in the gradients, small steps show it."""
-    report = check_net(Student(5, 9, 4, "float32 inside", seed=seed), *make_data(8, 5, 4, seed=seed + 1))
-    assert len(report.findings) == 1 and "float32" in report.findings[0] and report.rows == [], report
+def test_float32_anywhere_in_the_loss():
+    """If its rounding is too small to show in the answers, small steps of the parameters show it."""
+    found = set()
+    for seed in range(10):
+        net = Student(5, 9, 4, "float32 inside", seed=seed)
+        report = check_net(net, *make_data(8, 5, 4, seed=seed + 1))
+        assert len(report.findings) == 1 and "float32" in report.findings[0] and report.rows == [], report
+        found.add(report.found[0].mistake.stage)
+    assert found == {stages.PRECISION, stages.LOSS_PRECISION}
 
 
-def test_output_of_the_net_is_counted_not_shown(capsys):
-    """A net may print at each call. That must not hide the report."""
+def test_output_and_warnings_of_the_net_are_not_shown(capsys):
+    """The check calls the net with extreme numbers. A note counts the lines of all calls."""
+    net = Student()
+    right = net.loss
 
-    class Chatty(Student):
-        def loss(self, X, y=None, reg=0.0):
-            print("shapes\n", X.shape)
-            print("stderr", file=sys.stderr)
-            return super().loss(X, y, reg)
+    def loss(X, y=None, reg=0.0):
+        print("shapes\n", X.shape)
+        print("stderr", file=sys.stderr)
+        warnings.warn("loud", UserWarning, stacklevel=1)
+        np.log(np.zeros(1))
+        return right(X, y, reg)
 
-    report = check_net(Chatty(), *make_data(), max_checks=1)
+    net.loss = loss
+    report = check_net(net, *make_data(), max_checks=1)
     assert report.ok and capsys.readouterr() == ("", "")
     (note,) = report.notes
-    calls = int(re.fullmatch(r"loss prints output: (\d+) lines are not shown here", note).group(1)) / 3
-    assert calls == int(calls) > 10
-
-
-def test_labels_may_be_whole_floats():
-    """The lab's own net accepts them, too."""
-    X, y = make_data()
-    assert check_net(Student(), X, y.astype(float)).ok
-
-
-@pytest.mark.parametrize(
-    "pair",
-    [
-        ("loss not averaged", "penalty not in gradient"),
-        ("no ReLU", "b2 averaged"),
-        ("biases in gradient", "pre-activation"),
-        ("unstable", "changes X"),
-        ("no half in loss", "gradient negative"),
-        ("labels in loss", "penalty without W2"),
-        ("loss not averaged", "gradient not averaged"),
-        ("loss averaged twice", "bias averaged"),
-        ("no half", "penalty without W2"),
-        ("axis in gradient", "unstable"),
-    ],
-)
-def test_two_mistakes_are_both_named(pair):
-    """Neither mistake hides the other."""
-    report = diagnose(*pair)
-    known = [mistake for mistake in pair if mistake in SENTENCES]
-    assert len(report.findings) == 2 - ("no half" in pair) and not report.notes, report
-    for mistake in known:
-        assert any(re.search(SENTENCES[mistake], finding, re.DOTALL) for finding in report.findings), report
+    lines = int(re.fullmatch(r"loss prints output: (\d+) lines are not shown here", note).group(1))
+    assert lines % 3 == 0 and lines > 30
 
 
 @pytest.mark.parametrize(
@@ -568,21 +525,21 @@ def test_two_mistakes_are_both_named(pair):
 )  # fmt: skip
 def test_factor_does_not_hide_another_mistake(mistake, of, rest):
     """One gradient has a mistake and a wrong factor, the others have only the factor."""
-    report = diagnose(mistake, "gradient times 0.3")
-    scaled = f"the gradient of {rest} is 0.3 times what it should be"
-    assert len(report.findings) == 2 and scaled in report.findings, report
-    finding = next(finding for finding in report.findings if finding != scaled)
+    findings = diagnose(mistake, "gradient times 0.3").findings
+    factor = f"the gradient of {rest} is 0.3 times what it should be"
+    assert len(findings) == 2 and factor in findings, findings
+    finding = next(finding for finding in findings if finding != factor)
     assert re.search(SENTENCES[mistake], finding) and f"gradient of {of} " in finding
 
 
 def test_combined_mistakes_may_be_unknown():
     """If no known mistake fits, the finding shows both values at the largest error."""
-    report = diagnose("labels in gradient", "no ReLU", "transposed")
-    (finding,) = report.findings
+    mistakes = "labels in gradient", "no ReLU", "transposed"
+    (finding,) = diagnose(*mistakes).findings
     assert finding.startswith("the gradient of W1 and b1 and W2 and b2 is wrong: the mistake is unknown")
     row, column, got = re.search(r"error is at \((\d), (\d)\) of W1: it is (\S+) and should be", finding).groups()
-    student = Student(4, 4, 4, "labels in gradient", "no ReLU", "transposed")
-    assert float(got) == pytest.approx(student.loss(*make_data(C=4))[1]["W1"][int(row), int(column)], rel=1e-8)
+    grads = Student(4, 4, 4, *mistakes).loss(*make_data(C=4))[1]
+    assert float(got) == pytest.approx(grads["W1"][int(row), int(column)], rel=1e-8)
 
 
 def test_order_of_findings():
@@ -591,14 +548,8 @@ def test_order_of_findings():
         "unstable", "biases in loss", "b2 averaged", "no ReLU", "loss negative", "changes X", "changes params"
     )
     words = ["loss changes W1, X in place", "the loss", "W1 and b1", "b2 is averaged", "penalty", "softmax overflows"]
-    assert len(report.findings) == len(words)
     for finding, part in zip(report.findings, words, strict=True):
         assert part in finding
-
-
-def test_wrong_axis_hides_overflow():
-    """Softmax over the wrong axis is the only finding, even if it overflows too."""
-    assert len(diagnose("axis", "unstable").findings) == 1
 
 
 @pytest.mark.parametrize("mistake", ["raises", "keys", "float32", "random"])
@@ -607,45 +558,11 @@ def test_no_numbers_for_answers_that_cannot_be_compared(mistake):
     assert diagnose(mistake).rows == []
 
 
-def test_every_entry_of_the_table_is_found():
-    """For each entry of the table there is a net that makes the mistake."""
-    reports = [
-        diagnose(*mistake.split(" + ")) for mistake in [*SENTENCES, *SCORES_AND_MORE, "no half", "biases in both"]
-    ]
-    reports.append(diagnose("axis in gradient", "labels in loss"))
-    shown = {id(finding.mistake) for report in reports for finding in report.found}
-    apart = (TRAIN, PREDICT)  # see test_diagnosis_training.py
-    missing = [mistake for mistake in MISTAKES if id(mistake) not in shown and mistake.stage not in apart]
-    stages = [mistake.stage for mistake in missing]
-    assert stages == [PARAMS, FORM, FORM, FORM, FORM, ELSEWHERE, ROUGH, KINKS, NEXT, PRINTS], (
-        missing
-    )  # each has a test below
-
-
-class Scaled(Student):
-    """A right net with one answer that is multiplied by a factor and has a number added."""
-
-    def __init__(self, name, factor=1.0, plus=0.0, *mistakes):
-        super().__init__(4, 6, 3, *mistakes)
-        self.name, self.factor, self.plus = name, factor, plus
-
-    def loss(self, X, y=None, reg=0.0):
-        if y is None:
-            scores = super().loss(X)
-            return scores * self.factor + self.plus if self.name == "scores" else scores
-        loss, grads = super().loss(X, y, reg)
-        if self.name == "loss":
-            loss = loss * self.factor + self.plus
-        elif self.name in grads:
-            grads[self.name] = grads[self.name] * self.factor + self.plus
-        return loss, grads
-
-
 @pytest.mark.parametrize("name", ["scores", "loss", "W1", "b1", "W2", "b2"])
 @pytest.mark.parametrize("factor", [1.0005, 1.00001])
 def test_small_factors_are_found(name, factor):
     """An answer is wrong by 0.05% or 0.001%. Without a penalty, only the answer itself shows it."""
-    report = check_net(Scaled(name, factor), *make_data(), reg=0.0)
+    report = check_net(scaled(name, factor), *make_data(), reg=0.0)
     assert not report.ok and (name == "loss" or name in report.findings[0]), report
     if name not in ("scores", "loss"):
         assert f"is {factor:.6g} times what it should be" in report.findings[0]
@@ -655,22 +572,18 @@ def test_small_factors_are_found(name, factor):
 @pytest.mark.parametrize("factor, words", [(5, "not divided by N"), (0.2, "divided by N twice"), (-1, "wrong sign")])
 def test_factors_close_to_a_known_factor_are_not_known(name, factor, words):
     """For 5 rows, a factor of 5 means that the mean is missing. 5.00005 has another reason."""
-    assert words in str(check_net(Scaled(name, factor), *make_data(), reg=0.0))
-    report = check_net(Scaled(name, factor * 1.00001), *make_data(), reg=0.0)
+    assert words in str(check_net(scaled(name, factor), *make_data(), reg=0.0))
+    report = check_net(scaled(name, factor * 1.00001), *make_data(), reg=0.0)
     assert not report.ok and words not in str(report)
 
 
 @pytest.mark.parametrize("off, found", [(1e-5, True), (1e-9, False)])
 def test_gradients_of_wrong_scores_must_be_those_of_the_nets_own_loss(off, found):
-    """The right gradient is unknown then, but the numeric gradient is known."""
-    report = check_net(Scaled("b2", 1 + off, 0.0, "forward: sigmoid"), *make_data())
+    """The right gradient is unknown then, but the numeric gradient is known. NaN differs from it."""
+    report = check_net(scaled("b2", 1 + off, 0.0, "forward: sigmoid"), *make_data())
     assert ["gradient of b2 is wrong" in finding for finding in report.findings] == [False] + [True] * found
-    lenient = check_net(Scaled("b2", 1 + off, 0.0, "forward: sigmoid"), *make_data(), tolerance=1e-4)
+    lenient = check_net(scaled("b2", 1 + off, 0.0, "forward: sigmoid"), *make_data(), tolerance=1e-4)
     assert len(lenient.findings) == 1
-
-
-def test_gradients_of_wrong_scores_must_be_numbers():
-    """NaN is not within the tolerance."""
     assert "it is nan" in diagnose("forward: sigmoid", "NaN").findings[-1]
 
 
@@ -678,61 +591,53 @@ def test_gradients_of_wrong_scores_must_be_numbers():
 @pytest.mark.parametrize("name", ["scores", "loss"])
 def test_rounding_of_small_scores_and_losses_is_not_a_mistake(name, plus, ok):
     """A difference of 1e-9 passes even if the right value is almost 0."""
-    net = Scaled(name, plus=plus)
+    net = scaled(name, plus=plus)
     net.params = {param: 1e-6 * value for param, value in net.params.items()}
     if name == "loss":
         net.params["b2"][0] = 40.0  # p of class 0 is 1 - 1e-17
     assert check_net(net, make_data()[0], np.zeros(5, dtype=int)).ok == ok
 
 
-class Products(Student):
-    """The penalty has an additional term. It is zero if W1 or W2 is zero."""
+def with_product(in_loss, in_gradient, *mistakes, other="W2"):
+    """A net whose penalty has an additional term. It is zero if W1 or the other parameter is zero."""
 
-    def __init__(self, in_loss, in_gradient, *mistakes):
-        super().__init__(4, 6, 3, *mistakes)
-        self.in_loss, self.in_gradient = in_loss, in_gradient
+    def change(net, loss, grads, reg):
+        product = reg * np.abs(net.params["W1"]).sum() * np.abs(net.params[other]).sum()
+        return loss + in_loss * product, {**grads, "W1": grads["W1"] + in_gradient * product}
 
-    def loss(self, X, y=None, reg=0.0):
-        if y is None:
-            return super().loss(X)
-        loss, grads = super().loss(X, y, reg)
-        product = reg * np.abs(self.params["W1"]).sum() * np.abs(self.params["W2"]).sum()
-        return loss + self.in_loss * product, {**grads, "W1": grads["W1"] + self.in_gradient * product}
+    return Changed(change, *mistakes)
 
 
 @pytest.mark.parametrize(
     "net, reg, words",
     [
-        (
-            Products(1e-7, 0),
-            0.1,
-            "loss is wrong here, at reg=0.1, .* be 0.5 .* reg .* and reg . W in the gradient",
-        ),
-        (Products(0, 1e-7), 0.1, "in the gradient of W1 is wrong here, at reg=0.1"),
-        (Products(1, 1), 0.0, "in the loss, the gradient of W1 is wrong here, at reg=0.7"),
-        (Products(1, 0, "no half"), 0.1, r"must be reg \* \(sum\(W1\*\*2\) .* and 2 \* reg \* W in the gradient"),
+        (with_product(1e-7, 0), 0.1, "loss is wrong here, at reg=0.1, .* be 0.5 .* reg .* and reg . W in the gradient"),
+        (with_product(0, 1e-7), 0.1, "in the gradient of W1 is wrong here, at reg=0.1"),
+        (with_product(1, 1), 0.0, "in the loss, the gradient of W1 is wrong here, at reg=0.7"),
+        (with_product(1, 0, "no half"), 0.1, r"be reg \* \(sum\(W1\*\*2\) .* and 2 \* reg \* W in the gradient"),
+        (with_product(0.01, 0, "biases in both", other="b2"), 0.1,
+         r"reg \* \(sum\(W1\*\*2\) \+ sum\(W2\*\*2\) \+ sum\(b1\*\*2\) \+ sum\(b2\*\*2\)\)"),
     ],
-)
+)  # fmt: skip
 def test_penalty_that_is_wrong_only_for_all_parameters_at_once(net, reg, words):
     """Small differences are found, too. The formulas in the finding follow the net's convention."""
     report = check_net(net, *make_data(), reg)
     assert len(report.findings) == 1 and re.search(words, report.findings[0]), report
 
 
-def test_penalty_that_is_nearly_a_square():
-    """1e-4 * W**2 in the gradient makes it a wrong function of W."""
-    net = Student()
-    right = net.loss
-
-    def loss(X, y=None, reg=0.0):
-        if y is None:
-            return right(X)
-        loss, grads = right(X, y, reg)
-        return loss, {**grads, "W2": grads["W2"] + 1e-4 * reg * net.params["W2"] ** 2}
-
-    net.loss = loss
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda W: 1e-4 * W**2, "penalty on W2 is the wrong function of W in the gradient. "),
+        (lambda W: np.abs(W) - W, "penalty on W2 is the wrong function of W in the gradient. "),
+        (lambda W: 1e-5 * W, "has the factor 0.5 in the loss and 1.00001 in the gradient"),
+    ],
+)
+def test_penalty_that_is_nearly_right(change, words):
+    """A small term of another form, a penalty that is right for positive weights, a factor near 1."""
+    net = Changed(lambda net, loss, grads, reg: (loss, {**grads, "W2": grads["W2"] + reg * change(net.params["W2"])}))
     report = check_net(net, *make_data())
-    assert len(report.findings) == 1 and "penalty on W2 is the wrong function of W in the gradient. " in str(report)
+    assert len(report.findings) == 1 and words in str(report), report
 
 
 def test_penalty_smaller_than_rounding_is_not_a_mistake():
@@ -740,42 +645,16 @@ def test_penalty_smaller_than_rounding_is_not_a_mistake():
     assert check_net(Student(), *make_data(), reg=1e-13).ok
 
 
-def test_penalty_factor_that_is_slightly_too_large():
-    """0.50001 is not 0.5."""
-    net = Products(0, 0)
-    right = net.loss
-    net.loss = lambda X, y=None, reg=0.0: right(X, y) if y is None else (
-        right(X, y, 1.00002 * reg)[0], right(X, y, reg)[1]
-    )  # fmt: skip
-    assert "has the factor 0.50001 in the loss and 1.0 in the gradient" in str(check_net(net, *make_data()))
-
-
-@pytest.mark.parametrize(
-    "mistake, words",
-    [("forward: no b1", "b1 is missing"), ("forward: no b2", "b2 is missing"), ("mask without bias", "without b1")],
-)
-def test_biases_of_zero_hide_nothing(mistake, words):
-    """A new net has biases of zero."""
-    net = Student(4, 6, 3, mistake)
-    net.params["b1"][:], net.params["b2"][:] = 0, 0
-    report = check_net(net, *make_data())
-    assert not report.ok and words in str(report)
-
-
 def test_net_that_returns_the_same_arrays_at_each_call():
     """A net may reuse its gradient arrays. That is not a mistake."""
+    kept = {}
 
-    class Thrifty(Student):
-        def loss(self, X, y=None, reg=0.0):
-            if y is None:
-                return super().loss(X)
-            loss, grads = super().loss(X, y, reg)
-            self.kept = getattr(self, "kept", None) or {name: np.empty_like(grad) for name, grad in grads.items()}
-            for name, grad in grads.items():
-                self.kept[name][...] = grad
-            return loss, self.kept
+    def reuse(net, loss, grads, reg):
+        for name, grad in grads.items():
+            kept.setdefault(name, np.empty_like(grad))[...] = grad
+        return loss, kept
 
-    report = check_net(Thrifty(4, 6, 3), *make_data(), reg=0.1)
+    report = check_net(Changed(reuse), *make_data(), reg=0.1)
     assert report.ok, report
 
 
@@ -784,47 +663,24 @@ def test_loss_that_works_for_one_number_of_rows_only():
     net = Student()
     right = net.loss
     net.loss = lambda X, y=None, reg=0.0: right(X + np.zeros((5, 4)), y, reg)
-    report = check_net(net, *make_data())
-    assert any("the number of rows differ from yours" in finding for finding in report.findings)
+    assert "the number of rows differ from yours" in str(check_net(net, *make_data()))
 
 
-def test_missing_half_is_a_convention():
-    """If loss and gradient agree, the report has a note, not a finding."""
-    report = diagnose("no half")
-    assert report.ok and len(report.notes) == 1 and "without the half" in report.notes[0]
+@pytest.mark.parametrize("half", [True, False])
+@pytest.mark.parametrize("biases", [True, False])
+def test_other_penalties_are_conventions(half, biases):
+    """A missing half, and a penalty on the biases, each give a note if loss and gradient agree."""
 
+    def penalise(net, loss, grads, reg):
+        for name in ("b1", "b2") if biases else ():
+            loss += (0.5 if half else 1) * reg * np.sum(net.params[name] ** 2)
+            grads[name] = grads[name] + (1 if half else 2) * reg * net.params[name]
+        return loss, grads
 
-@pytest.mark.parametrize("more", [(), ("no half",)])
-def test_penalty_of_all_parameters_is_a_convention(more):
-    """If loss and gradient agree, the report has a note. A missing half gives a second note."""
-
-    class All(Student):
-        def loss(self, X, y=None, reg=0.0):
-            if y is None:
-                return super().loss(X)
-            full = 2 if more else 1
-            loss, grads = super().loss(X, y, reg)
-            loss += 0.5 * full * reg * sum(np.sum(self.params[name] ** 2) for name in ("b1", "b2"))
-            return loss, {**grads, **{name: grads[name] + full * reg * self.params[name] for name in ("b1", "b2")}}
-
-    report = check_net(All(4, 6, 3, *more), *make_data())
-    assert report.ok and len(report.notes) == 1 + len(more), report
-    assert "penalises the biases like the weights" in str(report)
-
-
-def test_penalty_of_all_parameters_that_is_wrong_at_once():
-    """The right formula in the finding includes the biases."""
-
-    class Mixed(Student):
-        def loss(self, X, y=None, reg=0.0):
-            answer = super().loss(X, y, reg)
-            if y is None:
-                return answer
-            mixed = 0.01 * reg * np.abs(self.params["W1"]).sum() * np.abs(self.params["b2"]).sum()
-            return answer[0] + mixed, answer[1]
-
-    (finding,) = check_net(Mixed(4, 6, 3, "biases in both"), *make_data()).findings
-    assert "reg * (sum(W1**2) + sum(W2**2) + sum(b1**2) + sum(b2**2))" in finding
+    report = check_net(Changed(penalise, *([] if half else ["no half"])), *make_data())
+    assert report.ok and len(report.notes) == biases + (not half), report
+    assert ("penalises the biases like the weights" in str(report)) == biases
+    assert ("without the half" in str(report)) == (not half)
 
 
 @pytest.mark.parametrize("shape", [(1, 6), (6, 1)])
@@ -852,24 +708,18 @@ def test_our_own_net_passes(toy_net, toy_data):
 
 
 def test_finding_quotes_the_line_that_raises():
-    """It is a line of the student's code, not of NumPy or of the check."""
+    """It is a line of the student's code, not of NumPy or of the check. The net keeps its parameters."""
 
     class Raises(Student):
         def loss(self, X, y=None, reg=0.0):
             return super().loss(X) if y is None else np.linalg.inv(X)  # the line that raises
 
-    line = Raises.loss.__code__.co_firstlineno + 1
-    (finding,) = check_net(Raises(), *make_data()).findings
+    net = Raises()
+    before, line = net.params, Raises.loss.__code__.co_firstlineno + 1
+    (finding,) = check_net(net, *make_data()).findings
     text = "return super().loss(X) if y is None else np.linalg.inv(X)  # the line that raises"
     assert finding.startswith("loss raises LinAlgError: ")
     assert finding.endswith(f" (test_diagnosis.py, line {line}: {text})")
-
-
-def test_parameters_are_put_back_if_loss_raises():
-    """A net that raises keeps its own parameters."""
-    net = Student(4, 6, 3, "raises")
-    before = net.params
-    check_net(net, *make_data())
     assert net.params is before
 
 
@@ -878,20 +728,6 @@ def test_float32_parameters_are_checked_as_float64():
     net = TwoLayerNet(4, 6, 3, std=0.5, dtype=np.float32, rng=0)
     assert check_net(net, *make_data()).ok
     assert {param.dtype for param in net.params.values()} == {np.dtype(np.float32)}
-
-
-def test_warnings_of_the_net_are_hidden():
-    """The check calls the net with extreme numbers. Warnings about these would mislead."""
-    net = Student()
-    right = net.loss
-
-    def loud(X, y=None, reg=0.0):
-        warnings.warn("loud", UserWarning, stacklevel=1)
-        np.log(np.zeros(1))
-        return right(X, y, reg)
-
-    net.loss = loud
-    assert check_net(net, *make_data()).ok
 
 
 def test_numpy_that_raises_on_overflow():
@@ -934,77 +770,3 @@ def test_data_at_kinks_give_a_note():
     report = check_net(TwoLayerNet(2, 3, 2, std=0.0), np.ones((2, 2)), np.array([0, 1]))
     assert report.ok and "more than half of the coordinates of W1 lie at a kink" in report.notes[0]
     assert "np.random.randn" in report.notes[0]
-
-
-def test_report_prints():
-    """The text is an aligned table, followed by sentences."""
-    report = diagnose("no ReLU", "no half")
-    lines = str(report).splitlines()
-    assert repr(report) == str(report)
-    assert lines[0] == "parameter  largest relative error  where       numeric      analytic  checked  at kinks"
-    row = report.rows[0]
-    numbers = [f"{row.numeric:.8g}", f"{row.analytic:.8g}"]
-    cells = ["W1", f"{row.error:.1e}", "{}, {}".format(*row.where), *numbers, "16", "0"]
-    assert re.split("  +", lines[1].strip()) == cells
-    assert lines[1].startswith("       W1  ") and len(lines[1]) == len(lines[0])
-    assert lines[5:] == ["1 finding(s):", *report.findings, *(f"Note: {note}" for note in report.notes)]
-    assert str(check_net(make_toy_net(), *make_data())).endswith("\nNo mistake found.")
-
-
-STUDENT_FILE = """
-from classifiers.neural_net import TwoLayerNet as Right
-class TwoLayerNet(Right):
-    def loss(self, X, y=None, reg=0.0):
-        if y is None:
-            return super().loss(X)
-        loss, grads = super().loss(X, y, reg)
-        grads["b2"] = grads["b2"] * FACTOR
-        return loss, grads
-"""
-
-
-@pytest.mark.parametrize("factor, status", [(1, 0), (-1, 1)])
-def test_command_line_for_teachers(tmp_path, capsys, factor, status):
-    """The command prints the report on the class in a file. A finding gives exit status 1."""
-    (tmp_path / "theirs.py").write_text(STUDENT_FILE.replace("FACTOR", str(factor)))
-    with pytest.raises(SystemExit) as caught:
-        main([str(tmp_path / "theirs.py")])
-    assert caught.value.code == status
-    out = capsys.readouterr().out
-    assert ("the gradient of b2 has the wrong sign" in out) == bool(status)
-    assert [line.split()[-2:] for line in out.splitlines()[1:5]] == [["40", "0"], ["10", "0"], ["30", "0"], ["3", "0"]]
-
-
-@pytest.mark.parametrize(
-    "source, error",
-    [
-        ("", "AttributeError: "),
-        ("import sys; sys.exit(0)", "SystemExit: 0"),
-        ("class TwoLayerNet:\n    def __init__(self, *sizes): pass", "AttributeError: .* 'params'"),
-        (
-            "import numpy as np\nclass TwoLayerNet:\n    def __init__(self, *sizes): self.params = {'W1': np.eye(2)}",
-            "ValueError: params must have W1, b1, W2 and b2, b1 is missing",
-        ),
-    ],
-)
-def test_command_line_on_a_file_without_such_a_net(tmp_path, capsys, source, error):
-    """The command prints a message without traceback. The exit status is 2."""
-    (tmp_path / "theirs.py").write_text(source)
-    with pytest.raises(SystemExit) as caught:
-        main([str(tmp_path / "theirs.py")])
-    assert caught.value.code == 2
-    message = f"theirs.py: TwoLayerNet\\(4, 10, 3, 1e-1\\) is not a two-layer net: {error}"
-    assert re.search(message, capsys.readouterr().err)
-
-
-def test_command_line_from_another_folder(tmp_path):
-    """The command checks a class of another name. The class imports a file in its own folder."""
-    folder = tmp_path / "theirs"
-    folder.mkdir()
-    (folder / "neighbour.py").write_text("FACTOR = 2")
-    source = STUDENT_FILE.replace("class TwoLayerNet", "from neighbour import FACTOR\nclass Mine")
-    (folder / "net.py").write_text(source)
-    command = [sys.executable, "-m", "diagnosis", "theirs/net.py", "--class", "Mine"]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
-    assert done.returncode == 1 and "the gradient of b2 is 2 times what it should be" in done.stdout, done.stderr

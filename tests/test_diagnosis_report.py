@@ -1,7 +1,7 @@
 """Tests of the report as HTML and as JSON."""
 
 import json
-from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from diagnosis.numeric import Row
 from diagnosis.report import COLUMNS, NetReport
 
 ROWS = [
-    Row("W1", np.float64(0.25), (2, 0), np.float64(1.5), np.float64(2.5), np.int64(40), 0),
+    Row("W1", np.float64(0.25), (2, 0), 1.5, 2.5, 40, 0),
     Row("b1", np.nan, (), np.nan, -np.inf, 0, 10),
 ]
 
@@ -22,32 +22,28 @@ def make_report(*findings, rows=ROWS):
     return report
 
 
-class Tags(HTMLParser):
-    """Parser that collects the text of each kind of element. It fails on unmatched tags."""
+def texts_of(html):
+    """Return the texts of each kind of element. HTML with unmatched tags is an error."""
+    texts = {}
+    for element in ElementTree.fromstring(f"<html>{html}</html>").iter():
+        texts.setdefault(element.tag, []).append(element.text or "")
+    return texts
 
-    def __init__(self, html):
-        super().__init__()
-        self.open, self.texts = [], {}
-        self.feed(html)
-        assert self.open == []
 
-    def handle_starttag(self, tag, attributes):
-        self.open.append(tag)
-        self.texts.setdefault(tag, []).append("")
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open:
-            self.texts[self.open[-1]][-1] += data
+def test_text_is_the_table_and_the_sentences():
+    """The report prints the same in a notebook's cell without HTML."""
+    report = make_report(("W1 < W2", False), ("of reg", True))
+    header, *lines = str(report).splitlines()
+    assert header == "parameter  largest relative error  where  numeric  analytic  checked  at kinks"
+    assert lines[0] == "       W1                 2.5e-01   2, 0      1.5       2.5       40         0"
+    assert lines[2:] == ["1 finding(s):", "W1 < W2", "Note: of reg"] and repr(report) == str(report)
 
 
 def test_html_has_the_table_and_the_sentences():
     """Both are escaped. The sentences are outside the table, so their lines can wrap."""
     rows = [ROWS[0]._replace(name="<i>"), ROWS[1]]
     html = make_report(("W1 < W2 & <b>", False), ("of reg", True), rows=rows)._repr_html_()
-    texts = Tags(html).texts
+    texts = texts_of(html)
     assert texts["th"] == list(COLUMNS)
     assert texts["td"] == ["<i>", "2.5e-01", "2, 0", "1.5", "2.5", "40", "0", "b1", "nan", "", "nan", "-inf", "0", "10"]
     assert texts["p"] == ["1 finding(s):"] and texts["li"] == ["W1 < W2 & <b>", "Note: of reg"]
@@ -56,32 +52,22 @@ def test_html_has_the_table_and_the_sentences():
 
 def test_html_without_rows_and_sentences():
     """The HTML has no empty table and no empty list."""
-    texts = Tags(make_report(rows=[])._repr_html_()).texts
+    texts = texts_of(make_report(rows=[])._repr_html_())
     assert texts["p"] == ["No mistake found."] and not {"table", "ul"} & texts.keys()
 
 
 def test_dict_is_valid_json():
-    """NumPy's numbers become Python's numbers. NaN and infinity become null."""
+    """NaN and infinity become null."""
     report = make_report(("wrong", False), ("of reg", True))
     report.stage = "loss"
     answer = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    first, second = ("W1", 0.25, [2, 0], 1.5, 2.5, 40, 0), ("b1", None, [], None, None, 0, 10)
     assert answer == {
         "ok": False,
         "stage": "loss",
         "findings": ["wrong"],
         "notes": ["of reg"],
-        "rows": [
-            {
-                "name": "W1",
-                "error": 0.25,
-                "where": [2, 0],
-                "numeric": 1.5,
-                "analytic": 2.5,
-                "checked": 40,
-                "skipped": 0,
-            },
-            {"name": "b1", "error": None, "where": [], "numeric": None, "analytic": None, "checked": 0, "skipped": 10},
-        ],
+        "rows": [dict(zip(Row._fields, row, strict=True)) for row in (first, second)],
     }
 
 

@@ -8,11 +8,11 @@ from test_diagnosis import Student, make_data
 
 from classifiers.neural_net import TwoLayerNet
 from diagnosis import check_net
-from diagnosis.explain import notice
+from diagnosis.matching import find_mistakes
 from diagnosis.mistakes import MISTAKES
 from diagnosis.probes import NetUnderTest
 from diagnosis.stages import PREDICT, TRAIN
-from diagnosis.training import ask_to_train
+from diagnosis.training_probe import probe_training
 
 
 class Learner(Student):
@@ -191,7 +191,7 @@ def test_training_uses_the_row_with_most_active_units():
     net.params["W1"] = np.array([[1.0, 1.0], [0, 0], [0, 0], [0, 0]])
     net.params["b1"] = np.array([-1.0, -1.0])
     X = np.array([[0.0, 1, 1, 1], [3.0, 1, 0, 1], [-2.0, 0, 0, 1]])
-    training = ask_to_train(NetUnderTest(net), X, np.array([0, 1, 2]))
+    training = probe_training(NetUnderTest(net), X, np.array([0, 1, 2]))
     assert all(training.grads[name].any() for name in training.grads) and training.grads["W1"][0, 0] != 0
 
 
@@ -253,8 +253,8 @@ def test_steps_of_zero_have_no_findings():
     for param in net.params.values():
         param[:] = 0
     net.params["b2"][0] = 1000.0
-    training = ask_to_train(NetUnderTest(net), np.ones((2, 4)), np.array([0, 0]))
-    assert training.names == [] and notice(TRAIN, training) == []
+    training = probe_training(NetUnderTest(net), np.ones((2, 4)), np.array([0, 0]))
+    assert training.names == [] and find_mistakes(TRAIN, training) == []
 
 
 def test_training_leaves_no_attribute_and_draws_the_same_again():

@@ -1,9 +1,9 @@
-"""Tests of the sentences that explain wrong answers."""
+"""Tests of the match of wrong answers with the table of mistakes."""
 
 import pytest
 from conftest import make_toy_net
 
-from diagnosis.explain import explain_answers, explain_penalty
+from diagnosis.matching import explain_answers, explain_penalty
 from diagnosis.reference import Reference
 from diagnosis.stages import ANSWERS, SCORES
 
@@ -59,11 +59,6 @@ def test_penalties(factors, sentences):
 @pytest.fixture
 def reference(toy_data):
     return Reference(make_toy_net().params, *toy_data)
-
-
-def test_right_answers_need_no_explanation(reference):
-    """Right answers give no finding."""
-    assert explain_answers(ANSWERS, reference.times(1), reference) == []
 
 
 @pytest.mark.parametrize("off, count", [(1e-12, 1), (1e-6, 2)])

@@ -81,28 +81,28 @@ def _is_step(before, after, step):
 class Prediction(NamedTuple):
     """Result of ``predict`` for some rows, and the net's scores (N, C) for these rows.
 
-    `of` is the text after a row number. It is not empty if the row is not from the user's data.
+    `remark` is the text after a row number. It is not empty if the row is not from the user's data.
     `error` is the exception that ``predict`` raised, or None.
     """
 
     got: object
     scores: np.ndarray
-    of: str = ""
+    remark: str = ""
     error: Exception | None = None
 
 
-def ask_to_predict(net, X):
+def probe_predictions(net, X):
     """Yield a net's predictions for X (N, D), and for more rows: a few may be right by chance."""
     more = np.abs(X).max(initial=1) * np.cos(np.arange(50 * X.shape[1]).reshape(50, -1) ** 2)
-    for rows, of in ((X, ""), (more, " of the check's own data")):
+    for rows, remark in ((X, ""), (more, " of the check's own data")):
         scores = np.asarray(net.ask(net.params, rows))
         try:
-            yield Prediction(net.predict(net.params, rows), scores, of)
+            yield Prediction(net.predict(net.params, rows), scores, remark)
         except Exception as error:
-            yield Prediction(None, scores, of, error)
+            yield Prediction(None, scores, remark, error)
 
 
-def ask_to_train(net, X, y):
+def probe_training(net, X, y):
     """Train a net on one row, and on two.
 
     Parameters
@@ -127,13 +127,13 @@ def ask_to_train(net, X, y):
         after_loss, training.later_grads = net.ask(training.after, X, y, PROBE_REG)
         training.losses = loss, after_loss
         training.later, training.answer = net.train(before, X, y, training.rate, DECAY, PROBE_REG, 2)
-        _ask_for_rows(net, training, np.concatenate([X, 1 - X]), y)
+        _probe_batches(net, training, np.concatenate([X, 1 - X]), y)
     except Exception as error:
         training.error = error
     return training
 
 
-def _ask_for_rows(net, training, X, y):
+def _probe_batches(net, training, X, y):
     """Record which rows a step with ``batch_size=1`` uses, for two rows with different labels."""
     C = len(net.params["b2"])
     y = np.array([y[0], (y[0] + 1) % C])
