@@ -2,6 +2,10 @@
 
 import numpy as np
 
+# The parameters of a two-layer net with D inputs, H hidden units and C classes, and their shapes.
+SHAPES = {"W1": "DH", "b1": "H", "W2": "HC", "b2": "C"}
+WEIGHTS, BIASES = ("W1", "W2"), ("b1", "b2")  # only weights are penalised
+
 
 def check_rng(rng):
     """Return a source of random numbers for the argument ``rng``.
@@ -206,59 +210,49 @@ def check_labels(name, value, length, classes):
     return array.astype(np.int64, copy=False)
 
 
-def check_shapes(name, arrays, shapes):
-    """Check that a dict holds floating-point arrays with shapes that fit together.
+def check_params(params):
+    """Check that a dict holds the parameters of a two-layer net.
 
     Parameters
     ----------
-    name : str
-        Name of the argument, for the error.
-    arrays : dict of ndarray
-        The argument. Further entries are allowed.
-    shapes : dict of str
-        Maps the name of each array to one letter per dimension, as in ``{"W": "DH", "b": "H"}``.
-        The same letter means the same length.
+    params : dict of ndarray
+        See `SHAPES`. Further entries are allowed.
 
     Returns
     -------
-    dict of int
-        Maps each letter to its length.
+    D, H, C : int
 
     Raises
     ------
     TypeError, ValueError
         The message names the array, what it must be and what it was.
     """
-    names = [f"{array} ({', '.join(letters)}{',' * (len(letters) == 1)})" for array, letters in shapes.items()]
-    missing = [array for array in shapes if array not in arrays]
-    if missing:
-        *some, last = shapes
-        raise ValueError(f"{name} must have {', '.join(some)} and {last}, {missing[0]} is missing")
-    lengths = {}
-    for array, letters in shapes.items():
-        if np.ndim(arrays[array]) != len(letters):
-            got = f"{np.shape(arrays[array])} for {array}"
-            raise ValueError(f"{name} must have {' and '.join(names)}, got {got}")
-        for letter, length in zip(letters, np.shape(arrays[array]), strict=True):
-            lengths.setdefault(letter, length)
-    for array, letters in shapes.items():
-        value, expected = arrays[array], tuple(lengths[letter] for letter in letters)
+    for name in SHAPES:
+        if name not in params:
+            raise ValueError(f"params must have W1, b1, W2 and b2, {name} is missing")
+    for name, letters in SHAPES.items():
+        if np.ndim(params[name]) != len(letters):
+            got = f"{np.shape(params[name])} for {name}"
+            raise ValueError(f"params must have W1 (D, H), b1 (H,), W2 (H, C) and b2 (C,), got {got}")
+    (D, H), (_, C) = np.shape(params["W1"]), np.shape(params["W2"])
+    for name, shape in zip(SHAPES, ((D, H), (H,), (H, C), (C,)), strict=True):
+        value = params[name]
         if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or value.dtype.itemsize < 4:
             got = getattr(value, "dtype", type(value).__name__)
-            raise TypeError(f"{name}[{array!r}] must be float32 or a wider floating-point type, got {got}")
-        if value.shape != expected:
-            raise ValueError(f"{name}[{array!r}] must have shape {expected}, got {value.shape}")
-    return lengths
+            raise TypeError(f"params[{name!r}] must be float32 or a wider floating-point type, got {got}")
+        if value.shape != shape:
+            raise ValueError(f"params[{name!r}] must have shape {shape}, got {value.shape}")
+    return D, H, C
 
 
-def check_loss(returned, params, required):
-    """Check and return what a loss returns: a number, and an array for each required parameter."""
+def check_loss(returned, params):
+    """Check and return what `loss` returns: a number, and a gradient for each parameter of a net."""
     if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict)):
         raise TypeError(f"loss must return a number and a dict of gradients, got {_got(returned)}")
     loss, grads = returned
     if np.ndim(loss) != 0 or not isinstance(loss, (int, float, np.integer, np.floating, np.ndarray)):
         raise TypeError(f"loss must return a number and a dict of gradients, got {_got(loss)} as the number")
-    for name in (*required, *grads):
+    for name in (*SHAPES, *grads):
         if name not in grads or name not in params:
             owner, other = ("grads", "params") if name not in grads else ("params", "grads")
             raise ValueError(f"{owner} must have the keys of {other}, {name} is missing")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from checks import check_array, check_shapes
+from checks import SHAPES, check_array, check_params
 
 
 @contextmanager
@@ -52,14 +52,12 @@ def move(source, target):
     rename(source, target)
 
 
-def read_params(path, shapes):
+def read_params(path):
     """Read the parameters of a net from an ``.npz`` file. No code in the file is run.
 
     Parameters
     ----------
     path : str or Path
-    shapes : dict of str
-        Names and shapes of the parameters, as `checks.check_shapes` takes them.
 
     Returns
     -------
@@ -76,8 +74,8 @@ def read_params(path, shapes):
     with open(path, "rb") as file:
         try:
             with np.load(file, allow_pickle=False) as arrays:
-                params = {name: arrays[name] for name in shapes if name in arrays}
-            check_shapes("params", params, shapes)
+                params = {name: arrays[name] for name in SHAPES if name in arrays}
+            check_params(params)
             for name, param in params.items():
                 check_array(name, param, param.ndim)
         except MemoryError:  # not an error of the file

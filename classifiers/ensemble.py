@@ -15,8 +15,7 @@ import operator
 
 import numpy as np
 
-from checks import check_shapes
-from classifiers.layers import SHAPES
+from checks import check_params
 from classifiers.neural_net import TwoLayerNet
 from classifiers.preprocessing import IMAGE_SHAPE
 
@@ -44,8 +43,7 @@ def average(nets):
     nets = list(nets)
     if not nets:
         raise ValueError("nets must hold at least one net, got none")
-    lengths = [check_shapes("params", net.params, SHAPES) for net in nets]
-    sizes = {(length["D"], length["C"]) for length in lengths}
+    sizes = {(D, C) for D, _, C in (check_params(net.params) for net in nets)}
     if len(sizes) > 1:
         raise ValueError(f"nets must have the same numbers of inputs and classes, got {sorted(sizes)}")
     W1, b1, W2, b2 = ([net.params[name] for net in nets] for name in ("W1", "b1", "W2", "b2"))

@@ -6,8 +6,7 @@ N examples, D inputs, H hidden units, C classes. ``params`` is a dict of ``W1 (D
 
 import numpy as np
 
-SHAPES = {"W1": "DH", "b1": "H", "W2": "HC", "b2": "C"}
-WEIGHTS = ("W1", "W2")  # the parameters with a penalty
+from checks import WEIGHTS
 
 
 def forward(params, X, mask=None):

@@ -9,7 +9,7 @@ import numpy as np
 import checks
 from checks import check_array, check_count, check_labels, check_number
 from classifiers.history import History
-from classifiers.layers import SHAPES, backward, dropout_mask, forward, penalty, softmax_loss
+from classifiers.layers import backward, dropout_mask, forward, penalty, softmax_loss
 from classifiers.sgd import SGD, draw_minibatch
 from classifiers.training import Training
 from files import atomic_write, read_params
@@ -76,7 +76,7 @@ class TwoLayerNet:
         loss, grads : float, dict of ndarray, otherwise
             Mean softmax loss plus penalty, and its gradients, keyed and shaped as ``params``.
         """
-        D, _, C = self._sizes()
+        D, _, C = checks.check_params(self.params)
         given = check_array("X", X, 2, D, finite=False)
         with np.errstate(over="ignore"):
             X = given.astype(self.params["W1"].dtype, copy=False)
@@ -142,7 +142,7 @@ class TwoLayerNet:
         Ctrl-C raises `KeyboardInterrupt` after the current iteration. The net keeps the parameters
         of this iteration, and ``history`` has what was recorded.
         """
-        D, H, C = self._sizes()
+        D, H, C = checks.check_params(self.params)
         X, X_val = check_array("X", X, 2, None if augment else D), check_array("X_val", X_val, 2, D)
         y, y_val = check_labels("y", y, len(X), C), check_labels("y_val", y_val, len(X_val), C)
         num_iters, batch_size = check_count("num_iters", num_iters, 0), check_count("batch_size", batch_size)
@@ -166,7 +166,7 @@ class TwoLayerNet:
                     extra["mask"] = dropout_mask((batch_size, H), dropout, dtype, rng)
                 rate = learning_rate if schedule is None else learning_rate * float(schedule(it, num_iters))
                 with np.errstate(all="ignore"):  # a divergence is reported once, at the end
-                    loss, grads = checks.check_loss(self.loss(X_batch, y_batch, reg, **extra), self.params, SHAPES)
+                    loss, grads = checks.check_loss(self.loss(X_batch, y_batch, reg, **extra), self.params)
                     history["loss_history"].append(loss)
                     if not np.isfinite(loss):
                         break
@@ -195,7 +195,7 @@ class TwoLayerNet:
             The accuracy is NaN if the loss is infinite or NaN.
         """
         X = check_array("X", X, 2)
-        y = check_labels("y", y, len(X), self._sizes()[2])
+        y = check_labels("y", y, len(X), checks.check_params(self.params)[2])
         with np.errstate(all="ignore"):
             losses = [len(y_part) * float(self.loss(X_part, y_part, reg)[0]) for X_part, y_part in _chunks(X, y)]
         loss = sum(losses) / len(X)
@@ -218,7 +218,7 @@ class TwoLayerNet:
         ValueError
             If the largest score of a row is infinite or NaN. No class is the best one then.
         """
-        X = check_array("X", X, 2, self._sizes()[0])
+        X = check_array("X", X, 2, checks.check_params(self.params)[0])
         with np.errstate(all="ignore"):
             scores = np.concatenate([self.loss(X_part) for (X_part,) in _chunks(X)])  # (N, C)
         checks.check_finite("the largest scores of X", scores.max(axis=1))
@@ -244,10 +244,6 @@ class TwoLayerNet:
         scores = self.scores(X)
         return np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))  # exp(log p) cannot overflow
 
-    def _sizes(self):
-        """Return D, H and C."""
-        return tuple(checks.check_shapes("params", self.params, SHAPES).values())
-
     def save(self, path):
         """Save the parameters in an ``.npz`` file of exactly this name. An error keeps an old file."""
         with atomic_write(path) as file:
@@ -264,7 +260,7 @@ class TwoLayerNet:
         ValueError
             If the file is not a complete saved net.
         """
-        return cls.from_params(read_params(path, SHAPES))
+        return cls.from_params(read_params(path))
 
     @classmethod
     def from_params(cls, params):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from checks import check_array, check_labels, check_rng
+from checks import BIASES, check_array, check_labels, check_rng
 
 from . import stages
 from .findings import Finding
@@ -21,7 +21,7 @@ from .probes import (
     probe_joint_penalty,
     zero_scores,
 )
-from .reference import BIASES, NAMES, Reference
+from .reference import NAMES, Reference
 from .report import NetReport
 from .training_probe import probe_predictions, probe_training
 

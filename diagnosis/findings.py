@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .reference import NAMES, WEIGHTS
+from checks import WEIGHTS
+
+from .reference import NAMES
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ from functools import partial
 
 import numpy as np
 
+from checks import BIASES
+
 from . import probes, stages, symptoms
 from .findings import Mistake
-from .reference import BIASES, NAMES
+from .reference import NAMES
 
 form = partial(Mistake, stages.FORM, skips=stages.ALL)
 scores, answers, penalty = (partial(Mistake, stage) for stage in (stages.SCORES, stages.ANSWERS, stages.PENALTY))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checks import check_shapes
+from checks import WEIGHTS, check_params
 
-from .reference import NAMES, SHAPES, WEIGHTS, agree
+from .reference import NAMES, agree
 
 PROBE_SCORE = 1000.0  # exp overflows beyond 709
 PROBE_REG = 0.7  # differs from its square and its double, so a wrong power or factor of reg shows
@@ -32,7 +32,7 @@ class NetUnderTest:
 
     def __init__(self, net):
         self.net, self.own, self._printed = net, net.params, io.StringIO()
-        check_shapes("params", self.own, SHAPES)
+        check_params(self.own)
         self.params = {name: np.array(self.own[name], dtype=np.float64) for name in NAMES}
 
     @contextmanager

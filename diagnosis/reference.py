@@ -4,10 +4,9 @@ from functools import cached_property
 
 import numpy as np
 
-SHAPES = {"W1": "DH", "b1": "H", "W2": "HC", "b2": "C"}
+from checks import SHAPES
+
 NAMES = tuple(SHAPES)
-WEIGHTS = tuple(name for name, shape in SHAPES.items() if len(shape) == 2)
-BIASES = tuple(name for name, shape in SHAPES.items() if len(shape) == 1)
 RTOL = 1e-7  # far above rounding errors, far below the error of a factor of 1.00001
 
 

@@ -8,8 +8,10 @@ import re
 
 import numpy as np
 
+from checks import BIASES
+
 from .loading import quote_own_line
-from .reference import BIASES, NAMES, agree, factor_between
+from .reference import NAMES, agree, factor_between
 from .training_probe import DECAY
 
 HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")

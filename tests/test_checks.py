@@ -12,12 +12,11 @@ from checks import (
     check_loss,
     check_number,
     check_one_number,
+    check_params,
     check_rng,
-    check_shapes,
 )
 
-SHAPES = {"W": "DH", "b": "H"}
-GOOD = {"W": np.ones((2, 3)), "b": np.ones(3)}
+GOOD = {"W1": np.ones((2, 3)), "b1": np.ones(3), "W2": np.ones((3, 4)), "b2": np.ones(4)}
 BIG = np.ones((2500, 2))
 BIG[2041, 1] = np.inf
 MASKED = np.ma.array([0, 1, 2], mask=[0, 1, 0])
@@ -37,8 +36,8 @@ MASKED = np.ma.array([0, 1, 2], mask=[0, 1, 0])
         (lambda: check_count("a", np.int64(3)), 3),
         (lambda: check_calls(a=None, b=len), None),
         (lambda: check_dtype("float32"), np.dtype(np.float32)),
-        (lambda: check_shapes("p", {**GOOD, "more": None}, SHAPES), {"D": 2, "H": 3}),
-        (lambda: check_loss((np.float32(0.5), GOOD), GOOD, SHAPES)[0], 0.5),
+        (lambda: check_params({**GOOD, "more": None}), (2, 3, 4)),
+        (lambda: check_loss((np.float32(0.5), GOOD), GOOD)[0], 0.5),
         *(
             (lambda value=value: check_one_number("f", value), 0.5)
             for value in (0.5, np.float32(0.5), np.array([[0.5]]), [0.5])
@@ -57,9 +56,9 @@ RNG = r"rng must be None, an int in 0..2\*\*32-1, a RandomState or a Generator, 
 LABELS = "y must hold class indices in 0..1, got "
 
 
-def shapes_with(b):
-    """Check a dict with another b."""
-    return check_shapes("p", {**GOOD, "b": b}, SHAPES)
+def params_with(**changed):
+    """Check the parameters of a net with some of them changed."""
+    return check_params({**GOOD, **changed})
 
 
 @pytest.mark.parametrize(
@@ -95,21 +94,25 @@ def shapes_with(b):
         (lambda: check_calls(b=len, a=3), TypeError, "a must be None or a function, got 3$"),
         (lambda: check_dtype(int), TypeError, "dtype must be a floating-point type .* got <class 'int'>$"),
         (lambda: check_dtype("real"), TypeError, "dtype must be a floating-point type .* got 'real'$"),
-        (lambda: check_shapes("p", {"W": 0}, SHAPES), ValueError, "p must have W and b, b is missing$"),
-        (lambda: shapes_with(np.ones((1, 3))), ValueError, r"p must have W \(D, H\) and b \(H,\), got \(1, 3\) for b"),
-        (lambda: shapes_with(np.ones(2)), ValueError, r"p\['b'\] must have shape \(3,\), got \(2,\)$"),
         (
-            lambda: shapes_with(np.ones(3, int)),
+            lambda: check_dtype("float16", np.float32),
             TypeError,
-            r"p\['b'\] must be float32 or a wider .* type, got int64$",
+            "dtype must be .* got 'float16'$",
         ),
+        (lambda: check_params({"W1": 0, "b1": 0}), ValueError, "params must have W1, b1, W2 and b2, W2 is missing$"),
+        (lambda: params_with(b1=np.ones((1, 3))), ValueError, r"params must have W1 \(D, H\).* got \(1, 3\) for b1$"),
+        (lambda: params_with(b1=np.ones(2)), ValueError, r"params\['b1'\] must have shape \(3,\), got \(2,\)$"),
+        (lambda: params_with(b2=np.ones(2)), ValueError, r"params\['b2'\] must have shape \(4,\), got \(2,\)$"),
         (
-            lambda: shapes_with([1.0, 2.0, 3.0]),
-            TypeError,
-            r"p\['b'\] must be float32 or a wider .* type, got list$",
+            lambda: params_with(W2=np.ones((2, 4))),
+            ValueError,
+            r"params\['W2'\] must have shape \(3, 4\)",
         ),
-        (lambda: check_loss([1.0, GOOD], GOOD, SHAPES), TypeError, "loss must return a number and a dict of gradients"),
-        (lambda: check_loss((1.0, GOOD, 2), GOOD, SHAPES), TypeError, "loss must return a number and a dict of"),
+        (lambda: params_with(b1=np.ones(3, int)), TypeError, r"params\['b1'\] must be float32 or .* got int64$"),
+        (lambda: params_with(b1=np.ones(3, "f2")), TypeError, r"params\['b1'\] must be float32 or .* got float16$"),
+        (lambda: params_with(b1=[1.0, 2.0, 3.0]), TypeError, r"params\['b1'\] must be float32 or .* got list$"),
+        (lambda: check_loss([1.0, GOOD], GOOD), TypeError, "loss must return a number and a dict of gradients"),
+        (lambda: check_loss((1.0, GOOD, 2), GOOD), TypeError, "loss must return a number and a dict of"),
     ],
 )
 def test_refused_values(call, error, message):

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = """
 checks files tables
 curves tasks
-classifiers.layers classifiers.sgd classifiers.evaluation classifiers.safety classifiers.neural_net
+classifiers.layers classifiers.sgd classifiers.history classifiers.training classifiers.neural_net
 classifiers.preprocessing classifiers.initial classifiers.callbacks classifiers.ensemble classifiers.estimator
 classifiers.sweep
 gradient_check

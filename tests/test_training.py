@@ -13,6 +13,7 @@ import pytest
 from conftest import make_toy_net, posix, run_python
 
 from classifiers.history import History
+from classifiers.neural_net import TwoLayerNet
 from classifiers.training import Snapshot
 
 
@@ -134,6 +135,18 @@ def test_divergence_at_the_last_step():
         stats = train(net, learning_rate=1e308, num_iters=1)
     assert_equal_nets(net, make_toy_net())
     assert stats.ended == "diverged" and np.isnan(stats["val_acc_history"]).all()
+
+
+def test_divergence_of_the_loss_alone():
+    """The last loss is NaN, although all parameters are small."""
+
+    class Unlucky(TwoLayerNet):
+        def loss(self, X, y=None, reg=0.0):
+            unlucky = y is not None and self.history and len(self.history["loss_history"]) == 3
+            return (np.nan, super().loss(X, y, reg)[1]) if unlucky else super().loss(X, y, reg)
+
+    with pytest.warns(RuntimeWarning, match="diverged at iteration 3"):
+        assert train(Unlucky(4, 10, 3, rng=0), num_iters=9).ended == "diverged"
 
 
 def test_divergence_of_parameters_without_gradient():
@@ -287,6 +300,17 @@ def test_function_that_raises():
     assert net.history == train(twin, num_iters=3) and net.history.ended == "running"
     assert_equal_nets(net, twin)
     assert handler() is signal.default_int_handler
+
+
+def test_error_after_ctrl_c():
+    """The error of the iteration is raised, because it says more."""
+
+    def press_and_fail():
+        press()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train(num_iters=9, schedule=call_at(3, press_and_fail))
 
 
 SLOW_TRAINING = """
