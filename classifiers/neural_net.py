@@ -78,8 +78,7 @@ class TwoLayerNet:
         """
         D, _, C = checks.check_params(self.params)
         given = check_array("X", X, 2, D, finite=False)
-        with np.errstate(over="ignore"):
-            X = given.astype(self.params["W1"].dtype, copy=False)
+        X = given.astype(self.params["W1"].dtype, copy=False)
         hidden, scores = forward(self.params, X, mask)  # (N, H), (N, C)
         if not np.isfinite(scores).all():  # X is only searched if it may be the cause
             checks.check_finite("X", given)
