@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.recipes import RECIPES, Images, train_net, whiten_images, widen
+from classifiers.initial import local_weights
 from classifiers.neural_net import TwoLayerNet
 from classifiers.sweep.code_hash import hash_code
 from data_utils import get_CIFAR10_data
@@ -29,7 +30,7 @@ def make_key(recipe, seed, images):
     """Return a hash of everything that determines a net: recipe, seed, images and code."""
     # The repr of a function differs from process to process, its name does not.
     called = {name: getattr(value, "__name__", value) for name, value in recipe.items()}
-    facts = [sorted(called.items()), seed, images.plain[0][:50].tobytes(), hash_code([train_net])]
+    facts = [sorted(called.items()), seed, images.plain[0][:50].tobytes(), hash_code([train_net, local_weights])]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
 
 
