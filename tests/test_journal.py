@@ -397,18 +397,26 @@ def test_other_code_renames_the_journal(tmp_path, path, capsys):
     assert not (tmp_path / "sweep-old-5.jsonl.nets").exists()
 
 
+@pytest.mark.parametrize("swept", [False, True])
 @pytest.mark.parametrize("name", ["schedule", "augment"])
-def test_functions_that_share_a_name(path, name, capsys):
-    """Another lambda is other code. Another order of the arguments is not."""
+def test_functions_that_share_a_name(path, name, swept, capsys):
+    """Another lambda is other code, fixed or swept. Another order of the arguments is not."""
     values = {"schedule": [lambda it, n: 1.0, lambda it, n: 0.1], "augment": [lambda X, rng: X, lambda X, rng: -X]}
-    settings = {key: functions[0] for key, functions in values.items()}
-    changed = {**settings, name: values[name][1]}
-    first = small_sweep(journal=path, **settings)
-    assert fingerprint(small_sweep(journal=path, **dict(reversed(settings.items())))) == fingerprint(first)
-    assert capsys.readouterr().out == ""
-    second = small_sweep(journal=path, **changed)
+
+    def run(journal=path, **chosen):
+        functions = {key: values[key][chosen.get(key, 0)] for key in chosen}
+        grid = {"hidden_size": [3, 5], **{key: [function] for key, function in functions.items() if swept}}
+        return small_sweep(grid=grid, journal=journal, **({} if swept else functions))
+
+    def results(result):
+        return [trial.stats for trial in result.trials], result.best.index
+
+    first = run(schedule=0, augment=0)
+    assert results(run(augment=0, schedule=0)) == results(first) and capsys.readouterr().out == ""
+    changed = {"schedule": 0, "augment": 0, name: 1}
+    second = run(**changed)
     assert "renamed sweep-old-1.jsonl" in capsys.readouterr().out
-    assert fingerprint(second) == fingerprint(small_sweep(**changed)) != fingerprint(first)
+    assert results(second) == results(run(None, **changed)) != results(first)
 
 
 SWEEP_OF_A_COPY = """

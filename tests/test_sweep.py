@@ -108,11 +108,13 @@ def test_first_in_the_grid_wins_among_equals(order, tmp_path):
         assert [trial.index for trial in one.trials] == [0, 1, 2, 3, 4]
 
 
-def test_bar_shows_the_best_so_far(capsys):
-    """The sweep has one bar. With progress=False it has none."""
-    result = small_sweep(progress=True)
+def test_bar_shows_the_best_so_far(capsys, tmp_path):
+    """The sweep has one bar. It counts the trials of a journal. With progress=False there is none."""
+    result = small_sweep(progress=True, journal=tmp_path / "sweep.jsonl")
     out = capsys.readouterr().out
     assert "8/8" in out and f"best={result.best.val_accuracy:.3f}" in out
+    small_sweep(progress=True, journal=tmp_path / "sweep.jsonl")
+    assert "8/8" in capsys.readouterr().out
     small_sweep(progress=False)
     assert capsys.readouterr().out == ""
 
