@@ -14,7 +14,6 @@ import pytest
 from conftest import ROOT, make_toy_net, posix
 from sweep_helpers import count_trials, fingerprint, make_data, small_sweep, sweep_up_to, wait_for
 
-import classifiers
 from classifiers.neural_net import TwoLayerNet
 from classifiers.preprocessing import random_flip_shift
 from classifiers.sgd import warm_cosine
@@ -288,14 +287,6 @@ def test_diverged_trials_are_not_tried_again(path, no_training):
     assert read_indices(path) == [0, 1]
 
 
-def test_trial_of_an_incomplete_line_is_trained_again(path):
-    """After a crash while a line is written, only this trial is lost."""
-    whole = small_sweep(journal=path)
-    path.write_bytes(path.read_bytes()[:-20])
-    assert fingerprint(small_sweep(journal=path)) == fingerprint(whole)
-    assert read_indices(path) == list(range(8))
-
-
 def test_journal_of_a_random_search(path, no_training):
     """The resumed sweep has the same combinations, with its own objects, and trains nothing."""
     grid = {"hidden_size": np.array([3, 5]), "learning_rate": LogUniform(1e-4, 1e-1), "dtype": [np.float32, float]}
@@ -428,13 +419,7 @@ sweep({"hidden_size": [3, 4]}, *arrays, num_iters=5, n_jobs=1, journal=sys.argv[
 """
 
 
-@pytest.mark.parametrize(
-    "module, counts",
-    [
-        ("classifiers/layers.py", True), ("checks.py", True), ("classifiers/sweep/trials.py", True),
-        ("classifiers/__init__.py", True), ("classifiers/sweep/journal.py", False),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("module, counts", [("classifiers/layers.py", True), ("classifiers/sweep/journal.py", False)])
 def test_code_that_changed_between_two_calls(tmp_path, path, module, counts):
     """The journal is renamed only if the change in a copy of the lab can affect its nets."""
     lab, outputs = tmp_path / "lab", []
@@ -445,7 +430,7 @@ def test_code_that_changed_between_two_calls(tmp_path, path, module, counts):
         command = [sys.executable, "-B", "-c", SWEEP_OF_A_COPY, path]
         outputs.append(subprocess.run(command, cwd=lab, check=True, capture_output=True, text=True).stdout)
         with open(lab / module, "a", encoding="utf-8") as file:
-            file.write(f'\n__version__ = "{classifiers.__version__}.1"\n')
+            file.write("# changed\n")
     assert outputs[0] == "" and ("renamed sweep-old-1.jsonl" in outputs[1]) == counts
     assert (tmp_path / "sweep-old-1.jsonl.nets" / "00001.npz").exists() == counts
     assert read_indices(path) == [0, 1]
@@ -461,11 +446,11 @@ if __name__ == "__main__":
 
 
 @posix
-def test_killed_three_times_and_resumed(tmp_path, path):
+def test_killed_twice_and_resumed(tmp_path, path):
     """After SIGKILL while two trials run, no finished trial is lost or trained again."""
     (tmp_path / "halting.py").write_text(HALTING_SWEEP)
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PYTHONWARNINGS": "ignore"}
-    for ended in (2, 3, 6):
+    for ended in (2, 5):
         (tmp_path / "allowed").write_text(str(ended))
         command = [sys.executable, tmp_path / "halting.py", path]
         with subprocess.Popen(command, env=environment, start_new_session=True, cwd=tmp_path) as process:

@@ -9,6 +9,7 @@ import warnings
 from concurrent.futures.process import BrokenProcessPool
 
 import joblib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -81,6 +82,7 @@ def test_history_knows_the_length_of_an_epoch(source, tmp_path):
         assert trial.stats.iterations_per_epoch == 4 and trial.stats.ended == "finished"
         axes = plot_history(trial.stats)
         np.testing.assert_array_equal(axes[0].lines[1].get_xdata(), range(0, 30, 4))
+        plt.close(axes[0].figure)
 
 
 @pytest.mark.parametrize("order", [(1, 2, 3, 4, 5), (5, 4, 3, 2, 1), (3, 1, 4, 2, 5)])
