@@ -4,9 +4,6 @@ The grid runs in four ways: the textbook's loop in float64, and the lab's sweep 
 two processes, and on two Dask workers. Each process of the sweep has one BLAS thread. Dask is left
 out if it is not installed (requirements-optional.txt). The rounds are interleaved.
 
-The memory is the peak of the largest worker process of joblib. It is the anonymous memory, which is
-not shared and not backed by a file. It is measured only on Linux.
-
 ``--whole`` uses all iterations, as published. It compares only two processes with two Dask workers.
 """
 
@@ -16,7 +13,6 @@ import itertools
 import json
 import os
 import statistics
-import threading
 import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -73,44 +69,16 @@ def dask_workers():
         os.environ.update(environment)
 
 
-class WorkerMemory:
-    """Context manager that measures the processes that joblib starts.
-
-    `peak` is the largest anonymous memory of one process, in MB.
-    """
-
-    def __enter__(self):
-        self.peak, self._done = 0.0, threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-        return self
-
-    def _watch(self):
-        while not self._done.wait(0.05):
-            for process in Path("/proc").glob("[0-9]*"):
-                try:
-                    if b"loky" in (process / "cmdline").read_bytes():
-                        status = (process / "status").read_text(encoding="utf-8")
-                        self.peak = max(self.peak, int(status.split("RssAnon:")[1].split()[0]) / 1e3)
-                except (OSError, IndexError):
-                    continue
-
-    def __exit__(self, *exception):
-        self._done.set()
-        self._thread.join()
-
-
 def measure(ways, rounds):
-    """Return the seconds of each way, one per round, and the peak memory of a worker in MB."""
-    seconds, memory = {name: [] for name in ways}, 0.0
+    """Return the seconds of each way, one per round."""
+    seconds = {name: [] for name in ways}
     for _ in range(rounds):
         for name, (surroundings, way) in ways.items():
-            with surroundings(), WorkerMemory() as watch:
+            with surroundings():
                 start = time.perf_counter()
                 way()
                 seconds[name].append(time.perf_counter() - start)
-            memory = max(memory, watch.peak)
-    return seconds, memory
+    return seconds
 
 
 def list_ways(data, whole):
@@ -143,7 +111,7 @@ def main():
     args = parser.parse_args()
     source = choose_data()
     ways = list_ways(get_CIFAR10_data(root=source.folder)[:4], args.whole)
-    seconds, memory = measure(ways, args.rounds)
+    seconds = measure(ways, args.rounds)
     iterations = " or ".join(map(str, (WHOLE if args.whole else GRID)["num_iters"]))
     print(f"{source.name}; 24 nets, {iterations} iterations; median of {args.rounds} interleaved rounds")
     for name, row in seconds.items():
@@ -153,9 +121,8 @@ def main():
             if base in seconds and base != name
         ]
         print(f"{name:<17}{statistics.median(row):7.1f} s   " + ", ".join(ratios))
-    print(f"anonymous memory of the largest worker process: {memory:.0f} MB")
     if args.json:
-        Path(args.json).write_text(json.dumps({"seconds": seconds, "worker_MB": memory}, indent=1), encoding="utf-8")
+        Path(args.json).write_text(json.dumps({"seconds": seconds}, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,3 @@
-"""The two-layer net, its training, the hyperparameter search, and what they use."""
+"""Two-layer net: layers, training, preprocessing, ensembles and search."""
+
+__version__ = "1.1"

@@ -1,34 +1,23 @@
-"""Tests of the hash of code: equal for the same computation, different for any other."""
+"""Tests of the hash of code: equal for the same code, different for any other."""
 
+import functools
 import importlib
 import os
 import shutil
 import subprocess
 import sys
-import zipfile
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from test_sweep import ROOT
+from conftest import ROOT
 
+import classifiers
+from classifiers.callbacks import EarlyStopping
 from classifiers.preprocessing import random_flip_shift
 from classifiers.sgd import warm_cosine
-from classifiers.sweep import code_hash as source
-from classifiers.sweep.code_hash import hash_code, read_meaning
-
-SCALE = 1.0
-
-
-def scaled(X, rng):
-    """Function that uses a global of its module."""
-    return X * SCALE
-
-
-def through_another(X, rng):
-    """Function that uses another function, which uses the global."""
-    return [scaled(part, rng) for part in X]
+from classifiers.sweep.code_hash import TRAINING, hash_code
+from classifiers.sweep.trials import run_trial
 
 
 def shift_by(amount):
@@ -38,6 +27,21 @@ def shift_by(amount):
         return X + amount
 
     return shift
+
+
+def with_attribute(value):
+    """Return a function with an attribute."""
+
+    def scale(X, rng):
+        return X * scale.factor
+
+    scale.factor = value
+    return scale
+
+
+def powers(n):
+    """Function that calls itself."""
+    return 2 * powers(n - 1) if n else 1
 
 
 class Shift:
@@ -53,10 +57,19 @@ class Shift:
         return X + self.amount
 
 
+@dataclass
+class Halve:
+    """Callable with two attributes."""
+
+    names: set
+    part: float = 0.5
+
+
 @pytest.mark.parametrize(
     "one, other",
     [
         (lambda it, n: 1.0, lambda it, n: 2.0),
+        (lambda it, n: it, lambda it, n: n),
         (lambda it, n: [1.0 for _ in "a"][0], lambda it, n: [2.0 for _ in "a"][0]),
         (lambda it, n: min(1.0, it), lambda it, n: max(1.0, it)),
         (lambda it, n, k=1: k, lambda it, n, k=2: k),
@@ -65,56 +78,95 @@ class Shift:
         (shift_by(np.zeros(2)), shift_by(np.ones(2))),
         (shift_by({"a": [1, 2, 1]}), shift_by({"a": [1, 2, 2]})),
         (shift_by(shift_by(1)), shift_by(shift_by(2))),
+        (with_attribute(1), with_attribute(2)),
         (Shift(1), Shift(2)),
         (Shift(1).__call__, Shift(2).__call__),
-        (lru_cache(shift_by(1)), lru_cache(shift_by(2))),
+        (Halve({"a", "b"}).__eq__, Halve({"a", "c"}).__eq__),
+        (functools.lru_cache(shift_by(1)), functools.lru_cache(shift_by(2))),
+        (functools.partial(shift_by(1), 1), functools.partial(shift_by(2), 1)),
+        (functools.partial(shift_by(1), 1), functools.partial(shift_by(1), 2)),
+        (functools.partial(shift_by(1), rng=1), functools.partial(shift_by(1), rng=2)),
+        (random_flip_shift(1), random_flip_shift(2)),
+        (EarlyStopping(1), EarlyStopping(2)),
         (np.sin, np.cos),
         (min, max),
         (Shift, dict),
-        (warm_cosine, scaled),
+        (warm_cosine, powers),
     ],
 )
 def test_functions_that_differ(one, other):
-    """They differ in a constant, name, default, closure or attribute. Each is equal to itself."""
+    """They differ in code, default, closure, argument or attribute. Each is equal to itself."""
     assert hash_code([one]) != hash_code([other])
     assert hash_code([one]) == hash_code([one]) and hash_code([other]) == hash_code([other])
+    assert hash_code([one, other]) != hash_code([other, one])
 
 
-def test_globals_and_functions_that_a_function_uses(monkeypatch):
-    """If a global changes, the hashes of all functions that use it change, also indirectly."""
-    before = [hash_code([f]) for f in (scaled, through_another, warm_cosine)]
-    monkeypatch.setitem(globals(), "SCALE", 2.0)
-    after = [hash_code([f]) for f in (scaled, through_another, warm_cosine)]
-    assert [a == b for a, b in zip(before, after, strict=True)] == [False, False, True]
+def test_values_that_cannot_be_called_do_not_count():
+    """The plan of a journal has them already."""
+    assert hash_code([0.5, None, [warm_cosine]]) == hash_code([])
 
 
-def test_functions_without_a_file():
-    """Hashes of notebook cells ignore line numbers and comments, but differ for other code."""
+NOTEBOOK = """
+SCALE = 1.0
+class Base:
+    step = 2
+    @staticmethod
+    def bound(x):
+        return max(x, 3)
+class Move(Base):
+    def __call__(self, X, rng):
+        return X + self.step + self.half
+    @property
+    def half(self):
+        return 4
+def scaled(X, rng):
+    return X * SCALE if len(X) else scaled(X, rng)
+def f(X, rng):
+    return [scaled(part, rng) for part in X]
+"""
 
-    def define(text):
-        names = {"__name__": "__main__"}
-        exec(text, names)
-        return names["f"]
 
-    one = define("def f(X, rng):\n    return X + 1")
-    same = define("\n\ndef f(X, rng):\n    return X + 1  # one")
-    assert hash_code([one]) == hash_code([same]) != hash_code([define("def f(X, rng):\n    return X + 2")])
-    recursive = define("def f(n):\n    return f(n - 1) if n in {'a', 'b', 3} else 0")
-    assert hash_code([recursive]) == hash_code([recursive])
+def define(text, name):
+    """Return what a cell of a notebook defines. A class has no module there that could be read."""
+    names = {"__name__": "__main__"}
+    exec(text, names)
+    return names[name]() if name == "Move" else names[name]
+
+
+@pytest.mark.parametrize(
+    "name, old, new, counts",
+    [
+        ("f", "1.0", "2.0", True),  # a global variable of a function that f calls
+        ("f", "X * SCALE", "X / SCALE", True),
+        ("f", "\nSCALE", "\n\n# a comment\nSCALE", False),
+        ("f", "step = 2", "step = 3", False),
+        ("Move", "step = 2", "step = 3", True),
+        ("Move", "max(x", "min(x", True),
+        ("Move", "return 4", "return 5", True),
+        ("Move", "X +", "X -", True),
+        ("Move", "1.0", "2.0", False),
+    ],
+)
+def test_functions_and_classes_of_a_notebook(name, old, new, counts):
+    """Their own code counts, and what it uses. Comments and other cells do not."""
+    before, same = hash_code([define(NOTEBOOK, name)]), hash_code([define(NOTEBOOK, name)])
+    assert before == same and NOTEBOOK.count(old) == 1
+    assert (hash_code([define(NOTEBOOK.replace(old, new), name)]) != before) == counts
 
 
 def test_hash_does_not_depend_on_the_process():
     """It is the same although Python orders sets of strings differently in each process."""
     code = (
-        "from classifiers.sweep.code_hash import hash_code\n"
-        "print(hash_code([lambda it, n: it in {'a', 'b', 'c', 'd', 'e'}, lambda it, n: {'x': 1}]))"
+        "from classifiers.sweep.code_hash import hash_code\nfrom classifiers.callbacks import EarlyStopping\n"
+        "names = {'u', 'v', 'w', 'x'}\n"
+        "print(hash_code([lambda it, n: it in {'a', 'b', 3}, lambda it, n: names, EarlyStopping(1).__call__]))"
     )
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, cwd=ROOT, check=True,
             capture_output=True,
         ).stdout
-        for seed in ("1", "2")
+        for seed in ("1", "2", "3")
     }  # fmt: skip
     assert len(outputs) == 1
 
@@ -122,76 +174,59 @@ def test_hash_does_not_depend_on_the_process():
 def test_object_that_cannot_be_compared():
     """The error names the object and says what to do."""
     generator = (i for i in range(3))
-    with pytest.raises(TypeError, match="cannot compare <generator .*Give the function plain values instead"):
+    with pytest.raises(TypeError, match="cannot compare <function .*generator.* or sweep without a journal"):
         hash_code([lambda it, n: next(generator)])
 
 
-@pytest.fixture
-def module(tmp_path, monkeypatch):
-    """Return a function that writes a module and imports it."""
-    monkeypatch.syspath_prepend(tmp_path)
-    # Python would use old bytecode if the new file has the same time in seconds and the same size.
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-    def write(text):
-        (tmp_path / "layers_of_a_test.py").write_text(text, encoding="utf-8")
-        importlib.invalidate_caches()
-        return importlib.import_module("layers_of_a_test")
-
-    yield write
-    sys.modules.pop("layers_of_a_test", None)
-    source._loaded.pop("layers_of_a_test", None)
+def test_every_module_that_trains_counts():
+    """These are the module of `run_trial` and what the net imports, except what reads and writes files."""
+    code = "import sys, classifiers.neural_net; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    imported = {name for name in run.stdout.split() if (ROOT / f"{name.replace('.', '/')}.py").exists()}
+    assert imported - {"files"} | {run_trial.__module__} <= {module.__name__ for module in TRAINING}
 
 
-def test_meaning_of_a_module(module):
-    """Comments, docstrings and layout do not change it. Other changes do."""
-    meaning = read_meaning(module("def f(x):\n    return x + 1\n"))
-    assert read_meaning(module('def f(x):  # é\n\n    return (x +\n        1)\n')) == meaning  # fmt: skip
-    assert read_meaning(module("def f(x):\n    return x + 2\n")) != meaning
-    documented = read_meaning(module('"""A."""\ndef f(x):\n    """B."""\n    return x + 1\n'))
-    assert read_meaning(module('"""C."""\ndef f(x):\n    """D."""\n    return x + 1\n')) == documented
-
-
-def test_file_that_has_changed_since_it_was_loaded(module, monkeypatch):
-    """Workers would train with other code than this process. So it is an error until a reload."""
-    loaded = module("def f(x):\n    return x + 1\n")
-    monkeypatch.setattr(source, "TRAINING", (*source.TRAINING, loaded))
+def test_versions_count(monkeypatch):
+    """A result can depend on the lab's version and on NumPy's."""
     before = hash_code([])
-    module("# a comment\ndef f(x):\n    return x + 1\n")
+    for module in (classifiers, np):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "__version__", "0.1")
+            assert hash_code([]) != before
     assert hash_code([]) == before
-    module("def f(x):\n    return x + 2\n")
-    with pytest.raises(RuntimeError, match="layers_of_a_test.py has changed since .* Restart the kernel"):
-        hash_code([])
-    importlib.reload(loaded)
-    assert hash_code([]) != before
 
 
-@pytest.mark.parametrize("form", ["zip", "compiled"])
-def test_code_without_plain_source_files(tmp_path, form):
-    """The code is in a zip file, or is compiled and has no source."""
-    lab = tmp_path / "lab"
-    shutil.copytree(ROOT / "classifiers", lab / "classifiers", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "checks.py", lab)
-    path = lab
-    if form == "zip":
-        path = tmp_path / "lab.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            for file in lab.rglob("*.py"):
-                archive.write(file, file.relative_to(lab))
-    else:
-        subprocess.run([sys.executable, "-m", "compileall", "-q", "-b", lab], check=True)
-        for file in lab.rglob("*.py"):
-            file.unlink()
-    code = "import classifiers.sweep.code_hash as s; print(s.__file__); print(s.hash_code([]))"
-    env = {**os.environ, "PYTHONPATH": str(path)}
-    run = subprocess.run(
-        [sys.executable, "-c", code], env=env, cwd=tmp_path, check=True, capture_output=True, text=True
+def test_file_that_has_changed_since_it_was_loaded(tmp_path, monkeypatch):
+    """Workers would train with other code than this process. So it is an error until a reload.
+
+    Any other source of the module counts, and line ends do not.
+    """
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # old bytecode could have the time and size of a new file
+    file = tmp_path / "augment_of_a_test.py"
+    file.write_bytes(b"SCALE = 2\ndef f(X, rng):\n    return X * SCALE\nclass Base:\n    pass\n")
+    module = importlib.import_module("augment_of_a_test")
+    child = type("Child", (module.Base,), {"__module__": __name__})
+    before = [hash_code([value]) for value in (module.f, child, lambda: 0)]
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert hash_code([module.f]) == before[0]
+    file.write_bytes(file.read_bytes().replace(b"SCALE = 2", b"SCALE = 30"))
+    with pytest.raises(RuntimeError, match="augment_of_a_test.py has changed since .* Restart the kernel"):
+        hash_code([module.f])
+    importlib.reload(module)
+    after = [hash_code([value]) for value in (module.f, type("Child", (module.Base,), {"__module__": __name__}))]
+    assert after[0] != before[0] and after[1] != before[1]
+    del sys.modules["augment_of_a_test"]
+
+
+def test_lab_that_changes_while_it_runs(tmp_path):
+    """A change of a file that trains is an error, also before the first hash."""
+    shutil.copytree(ROOT / "classifiers", tmp_path / "classifiers", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("checks.py", "files.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    code = (
+        "import checks, classifiers.sweep.code_hash as s\nopen(checks.__file__, 'a').write('# new')\n"
+        "try: s.hash_code([])\nexcept RuntimeError as error: print(error)"
     )
-    file, found = run.stdout.split()
-    assert Path(file).is_relative_to(path)
-    assert (found == hash_code([])) == (form == "zip") and len(found) == 32
-
-
-def test_augmentation_of_the_lab():
-    """The hash depends on its settings. It depends on its module only if the module is used."""
-    assert hash_code([random_flip_shift(1)]) != hash_code([random_flip_shift(2)]) != hash_code([])
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert "checks.py has changed since" in run.stdout

@@ -6,22 +6,22 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_toy_net, posix
-from test_sweep import GRID, ROOT, fingerprint, make_data, small_sweep
+from conftest import ROOT, make_toy_net, posix
+from sweep_helpers import count_trials, fingerprint, make_data, small_sweep, sweep_up_to, wait_for
 
 from classifiers.neural_net import TwoLayerNet
 from classifiers.preprocessing import random_flip_shift
 from classifiers.sgd import warm_cosine
-from classifiers.sweep import LogUniform
-from classifiers.sweep import search as sweep_module
-from classifiers.sweep.journal import Journal, to_json
+from classifiers.sweep import LogUniform, Trial
+from classifiers.sweep.journal import Journal
 
-PLAN, ARRAYS = {"grid": {"reg": [0.5]}, "seed": 0}, [np.ones((2, 3)), np.array([0, 1])]
+PLAN, ARRAYS = {"grid": {"reg": [0.5]}, "seed": 0, "code": "a"}, [np.ones((2, 3)), np.array([0, 1])]
+COMBINATIONS = [{"reg": 0.5}, {"reg": 1.0}, {"reg": 2.0}]
 
 
 def read_indices(path):
@@ -29,12 +29,46 @@ def read_indices(path):
     return [json.loads(line)["index"] for line in path.read_bytes().splitlines()[1:]]
 
 
+def read_header(path):
+    return json.loads(path.read_bytes().splitlines()[0])
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def open_journal(path, arrays=ARRAYS, **plan):
+    return Journal(path, {**PLAN, **plan}, arrays, COMBINATIONS)
+
+
+def make_trial(index, state="done"):
+    trial = Trial(index, COMBINATIONS[index], [0, index], state, 0.5, 0.1)
+    trial.stats.iterations_per_epoch, trial.stats.ended = 7, "stopped"
+    return trial
+
+
 def write_journal(path):
     """Write a journal of two trials and return its content."""
-    with Journal(path, PLAN, ARRAYS) as journal:
-        journal.add({"index": 0, "state": "done"}, make_toy_net())
-        journal.add({"index": 1, "state": "diverged"}, None)
+    with open_journal(path) as journal:
+        journal.add(make_trial(0), make_toy_net())
+        journal.add(make_trial(1, "diverged"), None)
     return path.read_bytes()
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Name of a journal in an empty folder."""
+    return tmp_path / "sweep.jsonl"
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Return a function that makes every training fail the test."""
+
+    def train(*args, **kwargs):
+        raise AssertionError("a net was trained again")
+
+    return lambda: monkeypatch.setattr(TwoLayerNet, "train", train)
 
 
 # Values that JSON cannot write
@@ -54,37 +88,27 @@ class Nameless:
         return X
 
 
-@pytest.mark.parametrize(
-    "value, expected",
-    [
-        (np.float32(0.5), 0.5),
-        (np.int64(3), 3),
-        (np.bool_(True), True),
-        (np.float32, "float32"),
-        (float, "float64"),
-        (np.dtype("f4"), "float32"),
-        (warm_cosine, "classifiers.sgd.warm_cosine"),
-        (Named(3), "Named(value=3)"),
-        (LogUniform(0.1, 1), "LogUniform(low=0.1, high=1)"),
-    ],
-)
-def test_values_that_json_cannot_write(value, expected):
+def test_values_that_json_cannot_write(path):
     """NumPy numbers become numbers, types and functions names. Other values become their repr."""
-    converted = to_json(value)
-    assert converted == expected and type(converted) is type(expected)
+    values = {
+        "numbers": [np.float32(0.5), np.int64(3), np.bool_(True)],
+        "types": [np.float32, float, np.dtype("f4"), np.float16, Nameless],
+        "others": [warm_cosine, Named(3), LogUniform(0.1, 1)],
+    }
+    with open_journal(path, fixed=values):
+        assert read_header(path)["fixed"] == {
+            "numbers": [0.5, 3, True],
+            "types": ["float32", "float64", "float32", "float16", "test_journal.Nameless"],
+            "others": ["classifiers.sgd.warm_cosine", "Named(value=3)", "LogUniform(low=0.1, high=1)"],
+        }
+        assert [type(number) for number in read_header(path)["fixed"]["numbers"]] == [float, int, bool]
 
 
-def test_value_with_its_address_in_the_repr():
-    """Such a value is an error, because its text differs in each process."""
+def test_value_with_its_address_in_the_repr(tmp_path, path):
+    """Such a value is an error, because its text differs in each process. No file is created."""
     with pytest.raises(TypeError, match="needs values with the same repr in every process, got <test_journal"):
-        to_json(Nameless())
-
-
-def test_value_with_its_address_in_the_repr_creates_no_file(tmp_path):
-    """There is no journal and no folder."""
-    with pytest.raises(TypeError, match="the same repr"):
-        Journal(tmp_path / "sweep.jsonl", {"augment": Nameless()}, ARRAYS)
-    assert list(tmp_path.iterdir()) == []
+        small_sweep(augment=Nameless(), journal=path)
+    assert files_in(tmp_path) == []
 
 
 # Writing and reading
@@ -92,71 +116,58 @@ def test_value_with_its_address_in_the_repr_creates_no_file(tmp_path):
 
 def test_new_journal(tmp_path):
     """Missing folders are created. The first line describes the sweep, with a hash of the data."""
-    with Journal(tmp_path / "deep" / "down" / "sweep.jsonl", PLAN, ARRAYS) as journal:
+    path = tmp_path / "deep" / "down" / "sweep.jsonl"
+    with open_journal(path) as journal:
         assert journal.trials == []
-        header = json.loads(journal.path.read_bytes())
-    assert {name: header[name] for name in PLAN} == PLAN and len(header["data"]) == 32
-    assert sorted(path.name for path in (tmp_path / "deep" / "down").iterdir()) == ["sweep.jsonl", "sweep.jsonl.nets"]
+    header = read_header(path)
+    assert len(header.pop("data")) == 32 and header == PLAN
+    assert files_in(path.parent) == ["sweep.jsonl", "sweep.jsonl.nets"]
 
 
-def test_trials_are_read(tmp_path):
-    """The net is bit-identical. Reading does not change the file. New lines come at its end."""
-    content = write_journal(tmp_path / "sweep.jsonl")
-    with Journal(tmp_path / "sweep.jsonl", PLAN, ARRAYS) as journal:
-        assert journal.trials == [{"index": 0, "state": "done"}, {"index": 1, "state": "diverged"}]
-        np.testing.assert_equal(journal.load_net(0).params, make_toy_net().params)
-        assert journal.path.read_bytes() == content
-        journal.add({"index": 2}, None)
-    assert (tmp_path / "sweep.jsonl").read_bytes() == content + b'{"index": 2}\n'
-
-
-def test_each_line_is_on_the_disk_at_once(tmp_path):
-    """Each line is written before the file is closed. Afterwards the file is closed."""
-    with Journal(tmp_path / "sweep.jsonl", PLAN, ARRAYS) as journal:
-        journal.add({"index": 0}, None)
-        assert read_indices(journal.path) == [0]
+def test_trials_are_read(path):
+    """Trial and net are the same. Reading does not change the file. New lines come at its end."""
+    content = write_journal(path)
+    with open_journal(path) as journal:
+        assert journal.trials[0] == make_trial(0) and journal.trials[1].state == "diverged"
+        assert vars(journal.trials[0].stats) == {"iterations_per_epoch": 7, "ended": "stopped"}
+        np.testing.assert_equal(journal.read_net(0).params, make_toy_net().params)
+        assert path.read_bytes() == content
+        journal.add(make_trial(2), None)
+        assert read_indices(path) == [0, 1, 2]  # each line is on the disk at once
+    assert path.read_bytes().startswith(content)
     with pytest.raises(ValueError, match="closed file"):
-        journal.add({"index": 1}, None)
+        journal.add(make_trial(2), None)
 
 
-def test_net_is_saved_before_its_line(tmp_path):
+def test_net_is_saved_before_its_line(path):
     """If saving the net fails, the journal does not have the trial."""
 
     class UnsavableNet:
-        def save(self, path):
-            assert read_indices(tmp_path / "sweep.jsonl") == []
+        def save(self, _):
             raise OSError("no space left")
 
-    with Journal(tmp_path / "sweep.jsonl", PLAN, ARRAYS) as journal:
+    with open_journal(path) as journal:
         with pytest.raises(OSError, match="no space left"):
-            journal.add({"index": 0}, UnsavableNet())
-    assert read_indices(tmp_path / "sweep.jsonl") == []
+            journal.add(make_trial(0), UnsavableNet())
+    assert read_indices(path) == []
 
 
-def test_truncated_file(tmp_path):
+def test_truncated_file(path):
     """Complete lines stay, an incomplete line is removed, and the journal can be continued."""
-    path = tmp_path / "sweep.jsonl"
     content = write_journal(path)
     header = content.splitlines(keepends=True)[0]
-    for length in range(len(content) + 1):
+    line_ends = {i + more for i, byte in enumerate(content) if byte == ord("\n") for more in (-1, 0, 1, 2)}
+    for length in {*range(0, len(content), 41), *line_ends} - {len(content) + 1}:
         path.write_bytes(content[:length])
         complete = content[: content.rfind(b"\n", 0, length) + 1] or header
-        with Journal(path, PLAN, ARRAYS) as journal:
+        with open_journal(path) as journal:
             assert path.read_bytes() == complete
             assert len(journal.trials) == complete.count(b"\n") - 1
-            journal.add({"index": 9}, None)
-        assert path.read_bytes() == complete + b'{"index": 9}\n'
+            journal.add(make_trial(2, "diverged"), None)
+        assert path.read_bytes().startswith(complete) and read_indices(path)[-1] == 2
 
 
 # Files that cannot be used
-
-
-def refuse(path, message, plan=PLAN, arrays=ARRAYS):
-    """Check that opening raises ValueError, does not change the file and creates no other file."""
-    content, neighbours = path.read_bytes(), sorted(path.parent.iterdir())
-    with pytest.raises(ValueError, match=message):
-        Journal(path, plan, arrays)
-    assert path.read_bytes() == content and sorted(path.parent.iterdir()) == neighbours
 
 
 @pytest.mark.parametrize(
@@ -167,375 +178,289 @@ def refuse(path, message, plan=PLAN, arrays=ARRAYS):
         ("3\n", "a line is not a JSON object"),
         ('{"grid": 3}\n[]\n', "a line is not a JSON object"),
         ("\n", "Expecting value"),
+        ('{"code": "a"}\n', "its grid is None, not"),
     ],
 )
 def test_file_that_is_not_a_journal(tmp_path, content, reason):
     """The error also comes for a single line without an end, as in a truncated journal."""
     (tmp_path / "notes.jsonl").write_text(content)
-    refuse(tmp_path / "notes.jsonl", f"notes.jsonl is damaged: {reason}.*Move it away to start a new sweep")
+    with pytest.raises(ValueError, match=f"notes.jsonl .*{reason}.* ([Mm]ove it|move this one) away"):
+        open_journal(tmp_path / "notes.jsonl")
+    assert (tmp_path / "notes.jsonl").read_text() == content and files_in(tmp_path) == ["notes.jsonl"]
+
+
+X_CHANGED = make_data()[0]
+X_CHANGED[17, 2] += 1e-9
 
 
 @pytest.mark.parametrize("end", [b"", b'{"index": 2, "sta'])
 @pytest.mark.parametrize(
-    "plan, arrays, key",
+    "change, message",
     [
-        ({**PLAN, "seed": 1}, ARRAYS, "seed is 0, not 1"),
-        ({**PLAN, "grid": {}}, ARRAYS, r"grid is {'reg': \[0.5\]}, not {}"),
-        ({**PLAN, "new": 3}, ARRAYS, "new is None, not 3"),
-        (PLAN, [ARRAYS[0] + 1e-9, ARRAYS[1]], "data is"),
+        ({"seed": 1}, "its seed is 0, not 1"),
+        ({"num_iters": 31}, "its fixed is"),
+        ({"grid": {"hidden_size": [4]}}, "its grid is"),
+        ({"n_trials": 3}, "its trials is 2, not 3"),
+        ({"X_train": X_CHANGED}, "its data is"),
+        ({"seed": 1, "schedule": warm_cosine}, "its (seed|fixed) is"),
     ],
 )
-def test_journal_of_another_plan(tmp_path, plan, arrays, key, end):
-    """The error says what differs. An incomplete last line stays in the file too."""
-    content = write_journal(tmp_path / "sweep.jsonl")
-    (tmp_path / "sweep.jsonl").write_bytes(content + end)
-    refuse(
-        tmp_path / "sweep.jsonl", f"sweep.jsonl belongs to another sweep: its {key}.*move this one away", plan, arrays
-    )
-
-
-@pytest.mark.parametrize(
-    "change, key", [({"seed": 1}, "seed"), ({"num_iters": 31}, "fixed"), ({"grid": {**GRID, "reg": [0.25]}}, "grid")]
-)
-def test_journal_of_another_sweep(tmp_path, change, key):
-    """The seed, the fixed arguments and the grid identify a sweep."""
-    path = tmp_path / "sweep.jsonl"
-    small_sweep(journal=path)
-    content = path.read_bytes()
-    with pytest.raises(ValueError, match=f"sweep.jsonl belongs to another sweep: its {key} is .*move this one away"):
-        small_sweep(journal=path, **change)
-    assert path.read_bytes() == content
-
-
-def test_journal_of_another_number_of_trials(tmp_path):
-    """Random search with more trials is another sweep."""
-    settings = {"grid": {"hidden_size": [3, 5]}, "journal": tmp_path / "sweep.jsonl"}
-    small_sweep(**settings, n_trials=2)
-    with pytest.raises(ValueError, match="belongs to another sweep: its trials is 2, not 3"):
-        small_sweep(**settings, n_trials=3)
-
-
-def test_journal_of_other_data(tmp_path):
-    """The hash of the data depends on every value."""
-    small_sweep(journal=tmp_path / "sweep.jsonl")
-    X_train = make_data()[0]
-    X_train[17, 2] += 1e-9
-    with pytest.raises(ValueError, match="belongs to another sweep: its data is"):
-        small_sweep(journal=tmp_path / "sweep.jsonl", X_train=X_train)
-
-
-# Sweeps that continue
-
-
-def test_finished_trials_are_not_trained_again(tmp_path, monkeypatch):
-    """The second call reads the best net from its file and returns the same result."""
-    first = small_sweep(journal=tmp_path / "sub" / "sweep.jsonl")
-    monkeypatch.setattr(sweep_module, "run_trial", None)
-    second = small_sweep(journal=tmp_path / "sub" / "sweep.jsonl")
-    assert fingerprint(second) == fingerprint(first)
-
-
-def test_bar_counts_the_trials_of_the_journal(tmp_path, capsys):
-    """It starts with the number of finished trials."""
-    small_sweep(journal=tmp_path / "sweep.jsonl")
-    small_sweep(journal=tmp_path / "sweep.jsonl", progress=True)
-    out = capsys.readouterr().out
-    assert "8/8" in out and "0/8" not in out
-
-
-def test_failed_trials_are_tried_again(tmp_path, monkeypatch):
-    """The cause of the failure may be gone. Trials that are done are kept."""
-    path, train = tmp_path / "sweep.jsonl", TwoLayerNet.train
-
-    def train_without_memory(net, *args, **kwargs):
-        if kwargs["reg"] == 0.5:
-            raise MemoryError
-        return train(net, *args, **kwargs)
-
-    monkeypatch.setattr(TwoLayerNet, "train", train_without_memory)
-    with pytest.warns(RuntimeWarning, match="4 of 8 trials failed. The first error is that of trial 1: MemoryError"):
-        assert [t.state for t in small_sweep(journal=path).trials] == ["done", "failed"] * 4
-    monkeypatch.setattr(TwoLayerNet, "train", train)
-    again = small_sweep(journal=path)
-    assert read_indices(path) == [*range(8), 1, 3, 5, 7]
-    assert fingerprint(again) == fingerprint(small_sweep()) == fingerprint(small_sweep(journal=path))
-
-
-def test_diverged_trials_are_not_tried_again(tmp_path):
-    """The journal keeps them, because they would diverge again."""
-    settings = {"grid": {"hidden_size": [3], "learning_rate": [1e200, 0.01]}, "journal": tmp_path / "sweep.jsonl"}
-    for _ in range(2):
-        assert [t.state for t in small_sweep(**settings).trials] == ["diverged", "done"]
-    assert read_indices(tmp_path / "sweep.jsonl") == [0, 1]
-
-
-def test_trial_of_an_incomplete_line_is_trained_again(tmp_path):
-    """After a crash while a line is written, only this trial is lost."""
-    path = tmp_path / "sweep.jsonl"
-    whole = small_sweep(journal=path)
-    content = path.read_bytes()
-    path.write_bytes(content[:-20])
-    assert fingerprint(small_sweep(journal=path)) == fingerprint(whole)
-    assert path.read_bytes().startswith(content[: content.rfind(b"\n", 0, -1) + 1])
-    assert read_indices(path) == list(range(8))
-
-
-def test_journal_of_types_and_functions(tmp_path):
-    """The file has their names. The call that continues uses its own objects."""
-    settings = {
-        "grid": {"hidden_size": np.array([3]), "dtype": [np.float32, np.dtype("f8")]},
-        "schedule": warm_cosine,
-        "augment": random_flip_shift(0, (1, 4, 1)),
-        "journal": tmp_path / "sweep.jsonl",
-    }
-    first, again = small_sweep(**settings), small_sweep(**settings)
-    assert [t.stats for t in again.trials] == [t.stats for t in first.trials]
-    assert again.trials[0].params["dtype"] is np.float32 and len(read_indices(tmp_path / "sweep.jsonl")) == 2
-    header = json.loads((tmp_path / "sweep.jsonl").read_bytes().splitlines()[0])
-    assert header["grid"] == {"hidden_size": [3], "dtype": ["float32", "float64"]}
-    assert header["fixed"]["schedule"] == "classifiers.sgd.warm_cosine"
-
-
-def test_journal_of_a_random_search(tmp_path, monkeypatch):
-    """The file has the repr of a distribution. The resumed sweep has the same combinations."""
-    grid = {"hidden_size": [3, 5], "learning_rate": LogUniform(1e-4, 1e-1)}
-    settings = {"grid": grid, "n_trials": 6, "journal": tmp_path / "sweep.jsonl"}
-    first = small_sweep(**settings)
-    monkeypatch.setattr(sweep_module, "run_trial", None)
-    assert fingerprint(small_sweep(**settings)) == fingerprint(first)
-    header = json.loads((tmp_path / "sweep.jsonl").read_bytes().splitlines()[0])
-    assert header["grid"] == {"hidden_size": [3, 5], "learning_rate": "LogUniform(low=0.0001, high=0.1)"}
-
-
-# One sweep per journal
-
-
-@pytest.mark.parametrize(
-    "one, other", [("lr-0.5", "lr-0.0"), ("sweep.jsonl", "sweep.json"), ("sweep.jsonl", "sweep"), ("sweep", "sweep.x")]
-)
-def test_two_journals_share_nothing(tmp_path, one, other):
-    """Each has its own nets, even if the names are similar."""
-    first = small_sweep(journal=tmp_path / one)
-    small_sweep(journal=tmp_path / other, seed=1)
-    assert fingerprint(small_sweep(journal=tmp_path / one)) == fingerprint(first)
-    assert len(list(tmp_path.iterdir())) == 4
-
-
-@posix
-def test_spellings_of_one_path(tmp_path, monkeypatch):
-    """Relative path, absolute path, link and ~ lead to the same file and the same nets."""
-    (tmp_path / "home" / "sub").mkdir(parents=True)
-    (tmp_path / "link.jsonl").symlink_to(tmp_path / "home" / "sweep.jsonl")
-    monkeypatch.chdir(tmp_path / "home")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    first = small_sweep(journal="sweep.jsonl")
-    monkeypatch.setattr(sweep_module, "run_trial", None)
-    for path in ("./sub/../sweep.jsonl", tmp_path / "home" / "sweep.jsonl", "~/sweep.jsonl", tmp_path / "link.jsonl"):
-        assert fingerprint(small_sweep(journal=path)) == fingerprint(first)
-    assert sorted(p.name for p in (tmp_path / "home").iterdir()) == ["sub", "sweep.jsonl", "sweep.jsonl.nets"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["home", "link.jsonl"]
-
-
-def test_journal_must_be_the_name_of_a_file(tmp_path):
-    """The error shows the value of the argument."""
-    with pytest.raises(ValueError, match=f"journal must be the name of a file, got the folder {tmp_path}"):
-        small_sweep(journal=tmp_path)
-    with pytest.raises(TypeError, match="journal must be the name of a file, got 3"):
-        small_sweep(journal=3)
-
-
-def test_best_net_that_is_damaged(tmp_path):
-    """The error gives the name of the file, and says how to get the net again."""
-    first = small_sweep(journal=tmp_path / "sweep.jsonl")
-    net = tmp_path / "sweep.jsonl.nets" / f"{first.best.index:05d}.npz"
-    net.write_bytes(b"")
-    with pytest.raises(ValueError, match=f"{net} is not a saved TwoLayerNet.* Remove this file: the same call"):
-        small_sweep(journal=tmp_path / "sweep.jsonl")
-    net.unlink()
-    assert fingerprint(small_sweep(journal=tmp_path / "sweep.jsonl")) == fingerprint(first)
-
-
-def test_nets_that_are_missing_are_trained_again(tmp_path, capsys):
-    """A net can be missing if it was removed, or if only the journal was copied."""
-    first = small_sweep(journal=tmp_path / "sweep.jsonl")
-    (tmp_path / "sweep.jsonl.nets" / "00003.npz").unlink()
-    assert fingerprint(small_sweep(journal=tmp_path / "sweep.jsonl")) == fingerprint(first)
-    assert "1 nets are missing in" in capsys.readouterr().out
-    assert read_indices(tmp_path / "sweep.jsonl") == [*range(8), 3]
-    assert fingerprint(small_sweep(journal=tmp_path / "sweep.jsonl")) == fingerprint(first)
-
-
-def test_two_sweeps_at_once(tmp_path):
-    """The second raises an error while the first writes, or if the file changed after its read."""
-    pytest.importorskip("fcntl")
-    path = tmp_path / "sweep.jsonl"
-    early, other_code = Journal(path, PLAN, ARRAYS), {**PLAN, "code": "other"}
-    with Journal(path, PLAN, ARRAYS):
-        for late in (early, Journal(path, PLAN, ARRAYS), Journal(path, other_code, ARRAYS)):
-            with pytest.raises(RuntimeError, match="another sweep is writing the journal .*sweep.jsonl. Wait for it"):
-                late.__enter__()
-    with pytest.raises(RuntimeError, match="another sweep is writing"):
-        early.__enter__()
-    with Journal(path, PLAN, ARRAYS) as journal:
-        assert journal.trials == []
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["sweep.jsonl", "sweep.jsonl.nets"]
+def test_journal_of_another_sweep(tmp_path, path, change, message, end):
+    """The error says what differs. The file stays, even if the code differs too."""
+    settings = {"grid": {"hidden_size": [3, 5]}, "n_trials": 2, "journal": path}
+    small_sweep(**settings)
+    path.write_bytes(content := path.read_bytes() + end)
+    with pytest.raises(ValueError, match=f"sweep.jsonl belongs to another sweep: {message}.*move this one away"):
+        small_sweep(**{**settings, **change})
+    assert path.read_bytes() == content and files_in(tmp_path) == ["sweep.jsonl", "sweep.jsonl.nets"]
 
 
 @pytest.mark.parametrize(
     "change, message",
     [
         (lambda line: line.pop("state"), "a trial must have the keys of Trial, but differs in 'state'"),
-        (lambda line: line.pop("index"), "a trial has the index None"),
-        (lambda line: line.update(index=8), "it has a trial 8, but the grid has 8"),
-        (lambda line: line.update(index=-1), "a trial has the index -1"),
-        (lambda line: line.update(index="0"), "a trial has the index 0"),
-        (lambda line: line.update(state="well"), "trial 1 has the state 'well'"),
+        (lambda line: line.pop("ended"), "a trial must have the keys of Trial, but differs in 'ended'"),
         (lambda line: line.update(color=3), "a trial must have the keys of Trial, but differs in 'color'"),
+        (lambda line: line.update(index=None), "it has a trial None, but the grid has 3"),
+        (lambda line: line.update(index=3), "it has a trial 3, but the grid has 3"),
+        (lambda line: line.update(index=-1), "it has a trial -1, but the grid has 3"),
+        (lambda line: line.update(index="0"), "it has a trial '0', but the grid has 3"),
+        (lambda line: line.update(index=True), "it has a trial True, but the grid has 3"),
+        (lambda line: line.update(state="well"), "trial 1 has the state 'well'"),
         (lambda line: line["params"].update(reg=3), "trial 1 has other hyperparameters than the grid"),
     ],
 )
-def test_lines_that_are_not_trials_of_this_sweep(tmp_path, change, message):
+def test_lines_that_are_not_trials_of_this_sweep(path, change, message):
     """The file stays unchanged, and so does an incomplete last line."""
-    path = tmp_path / "sweep.jsonl"
-    small_sweep(journal=path)
-    header, first, second = path.read_bytes().splitlines()[:3]
+    header, first, second = write_journal(path).splitlines()
     line = json.loads(second)
     change(line)
-    net = tmp_path / "sweep.jsonl.nets" / "00008.npz"
-    net.write_bytes(b"")
-    content = b"\n".join([header, first, json.dumps(line).encode(), b'{"index'])
-    path.write_bytes(content)
+    path.write_bytes(content := b"\n".join([header, first, json.dumps(line).encode(), b'{"index']))
     with pytest.raises(ValueError, match=f"sweep.jsonl is damaged: {message}"):
-        small_sweep(journal=path)
+        open_journal(path)
     assert path.read_bytes() == content
+
+
+def test_journal_must_be_the_name_of_a_file(tmp_path):
+    """The error shows the value of the argument."""
+    with pytest.raises(ValueError, match="journal must be the name of a file, got the folder .*down"):
+        (tmp_path / "down").mkdir()
+        small_sweep(journal=tmp_path / "down")
+    with pytest.raises(TypeError, match="journal must be the name of a file, got 3"):
+        small_sweep(journal=3)
+
+
+# Sweeps that continue
+
+
+@dataclass(frozen=True)
+class FailWhile:
+    """Callback that raises an error in larger nets while a file exists."""
+
+    file: Path
+
+    def __call__(self, net, it, stats):
+        if self.file.exists() and len(net.params["b1"]) > 3:
+            raise MemoryError
+
+
+def test_failed_trials_are_tried_again(tmp_path, path, capsys):
+    """The cause of the failure may be gone. Trials that are done are kept."""
+    settings = {"journal": path, "callback": FailWhile(tmp_path / "full")}
+    (tmp_path / "full").touch()
+    with pytest.warns(RuntimeWarning, match="4 of 8 trials failed. The first error is that of trial 4: MemoryError"):
+        assert [t.state for t in small_sweep(**settings).trials] == 4 * ["done"] + 4 * ["failed"]
+    (tmp_path / "full").unlink()
+    again = small_sweep(**settings)
+    assert read_indices(path) == [*range(8), 4, 5, 6, 7]
+    assert fingerprint(again) == fingerprint(small_sweep()) == fingerprint(small_sweep(**settings))
+    assert capsys.readouterr().out == ""
+
+
+def test_diverged_trials_are_not_tried_again(path, no_training):
+    """The journal keeps them, because they would diverge again."""
+    settings = {"grid": {"hidden_size": [3], "learning_rate": [1e200, 0.01]}, "journal": path}
+    first = small_sweep(**settings)
+    no_training()
+    again = small_sweep(**settings)
+    assert [t.state for t in again.trials] == [t.state for t in first.trials] == ["diverged", "done"]
+    assert read_indices(path) == [0, 1]
+
+
+def test_journal_of_a_random_search(path, no_training):
+    """The resumed sweep has the same combinations, with its own objects, and trains nothing."""
+    grid = {"hidden_size": np.array([3, 5]), "learning_rate": LogUniform(1e-4, 1e-1), "dtype": [np.float32, float]}
+    settings = {"grid": grid, "n_trials": 6, "schedule": warm_cosine, "augment": random_flip_shift(0, (1, 4, 1))}
+    first = small_sweep(**settings, journal=path)
+    no_training()
+    again = small_sweep(**settings, journal=path)
+    assert fingerprint(again) == fingerprint(first) and again.trials[0].params["dtype"] in (np.float32, float)
+
+
+@pytest.mark.parametrize("one, other", [("lr-0.5", "lr-0.0"), ("sweep.jsonl", "sweep.json"), ("sweep.x", "sweep")])
+def test_two_journals_share_nothing(tmp_path, one, other):
+    """Each has its own nets, even if the names are similar."""
+    first = small_sweep(journal=tmp_path / one)
+    small_sweep(journal=tmp_path / other, seed=1)
+    assert fingerprint(small_sweep(journal=tmp_path / one)) == fingerprint(first)
+    assert len(files_in(tmp_path)) == 4
+
+
+@posix
+def test_spellings_of_one_path(tmp_path, monkeypatch, no_training):
+    """Relative path, absolute path, link and ~ lead to the same file and the same nets."""
+    (tmp_path / "home" / "sub").mkdir(parents=True)
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "home" / "sweep.jsonl")
+    monkeypatch.chdir(tmp_path / "home")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    first = small_sweep(journal="sweep.jsonl")
+    no_training()
+    for path in ("./sub/../sweep.jsonl", tmp_path / "home" / "sweep.jsonl", "~/sweep.jsonl", tmp_path / "link.jsonl"):
+        assert fingerprint(small_sweep(journal=path)) == fingerprint(first)
+    assert files_in(tmp_path / "home") == ["sub", "sweep.jsonl", "sweep.jsonl.nets"]
+    assert files_in(tmp_path) == ["home", "link.jsonl"]
+
+
+def test_best_net_that_is_damaged(tmp_path, path):
+    """The error gives the name of the file, and says how to get the net again."""
+    first = small_sweep(journal=path)
+    net = tmp_path / "sweep.jsonl.nets" / f"{first.best.index:05d}.npz"
+    net.write_bytes(b"")
+    with pytest.raises(ValueError, match=f"{net.name} is not a saved TwoLayerNet.* Remove this file: the same call"):
+        small_sweep(journal=path)
+    net.unlink()
+    assert fingerprint(small_sweep(journal=path)) == fingerprint(first)
+
+
+def test_nets_that_are_missing_are_trained_again(tmp_path, path, capsys):
+    """A net can be missing if it was removed, or if only the journal was copied."""
+    first = small_sweep(journal=path)
+    (tmp_path / "sweep.jsonl.nets" / "00003.npz").unlink()
+    assert fingerprint(small_sweep(journal=path)) == fingerprint(first)
+    assert "1 nets are missing in" in capsys.readouterr().out
+    assert read_indices(path) == [*range(8), 3]
+    assert fingerprint(small_sweep(journal=path)) == fingerprint(first)
+    assert capsys.readouterr().out == ""
+
+
+def test_two_sweeps_at_once(tmp_path, path):
+    """The second raises an error while the first writes, or if the file changed after its read."""
+    pytest.importorskip("fcntl")
+    early = open_journal(path)
+    with open_journal(path):
+        for late in (early, open_journal(path), open_journal(path, code="other")):
+            with pytest.raises(RuntimeError, match="another sweep is writing the journal .*sweep.jsonl. Wait for it"):
+                late.__enter__()
+    with pytest.raises(RuntimeError, match="another sweep is writing"):
+        early.__enter__()
+    with open_journal(path) as journal:
+        assert journal.trials == []
+    assert files_in(tmp_path) == ["sweep.jsonl", "sweep.jsonl.nets"]
 
 
 # Code that changes
 
 
-def test_other_code_renames_the_journal(tmp_path, capsys):
-    """Journal and nets get an unused name, and a line is printed. Other differences are errors."""
-    path = tmp_path / "sweep.jsonl"
-    for code in ("a", "b", "c"):
-        with Journal(path, {**PLAN, "code": code}, ARRAYS) as journal:
-            assert journal.trials == []
-            journal.add({"index": 0, "state": "done", "code": code}, make_toy_net())
-    names = ["sweep-old-1.jsonl", "sweep-old-1.jsonl.nets", "sweep-old-2.jsonl", "sweep-old-2.jsonl.nets"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == [*names, "sweep.jsonl", "sweep.jsonl.nets"]
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 and "The old journal is renamed sweep-old-2.jsonl, and a new sweep starts" in lines[1]
-    with Journal(tmp_path / "sweep-old-1.jsonl", {**PLAN, "code": "a"}, ARRAYS) as journal:
-        assert journal.trials[0]["code"] == "a" and journal.load_net(0) is not None
-    refuse(path, "its seed is 0, not 1", {**PLAN, "seed": 1, "code": "d"})
+def test_other_code_renames_the_journal(tmp_path, path, capsys):
+    """Journal and nets get an unused name, and a line is printed. Other differences are errors.
 
-
-def test_journal_of_version_1_0(tmp_path, capsys):
-    """The journal has no hash of the code, so it is renamed. Its nets keep their folder."""
-    path, plan = tmp_path / "sweep.jsonl", {**PLAN, "code": "a"}
+    A name is also used if only its nets or only its file are there. A journal of version 1.0 does
+    not record the code.
+    """
     write_journal(path)
-    (tmp_path / "sweep.jsonl.nets").rename(tmp_path / "sweep.nets")
-    with Journal(path, plan, ARRAYS) as journal:
-        assert journal.trials == []
-    assert "renamed sweep-old-1.jsonl" in capsys.readouterr().out
-    expected = ["sweep-old-1.jsonl", "sweep.jsonl", "sweep.jsonl.nets", "sweep.nets"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == expected
+    (tmp_path / "sweep-old-2.jsonl.nets").mkdir()
+    (tmp_path / "sweep-old-3.jsonl").touch()
+    for code, renamed in (("b", "sweep-old-1.jsonl"), ("c", "sweep-old-4.jsonl")):
+        with open_journal(path, code=code) as journal:
+            assert journal.trials == [] and f"The old journal is renamed {renamed}, and" in capsys.readouterr().out
+            journal.add(make_trial(1), make_toy_net())
+    assert files_in(tmp_path) == [
+        "sweep-old-1.jsonl", "sweep-old-1.jsonl.nets", "sweep-old-2.jsonl.nets", "sweep-old-3.jsonl",
+        "sweep-old-4.jsonl", "sweep-old-4.jsonl.nets", "sweep.jsonl", "sweep.jsonl.nets",
+    ]  # fmt: skip
+    assert files_in(tmp_path / "sweep-old-2.jsonl.nets") == []
+    with open_journal(tmp_path / "sweep-old-1.jsonl") as journal:
+        assert [trial.index for trial in journal.trials] == [0, 1] and journal.read_net(0) is not None
+    path.write_bytes(path.read_bytes().replace(b', "code": "c"', b""))
+    shutil.rmtree(tmp_path / "sweep.jsonl.nets")
+    with open_journal(path):
+        assert "renamed sweep-old-5.jsonl" in capsys.readouterr().out
+    assert not (tmp_path / "sweep-old-5.jsonl.nets").exists()
 
 
+@pytest.mark.parametrize("swept", [False, True])
 @pytest.mark.parametrize("name", ["schedule", "augment"])
-def test_functions_that_share_a_name(tmp_path, name, capsys):
-    """Another lambda is other code. Another order of the arguments is not."""
-    path = tmp_path / "sweep.jsonl"
+def test_functions_that_share_a_name(path, name, swept, capsys):
+    """Another lambda is other code, fixed or swept. Another order of the arguments is not."""
     values = {"schedule": [lambda it, n: 1.0, lambda it, n: 0.1], "augment": [lambda X, rng: X, lambda X, rng: -X]}
-    settings = {key: functions[0] for key, functions in values.items()}
-    changed = {**settings, name: values[name][1]}
-    first = small_sweep(journal=path, **settings)
-    assert fingerprint(small_sweep(journal=path, **dict(reversed(settings.items())))) == fingerprint(first)
-    assert capsys.readouterr().out == ""
-    second = small_sweep(journal=path, **changed)
+
+    def run(journal=path, **chosen):
+        functions = {key: values[key][chosen.get(key, 0)] for key in chosen}
+        grid = {"hidden_size": [3, 5], **{key: [function] for key, function in functions.items() if swept}}
+        return small_sweep(grid=grid, journal=journal, **({} if swept else functions))
+
+    def results(result):
+        return [trial.stats for trial in result.trials], result.best.index
+
+    first = run(schedule=0, augment=0)
+    assert results(run(augment=0, schedule=0)) == results(first) and capsys.readouterr().out == ""
+    changed = {"schedule": 0, "augment": 0, name: 1}
+    second = run(**changed)
     assert "renamed sweep-old-1.jsonl" in capsys.readouterr().out
-    assert fingerprint(second) == fingerprint(small_sweep(**changed)) != fingerprint(first)
-
-
-def test_names_of_classes_and_types():
-    """NumPy gives any other class the dtype object."""
-    assert to_json(Nameless) == "test_journal.Nameless" and to_json(np.float16) == "float16"
+    assert results(second) == results(run(None, **changed)) != results(first)
 
 
 SWEEP_OF_A_COPY = """
 import sys
 import numpy as np
-from classifiers.preprocessing import random_flip_shift
 from classifiers.sweep import sweep
 arrays = 2 * (np.random.default_rng(0).random((9, 4)), np.arange(9) % 3)
-augment = {"augment": random_flip_shift(0, (1, 4, 1))} if sys.argv[2:] else {}
-sweep({"hidden_size": [3, 4]}, *arrays, num_iters=5, n_jobs=1, journal=sys.argv[1], progress=False, **augment)
+sweep({"hidden_size": [3, 4]}, *arrays, num_iters=5, n_jobs=1, journal=sys.argv[1], progress=False)
 """
 
 
-@pytest.mark.parametrize(
-    "module, augment, old, new, counts",
-    [
-        ("layers", False, "np.maximum(hidden, 0, out=hidden)", "np.maximum(hidden, 0.5, out=hidden)", True),
-        ("layers", False, "    hidden = X @", "    # The first layer\n    hidden = X @", False),
-        ("preprocessing", True, "mirrored < 0.5", "mirrored < 0.4", True),
-        ("preprocessing", False, "mirrored < 0.5", "mirrored < 0.4", False),
-    ],
-)
-def test_code_that_changed_between_two_calls(tmp_path, module, augment, old, new, counts):
+@pytest.mark.parametrize("module, counts", [("classifiers/layers.py", True), ("classifiers/sweep/journal.py", False)])
+def test_code_that_changed_between_two_calls(tmp_path, path, module, counts):
     """The journal is renamed only if the change in a copy of the lab can affect its nets."""
-    lab = tmp_path / "lab"
+    lab, outputs = tmp_path / "lab", []
     shutil.copytree(ROOT / "classifiers", lab / "classifiers", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "checks.py", lab)
-    file, path = lab / "classifiers" / f"{module}.py", tmp_path / "sweep.jsonl"
-    outputs = []
+    for name in ("checks.py", "files.py"):
+        shutil.copy(ROOT / name, lab)
     for _ in range(2):
-        command = [sys.executable, "-B", "-c", SWEEP_OF_A_COPY, path, *["augment"] * augment]
+        command = [sys.executable, "-B", "-c", SWEEP_OF_A_COPY, path]
         outputs.append(subprocess.run(command, cwd=lab, check=True, capture_output=True, text=True).stdout)
-        text = file.read_text(encoding="utf-8")
-        assert text.count(old) == 1 or outputs[1:]
-        file.write_text(text.replace(old, new), encoding="utf-8")
+        with open(lab / module, "a", encoding="utf-8") as file:
+            file.write("# changed\n")
     assert outputs[0] == "" and ("renamed sweep-old-1.jsonl" in outputs[1]) == counts
     assert (tmp_path / "sweep-old-1.jsonl.nets" / "00001.npz").exists() == counts
     assert read_indices(path) == [0, 1]
 
 
 HALTING_SWEEP = """
-import sys, time
+import sys
 from pathlib import Path
-from classifiers.sweep import search as module
-from test_sweep import small_sweep
-class Halting:
-    def __init__(self, first, function):
-        self.first, self.function = first, function
-    def __call__(self, index, *args):
-        deadline = time.monotonic() + 60
-        while index >= self.first and time.monotonic() < deadline:  # until it is killed
-            time.sleep(0.01)
-        return self.function(index, *args)
+from sweep_helpers import sweep_up_to
 if __name__ == "__main__":
-    module.run_trial = Halting(int(sys.argv[2]), module.run_trial)
-    small_sweep(journal=sys.argv[1], n_jobs=2)
+    sweep_up_to(Path(sys.argv[1]), n_jobs=2)
 """
 
 
 @posix
-def test_killed_three_times_and_resumed(tmp_path):
+def test_killed_twice_and_resumed(tmp_path, path):
     """After SIGKILL while two trials run, no finished trial is lost or trained again."""
-    path = tmp_path / "sweep.jsonl"
     (tmp_path / "halting.py").write_text(HALTING_SWEEP)
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PYTHONWARNINGS": "ignore"}
-    for ended in (2, 3, 6):
-        command = [sys.executable, tmp_path / "halting.py", path, str(ended)]
-        process = subprocess.Popen(command, env=environment, start_new_session=True, cwd=tmp_path)
-        deadline = time.monotonic() + 60
-        while not path.exists() or path.read_bytes().count(b"\n") < ended + 1:
-            assert process.poll() is None and time.monotonic() < deadline, "the sweep did not get so far"
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    for ended in (2, 5):
+        (tmp_path / "allowed").write_text(str(ended))
+        command = [sys.executable, tmp_path / "halting.py", path]
+        with subprocess.Popen(command, env=environment, start_new_session=True, cwd=tmp_path) as process:
+            try:
+                wait_for(lambda number: path.exists() and count_trials(path) >= number, ended)
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
         assert sorted(read_indices(path)) == list(range(ended))
     before = path.read_bytes()
-    resumed = small_sweep(journal=path)
-    assert path.read_bytes().startswith(before)
-    assert sorted(read_indices(path)) == list(range(8))
-    assert fingerprint(resumed) == fingerprint(small_sweep())
+    (tmp_path / "allowed").write_text("8")
+    resumed = sweep_up_to(path)
+    assert path.read_bytes().startswith(before) and sorted(read_indices(path)) == list(range(8))
+    assert fingerprint(resumed) == fingerprint(small_sweep(grid={"hidden_size": [1, 2, 3, 4, 5, 6, 7, 8]}))

@@ -6,7 +6,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_sweep import count_blas_threads
+from sweep_helpers import count_blas_threads
 from threadpoolctl import threadpool_limits
 
 from classifiers.sweep.limits import SharedLimits, limits_of_sweep, limits_of_trial
@@ -31,25 +31,9 @@ def is_limited():
 
 
 @pytest.mark.filterwarnings("always")
-def test_limits_of_overlapping_users(two_threads):
-    """The first user leaves before the second, as with two threads."""
-    limits, filters = SharedLimits(), list(warnings.filters)
-    limits.__enter__()
-    limits.__enter__()
-    assert is_limited()
-    limits.__exit__()
-    assert is_limited()
-    limits.__exit__()
-    assert not is_limited() and warnings.filters == filters
-    with limits:
-        assert is_limited()
-    assert not is_limited()
-
-
-@pytest.mark.filterwarnings("always")
 def test_last_thread_restores_what_the_first_has_set(two_threads):
     """The first thread still runs. threadpoolctl 3.8 normally gives it sole control."""
-    limits = SharedLimits()
+    limits, filters = SharedLimits(), list(warnings.filters)
     with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
         for _ in range(2):
             first.submit(limits.__enter__).result()
@@ -58,7 +42,7 @@ def test_last_thread_restores_what_the_first_has_set(two_threads):
             first.submit(limits.__exit__).result()
             assert is_limited()
             second.submit(limits.__exit__).result()
-            assert not is_limited()
+            assert not is_limited() and warnings.filters == filters
 
 
 @pytest.mark.filterwarnings("always")

@@ -7,12 +7,6 @@ from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 
 
-def returns_generator():
-    """Return whether the active joblib backend can return each result as soon as it is ready."""
-    backend, _ = get_active_backend()
-    return getattr(backend, "supports_return_generator", False) or getattr(backend, "supports_sharedmem", False)
-
-
 def copy_odd_maps(arrays, n_jobs):
     """Copy the memory-mapped arrays that workers would read wrongly from the file.
 
@@ -33,24 +27,19 @@ def copy_odd_maps(arrays, n_jobs):
     backend, _ = get_active_backend()
     if getattr(backend, "supports_sharedmem", False) or effective_n_jobs(n_jobs) == 1:
         return arrays
-    return [array if _find_map(array) is None or _is_plain_map(array) else np.array(array) for array in arrays]
+    return [np.array(array) if _is_odd_map(array) else array for array in arrays]
 
 
-def _find_map(array):
-    """Return the `numpy.memmap` of the whole file behind a view, or None."""
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap) and not isinstance(array.base, np.ndarray):
-            return array
-        array = array.base
-    return None
-
-
-def _is_plain_map(array):
-    """Return whether a worker that maps the file again gets the same array."""
-    whole = _find_map(array)
+def _is_odd_map(array):
+    """Return whether an array is a view of a mapped file, and a worker that maps it gets another array."""
+    whole = array
+    while not (isinstance(whole, np.memmap) and not isinstance(whole.base, np.ndarray)):
+        whole = whole.base
+        if not isinstance(whole, np.ndarray):
+            return False
     in_order = array.flags.c_contiguous and (whole.ndim == 1 or not whole.flags.f_contiguous)
     on_disk = isinstance(whole.filename, (str, Path)) and Path(whole.filename).exists()
-    return in_order and on_disk and whole.mode != "c"  # "c": changes stay in the memory of this process
+    return not (in_order and on_disk and whole.mode != "c")  # "c": changes stay in the memory of this process
 
 
 def send_data(arrays, function):

@@ -3,26 +3,29 @@
 The journal of a sweep stores this hash. If the code changes, the hash changes too.
 """
 
-import ast
-import dis
-import hashlib
+import functools
 import inspect
 import sys
-import sysconfig
 import types
-from functools import lru_cache
-from pathlib import Path
 
-import joblib
+import numpy as np
+from joblib.hashing import NumpyHasher
 
+import checks
+import classifiers
 from classifiers import history, layers, neural_net, preprocessing, sgd, training
+from classifiers.sweep import trials
 
-TRAINING = (layers, history, training, sgd, neural_net)  # modules that train every net
-LIBRARIES = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+TRAINING = (checks, layers, sgd, history, training, neural_net, preprocessing, trials)  # what trains every net
 
 
 def hash_code(values):
     """Hash the code that trains nets, and the code of arguments that can be called.
+
+    The hash covers the source files of the lab that train, the versions of the lab and of NumPy,
+    and for each function or object its source file, its own code and the values that it holds. For
+    a function that is not in a module, such as one of a notebook, it covers the global variables
+    that the function uses instead of a file.
 
     Parameters
     ----------
@@ -37,161 +40,96 @@ def hash_code(values):
     Raises
     ------
     RuntimeError
-        If a file has changed since this process loaded it. Workers could load the new version.
+        If a file has changed since this process read it. Workers could load the new version. The
+        files of the lab are read when this module is imported, others when they are first hashed.
     TypeError
-        If a function uses an object that cannot be compared.
+        If a value cannot be compared, for example because it holds a generator.
     """
-    parts, seen = [loaded_meaning(module) for module in TRAINING], {}
-    for value in values:
-        if callable(value):
-            parts.extend(describe(value, seen))
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    digests = [_CodeHasher().hash([classifiers.__version__, np.__version__, *TRAINING])]
+    for value in filter(callable, values):
+        try:
+            digests.append(_CodeHasher().hash(value))
+        except RuntimeError:
+            raise
+        except Exception as error:  # pickling can raise errors of many types
+            raise TypeError(
+                f"a journal cannot compare {value!r}: {error}. Use plain values in it, or sweep without a journal"
+            ) from error
+    return _CodeHasher().hash(digests)
 
 
-def read_meaning(module):
-    """Return the source of a module without comments, docstrings and layout.
-
-    If there is no source file, return the compiled code.
-    """
+def _read_source(module):
+    """Return the source text of a module, or None if it has none or is ``__main__``."""
     try:
-        return _strip(inspect.getsource(module))
-    except OSError:
-        return _code_text(module.__spec__.loader.get_code(module.__name__))
-
-
-@lru_cache
-def _strip(text):
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
-            node.body[:1] = [ast.Pass()]
-    return ast.unparse(tree)
-
-
-# Maps a module's name to its spec and its `read_meaning`, both from when this process loaded it. A
-# reload replaces the spec.
-_loaded = {}
-
-
-def loaded_meaning(module):
-    """Return `read_meaning`. If the file has changed since it was loaded, raise RuntimeError."""
-    now = read_meaning(module)
-    spec, loaded = _loaded.get(module.__name__, (None, None))
-    if spec is not module.__spec__:
-        _loaded[module.__name__] = module.__spec__, now
-    elif loaded != now:
+        source = inspect.getsource(module) if module.__name__ != "__main__" else None
+    except (OSError, TypeError):  # compiled or built in
+        return None
+    spec = getattr(module, "__spec__", None)
+    if source != _first_read.setdefault((module.__name__, id(spec)), (spec, source))[1]:
         raise RuntimeError(
             f"{module.__file__} has changed since this Python loaded it. Restart the kernel or the program, then call "
             "sweep again"
         )
-    return now
+    return source
 
 
-def describe(value, seen):
-    """Yield texts that describe what a function, class or object computes.
+_first_read = {}  # maps a module to its source. A reload replaces its spec, and the entry keeps the spec's id in use
+for _module in TRAINING:
+    _read_source(_module)
 
-    The texts of two values differ if they do not compute the same.
 
-    Parameters
-    ----------
-    value : object
-    seen : dict
-        Maps ids to the objects that are already described. It ends the recursion if functions call
-        each other.
+class _CodeHasher(NumpyHasher):
+    """Hasher of joblib that distinguishes functions and classes by their code, not by their names.
+
+    It pickles a value and hashes the pickle. Nothing is unpickled, so ``str`` stands for any type.
     """
-    if isinstance(value, types.MethodType):
-        yield from (*describe(value.__func__, seen), *describe(value.__self__, seen))
-    elif isinstance(value, (tuple, list)):
-        yield f"{len(value)} values"
-        for part in value:
-            yield from describe(part, seen)
-    elif isinstance(value, dict):
-        yield from describe([*value.keys(), *value.values()], seen)
-    elif isinstance(value, types.ModuleType):
-        yield value.__name__
-    elif isinstance(value, (types.FunctionType, type)):
-        yield from _describe_definition(value, seen)
-    else:
-        yield from _describe_object(value, seen)
+
+    def reducer_override(self, value):
+        """Return what to pickle for a value. The third element may contain the value itself."""
+        if isinstance(value, types.ModuleType):
+            return str, (value.__name__, _read_source(value))
+        if isinstance(value, functools._lru_cache_wrapper):
+            return str, ("cache",), value.__wrapped__
+        if not isinstance(value, (types.FunctionType, type)):
+            return NotImplemented
+        name, module = f"{value.__module__}.{value.__qualname__}", sys.modules.get(value.__module__)
+        source = module and _read_source(module)
+        if isinstance(value, types.FunctionType):
+            return str, (name, source), _parts_of_function(value, source is None)
+        if source is None and module in (None, sys.modules["__main__"]):
+            return str, (name,), _parts_of_class(value)
+        return NotImplemented if source is None else (str, (name, source, value.__bases__))  # NotImplemented: by name
 
 
-def _describe_definition(value, seen):
-    """Describe a function or a class by its compiled code. This works without a source file."""
-    yield f"{value.__module__}.{value.__qualname__}"
-    module = sys.modules.get(value.__module__)
-    if f"{value.__module__}".startswith("classifiers."):
-        yield loaded_meaning(module)
-        return
-    if id(value) in seen or _is_library(module):
-        return
-    seen[id(value)] = value
-    if isinstance(value, type):
-        for name, member in sorted(vars(value).items()):
-            member = getattr(member, "__func__", getattr(member, "fget", member))  # static and class methods, property
-            if isinstance(member, types.FunctionType) or not (name.startswith("_") or inspect.isdatadescriptor(member)):
-                yield from (name, *describe(member, seen))
-        yield from describe(value.__bases__, seen)
-    else:
-        yield _code_text(value.__code__)
-        cells = [cell.cell_contents for cell in value.__closure__ or () if cell != types.CellType()]
-        names = sorted(_global_names(value.__code__) & value.__globals__.keys())
-        used = [value.__globals__[name] for name in names]
-        yield from describe([value.__defaults__, value.__kwdefaults__, cells, used], seen)
+def _parts_of_function(function, with_globals):
+    """Return the code of a function and the values that it holds or uses."""
+    codes = list(_code_objects(function.__code__))
+    cells = [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]
+    names = {name for code in codes for name in code.co_names} if with_globals else set()
+    used = {name: function.__globals__[name] for name in names & function.__globals__.keys()}
+    return [list(map(_text_of, codes)), function.__defaults__, function.__kwdefaults__, cells, used, vars(function)]
 
 
-def _describe_object(value, seen):
-    """Describe an object by its class and attributes. Objects of libraries are hashed."""
-    yield from describe(type(value), seen)
-    if hasattr(value, "__wrapped__"):  # functools.lru_cache
-        yield from describe(value.__wrapped__, seen)
-    elif isinstance(value, types.BuiltinFunctionType):
-        yield value.__qualname__
-    elif hasattr(value, "__dict__") and not _is_library(sys.modules.get(type(value).__module__)):
-        if id(value) not in seen:
-            seen[id(value)] = value
-            yield from describe(vars(value), seen)
-    else:
-        try:
-            yield joblib.hash(value)
-        except Exception as error:
-            raise TypeError(
-                f"a journal cannot compare {value!r}, which a function of the sweep uses. Give the function plain "
-                "values instead, or sweep without a journal"
-            ) from error
+def _parts_of_class(cls):
+    """Return the methods and plain attributes of a class, and its bases."""
+    members = {}
+    for name, member in vars(cls).items():
+        member = getattr(member, "__func__", getattr(member, "fget", member))  # static and class methods, property
+        if isinstance(member, types.FunctionType) or not (name.startswith("_") or inspect.isdatadescriptor(member)):
+            members[name] = member
+    return [members, cls.__bases__]
 
 
-def _code_text(code):
-    constants = [_constant_text(constant) for constant in code.co_consts]
-    return f"{code.co_code.hex()} {code.co_names} {code.co_varnames} {code.co_freevars} {constants}"
+def _code_objects(code):
+    """Yield the code object of a function, and those of its lambdas and comprehensions."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _code_objects(constant)
 
 
-def _constant_text(constant):
-    if isinstance(constant, types.CodeType):
-        return _code_text(constant)
-    if isinstance(constant, frozenset):  # its order differs from process to process
-        return str(sorted(map(repr, constant)))
-    return repr(constant)
-
-
-def _global_names(code):
-    """Return the names of the globals that a function and its inner functions use."""
-    names = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    return names.union(*(_global_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
-
-
-def _is_library(module):
-    """Return whether a module belongs to Python or to an installed package.
-
-    ``__main__`` does not count. In a notebook, its file belongs to a package, but its code belongs
-    to the user.
-    """
-    if module is None or module.__name__ == "__main__":
-        return False
-    file = getattr(module, "__file__", None)
-    if file is None:
-        return module.__name__ in sys.stdlib_module_names
-    return any(Path(file).is_relative_to(folder) for folder in LIBRARIES)
-
-
-for _module in (*TRAINING, preprocessing):
-    loaded_meaning(_module)
+def _text_of(code):
+    """Return what a code object computes, without its position in a file. It is the same in every process."""
+    constants = [constant for constant in code.co_consts if not isinstance(constant, types.CodeType)]
+    constants = [sorted(map(repr, value)) if isinstance(value, frozenset) else repr(value) for value in constants]
+    return f"{code.co_code.hex()} {code.co_names} {constants}"

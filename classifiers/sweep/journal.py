@@ -3,46 +3,22 @@
 import itertools
 import json
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import joblib
 import numpy as np
 
+from classifiers.history import History
 from classifiers.neural_net import TwoLayerNet
+from classifiers.sweep.trials import Trial
 
 try:
     import fcntl
 except ImportError:  # on Windows a journal cannot be locked
     fcntl = None
 
-
-def to_json(value):
-    """Convert a value that the json module cannot write, to the same text in every process.
-
-    Parameters
-    ----------
-    value : object
-        A NumPy number becomes a number. A type or a function becomes its name. Any other value
-        becomes its ``repr``.
-
-    Returns
-    -------
-    int, float, bool or str
-
-    Raises
-    ------
-    TypeError
-        If the ``repr`` contains an address in memory. The address differs in each process.
-    """
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, (type, np.dtype)) and np.dtype(value).kind != "O":  # NumPy gives other classes the kind O
-        return np.dtype(value).name
-    name = getattr(value, "__qualname__", None)
-    text = f"{value.__module__}.{name}" if name else repr(value)
-    if " at 0x" in text:
-        raise TypeError(f"a journal needs values with the same repr in every process, got {text}")
-    return text
+KEYS = {field.name for field in fields(Trial)} | {"iterations_per_epoch", "ended"}  # of the line of a trial
 
 
 class Journal:
@@ -64,24 +40,27 @@ class Journal:
         and a new journal starts.
     arrays : sequence of ndarray
         The data. The journal stores a hash of them.
+    combinations : list of dict
+        The swept hyperparameters of each trial of the sweep.
 
     Attributes
     ----------
-    trials : list of dict
-        What `add` wrote in earlier calls. If an index has several lines, the last one counts. A
-        trial is left out if its net is missing.
+    trials : list of Trial
+        What `add` wrote in earlier calls, and what need not be trained again. A trial is left out
+        if it failed, or if its net is missing.
 
     Raises
     ------
     ValueError
         If the file belongs to another sweep, or is not a journal. The file stays unchanged.
     TypeError
-        If a value of `plan` cannot be written, see `to_json`.
+        If the ``repr`` of a value of `plan` contains an address in memory, which differs in each
+        process.
     RuntimeError
         At the start of the context, if another sweep is writing the file.
     """
 
-    def __init__(self, path, plan, arrays):
+    def __init__(self, path, plan, arrays, combinations):
         if not isinstance(path, (str, Path)):
             raise TypeError(f"journal must be the name of a file, got {path!r}")
         self.path = Path(path).expanduser().resolve()
@@ -94,13 +73,54 @@ class Journal:
         self._complete = content[: content.rfind(b"\n") + 1]  # a crash may have left half a line at the end
         self.trials, self._outdated = [], False
         if self._complete:
-            header, *lines = self._parse(self._complete)
-            self._compare(header, json.loads(self._header))
-            self._outdated = header.get("code") != plan.get("code")
+            theirs, *lines = self._parse()
+            ours = json.loads(self._header)
+            self._outdated = theirs.get("code") != ours.pop("code")
+            for key in ours:
+                if theirs.get(key) != ours[key]:
+                    raise ValueError(
+                        f"journal {self.path} belongs to another sweep: its {key} is {theirs.get(key)}, not "
+                        f"{ours[key]}. Name another file, or move this one away"
+                    )
             if not self._outdated:
-                self.trials = self._select(lines)
+                self.trials = self._select([self._to_trial(line, combinations) for line in lines])
         elif not self._header.startswith(content):
-            raise self.damaged("its first line is not complete")
+            raise self._damaged("its first line is not complete")
+
+    def _parse(self):
+        try:
+            lines = [json.loads(line) for line in self._complete.split(b"\n")[:-1]]
+        except ValueError as error:
+            raise self._damaged(error) from error
+        if not all(isinstance(line, dict) for line in lines):
+            raise self._damaged("a line is not a JSON object")
+        return lines
+
+    def _damaged(self, reason):
+        return ValueError(f"journal {self.path} is damaged: {reason}. Move it away to start a new sweep")
+
+    def _to_trial(self, line, combinations):
+        """Return the trial of a line that `add` wrote."""
+        if differing := sorted(KEYS ^ line.keys()):
+            raise self._damaged(f"a trial must have the keys of Trial, but differs in {differing[0]!r}")
+        index, state = line["index"], line["state"]
+        if index not in range(len(combinations)) or type(index) is not int:
+            raise self._damaged(f"it has a trial {index!r}, but the grid has {len(combinations)}")
+        if state not in ("done", "diverged", "failed"):
+            raise self._damaged(f"trial {index} has the state {state!r}")
+        if line["params"] != json.loads(_to_line(combinations[index])):
+            raise self._damaged(f"trial {index} has other hyperparameters than the grid, {line['params']}")
+        history = History(line["stats"], line.pop("iterations_per_epoch"))
+        history.ended = line.pop("ended")
+        return Trial(**{**line, "params": combinations[index], "stats": history})
+
+    def _select(self, trials):
+        """Return the trials that need not be trained again. The last line of each trial counts."""
+        latest = {trial.index: trial for trial in trials if trial.state != "failed"}
+        found = [trial for i, trial in latest.items() if trial.state == "diverged" or self._net_path(i).exists()]
+        if missing := len(latest) - len(found):
+            print(f"{missing} nets are missing in {self._nets}: the sweep trains them again")
+        return found
 
     def __enter__(self):
         self._nets.parent.mkdir(parents=True, exist_ok=True)
@@ -114,6 +134,9 @@ class Journal:
         if not self._complete:
             self._write(self._header)
         return self
+
+    def __exit__(self, *exception):
+        self._file.close()
 
     def _open(self):
         """Open and lock the file. Its size must be the one that `__init__` read."""
@@ -132,13 +155,9 @@ class Journal:
             raise RuntimeError(f"another sweep is writing the journal {self.path}. Wait for it, or name another file")
         return file
 
-    def __exit__(self, *exception):
-        self._file.close()
-
     def _set_aside(self):
         """Rename the file and its nets, to start a new journal."""
-        numbers = itertools.count(1)
-        names = (self.path.with_name(f"{self.path.stem}-old-{number}{self.path.suffix}") for number in numbers)
+        names = (self.path.with_name(f"{self.path.stem}-old-{n}{self.path.suffix}") for n in itertools.count(1))
         aside = next(name for name in names if not name.exists() and not _nets_of(name).exists())
         if self._nets.exists():
             self._nets.rename(_nets_of(aside))
@@ -149,43 +168,6 @@ class Journal:
             "sweep starts"
         )
 
-    def _select(self, lines):
-        for line in lines:
-            index = line.get("index")
-            if not isinstance(index, int) or isinstance(index, bool) or index < 0:
-                raise self.damaged(f"a trial has the index {index}")
-        latest = {line["index"]: line for line in lines}  # a failed trial can be done in a later line
-        has_net = {i for i, line in latest.items() if line.get("state") != "done" or self._net_path(i).exists()}
-        if missing := len(latest) - len(has_net):
-            print(f"{missing} nets are missing in {self._nets}: the sweep trains them again")
-        return [line for i, line in latest.items() if i in has_net]
-
-    def _parse(self, complete):
-        try:
-            lines = [json.loads(line) for line in complete.split(b"\n")[:-1]]
-        except ValueError as error:
-            raise self.damaged(error) from error
-        if not all(isinstance(line, dict) for line in lines):
-            raise self.damaged("a line is not a JSON object")
-        return lines
-
-    def damaged(self, reason):
-        """Return the error to raise if the file is not a journal of this sweep."""
-        return ValueError(f"journal {self.path} is damaged: {reason}. Move it away to start a new sweep")
-
-    def _compare(self, theirs, ours):
-        for key in ours:
-            if key != "code" and theirs.get(key) != ours[key]:
-                raise ValueError(
-                    f"journal {self.path} belongs to another sweep: its {key} is {theirs.get(key)}, not {ours[key]}. "
-                    "Name another file, or move this one away"
-                )
-
-    def _write(self, line):
-        self._file.write(line)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
     def add(self, trial, net):
         """Save the net of a trial, then write the line of the trial.
 
@@ -193,17 +175,22 @@ class Journal:
 
         Parameters
         ----------
-        trial : dict
-            It must have the key ``index``.
+        trial : Trial
         net : TwoLayerNet or None
             None if the trial has no net.
         """
         if net is not None:
-            net.save(self._net_path(trial["index"]))
-        self._write(_to_line(trial))
+            net.save(self._net_path(trial.index))
+        history = {"iterations_per_epoch": trial.stats.iterations_per_epoch, "ended": trial.stats.ended}
+        self._write(_to_line({**vars(trial), **history}))
 
-    def load_net(self, index):
-        """Load the net of the trial with this index."""
+    def _write(self, line):
+        self._file.write(line)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def read_net(self, index):
+        """Read the net of the trial with this index."""
         try:
             return TwoLayerNet.load(self._net_path(index))
         except ValueError as error:
@@ -218,4 +205,21 @@ def _nets_of(path):
 
 
 def _to_line(content):
-    return json.dumps(content, default=to_json).encode() + b"\n"
+    return json.dumps(content, default=_to_json).encode() + b"\n"
+
+
+def _to_json(value):
+    """Convert a value that the json module cannot write, to the same text in every process.
+
+    A NumPy number becomes a number. A type or a function becomes its name. Any other value becomes
+    its ``repr``.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (type, np.dtype)) and np.dtype(value).kind != "O":  # NumPy gives other classes the kind O
+        return np.dtype(value).name
+    name = getattr(value, "__qualname__", None)
+    text = f"{value.__module__}.{name}" if name else repr(value)
+    if " at 0x" in text:
+        raise TypeError(f"a journal needs values with the same repr in every process, got {text}")
+    return text

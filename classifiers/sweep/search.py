@@ -1,27 +1,20 @@
 """Hyperparameter search: trains a net for each combination, in parallel and resumable."""
 
-import copy
-import importlib
 import sys
-import time
 import warnings
 from contextlib import nullcontext
-from dataclasses import asdict
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from tqdm import tqdm
 
 from checks import check_array, check_count, check_labels
-from classifiers.neural_net import TwoLayerNet
-from classifiers.sweep.cluster import copy_odd_maps, receive_data, returns_generator, send_data
+from classifiers.sweep.cluster import copy_odd_maps, send_data
 from classifiers.sweep.code_hash import hash_code
-from classifiers.sweep.grid import NET_ARGUMENTS, LogUniform, list_combinations
+from classifiers.sweep.grid import list_combinations
 from classifiers.sweep.journal import Journal
-from classifiers.sweep.limits import limits_of_sweep, limits_of_trial
-from classifiers.sweep.trials import Trial, find_best, ranking_key, read_trials
-
-__all__ = ["LogUniform", "SweepError", "SweepResult", "Trial", "sweep"]
+from classifiers.sweep.limits import limits_of_sweep
+from classifiers.sweep.trials import run_trial
 
 ATTEMPTS = 3  # a sweep ends with an error after this number of worker deaths, if no trial ends between them
 
@@ -44,14 +37,9 @@ class SweepResult:
 
     def __init__(self, trials, best_net):
         self.trials = sorted(trials, key=lambda trial: trial.index)
-        self.ranked = sorted(trials, key=ranking_key)
-        self.best, self.best_net = find_best(trials), best_net
-
-    def table(self):
-        """Deprecated: use ``vis_utils.sweep_table(result)``."""
-        message = "result.table() has moved: vis_utils.sweep_table(result). The old name will be removed in 1.2"
-        warnings.warn(message, DeprecationWarning, stacklevel=2)
-        return importlib.import_module("vis_utils").sweep_table(self)  # here, because workers need no matplotlib
+        self.ranked = sorted(self.trials, key=lambda trial: -trial.val_accuracy if trial.state == "done" else 1.0)
+        self.best = self.ranked[0] if self.ranked and self.ranked[0].state == "done" else None
+        self.best_net = best_net
 
 
 class SweepError(RuntimeError):
@@ -137,37 +125,35 @@ def sweep(
     seed = check_count("seed", seed, 0)
     combinations = list_combinations(grid, n_trials, seed, fixed)
     arrays, fixed = check_data(X_train, y_train, X_val, y_val, fixed)
-    log, trials, best_net = None, [], None
+    log, result = None, SweepResult([], None)
     if journal is not None:
-        log = open_journal(journal, grid, n_trials, fixed, seed, arrays)
-        trials = read_trials(log, combinations)
-    finished = {trial.index for trial in trials}
+        log = Journal(journal, describe_sweep(grid, n_trials, fixed, seed), arrays, combinations)
+        result = SweepResult(log.trials, None)
+    finished = {trial.index for trial in result.trials}
     todo = {i: params for i, params in enumerate(combinations) if i not in finished}
 
-    bar = tqdm(total=len(combinations), initial=len(trials), disable=not progress, file=sys.stdout, unit="net")
+    bar = tqdm(total=len(combinations), initial=len(finished), disable=not progress, file=sys.stdout, unit="net")
     with limits_of_sweep(), bar, log or nullcontext():
         for trial, net in run_trials(todo, arrays, seed, n_jobs, fixed):
             if log is not None:
-                log.add(asdict(trial), net)
-            trials.append(trial)
-            if find_best(trials) is trial:
-                best_net = net
+                log.add(trial, net)
+            result = SweepResult([*result.trials, trial], result.best_net)
+            if result.best is trial:
+                result.best_net = net
                 bar.set_postfix(best=f"{trial.val_accuracy:.3f}", refresh=False)
             bar.update()
-    best = find_best(trials)
-    if best is not None and best_net is None:
-        best_net = log.load_net(best.index)
-    result = SweepResult(trials, best_net)
+    if result.best is not None and result.best_net is None:
+        result.best_net = log.read_net(result.best.index)
     report_failures(result)
     return result
 
 
-def open_journal(path, grid, n_trials, fixed, seed, arrays):
-    """Return the journal of a sweep with these arguments."""
-    values = {name: list(v) if not hasattr(v, "rvs") else v for name, v in grid.items()}
-    swept = [value for name in sorted(values) if isinstance(values[name], list) for value in values[name]]
+def describe_sweep(grid, n_trials, fixed, seed):
+    """Return what a journal records of a sweep: its arguments and a hash of its code."""
+    grid = {name: values if hasattr(values, "rvs") else list(values) for name, values in grid.items()}
+    swept = [value for name in sorted(grid) if isinstance(grid[name], list) for value in grid[name]]
     code = hash_code([*swept, *(fixed[name] for name in sorted(fixed))])
-    return Journal(path, {"grid": values, "trials": n_trials, "fixed": fixed, "seed": seed, "code": code}, arrays)
+    return {"grid": grid, "trials": n_trials, "fixed": fixed, "seed": seed, "code": code}
 
 
 def report_failures(result):
@@ -220,48 +206,14 @@ def run_calls(calls, n_jobs):
 
     A backend that can only return lists gets the calls in rounds.
     """
-    if returns_generator():
+    try:
         # Dispatch only as many trials as workers. A further trial could wait for a busy worker
         # while another worker is idle.
-        settings = {"batch_size": 1, "pre_dispatch": "n_jobs", "return_as": "generator_unordered"}
-        yield from Parallel(n_jobs=n_jobs, **settings)(calls)
-    else:
+        parallel = Parallel(n_jobs=n_jobs, batch_size=1, pre_dispatch="n_jobs", return_as="generator_unordered")
+    except ValueError:  # only lists
         workers = effective_n_jobs(n_jobs)
         with Parallel(n_jobs=n_jobs, batch_size=1) as parallel:  # one pool of workers for all rounds
             for i in range(0, len(calls), workers):
                 yield from parallel(calls[i : i + workers])
-
-
-def run_trial(index, params, seed, fixed, *arrays):
-    """Train one net and measure its validation accuracy, with one BLAS thread. Workers call this.
-
-    Returns
-    -------
-    Trial, TwoLayerNet or None
-        None unless the trial is done.
-    """
-    X_train, y_train, X_val, y_val = receive_data(arrays)
-    trial = Trial(index, params, [seed, index])
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
-    arguments = {**fixed, **params}
-    start = time.perf_counter()
-    try:
-        with limits_of_trial():
-            net_arguments = {name: arguments.pop(name) for name in NET_ARGUMENTS & arguments.keys()}
-            net = TwoLayerNet(X_train.shape[1], **net_arguments, rng=rng)
-            callback = copy.deepcopy(arguments.pop("callback", None))  # trials in threads would share its state
-            history = net.train(X_train, y_train, X_val, y_val, **arguments, rng=rng, callback=callback)
-            accuracy = float(np.mean(net.predict(X_val) == y_val))
-    except Exception as error:
-        trial.state, trial.error = "failed", f"{type(error).__name__}: {error}"
-        return trial, None
-    if history.ended == "interrupted":  # train returned after Ctrl-C, but the sweep must end
-        raise KeyboardInterrupt
-    trial.seconds, trial.stats = time.perf_counter() - start, dict(history)
-    trial.stopped = history.ended == "stopped"
-    if history.ended == "diverged":
-        trial.state = "diverged"
-        return trial, None
-    trial.val_accuracy = accuracy
-    trial.standard_error = float(np.sqrt(accuracy * (1 - accuracy) / len(y_val)))
-    return trial, net
+    else:
+        yield from parallel(calls)

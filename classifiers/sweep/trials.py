@@ -1,9 +1,16 @@
-"""Trials of a sweep: their results, their ranking, and how to read them from a journal."""
+"""Trials of a sweep: how one net is trained, and what is recorded of it."""
 
-import json
-from dataclasses import asdict, dataclass, field
+import copy
+import time
+from dataclasses import dataclass, field
 
-from classifiers.sweep.journal import to_json
+import numpy as np
+
+from classifiers.history import History
+from classifiers.neural_net import TwoLayerNet
+from classifiers.sweep.cluster import receive_data
+from classifiers.sweep.grid import NET_ARGUMENTS
+from classifiers.sweep.limits import limits_of_trial
 
 
 @dataclass
@@ -26,8 +33,8 @@ class Trial:
         NaN unless done.
     seconds : float
         Duration of the training.
-    stats : dict
-        The histories that `TwoLayerNet.train` returned.
+    stats : History
+        What `TwoLayerNet.train` returned. It is empty if the trial failed.
     error : str
         The error of a failed trial.
     stopped : bool
@@ -41,38 +48,38 @@ class Trial:
     val_accuracy: float = float("nan")
     standard_error: float = float("nan")
     seconds: float = 0.0
-    stats: dict = field(default_factory=dict)
+    stats: History = field(default_factory=History)
     error: str = ""
     stopped: bool = False
 
 
-def ranking_key(trial):
-    """Return the sort key of a trial.
+def run_trial(index, params, seed, fixed, *arrays):
+    """Train one net and measure its validation accuracy, with one BLAS thread. Workers call this.
 
-    A high validation accuracy comes first. Equal ones are in grid order. Trials that are not done
-    are last.
+    Returns
+    -------
+    Trial, TwoLayerNet or None
+        None unless the trial is done.
     """
-    return (-trial.val_accuracy if trial.state == "done" else 1.0), trial.index
-
-
-def find_best(trials):
-    """Return the first done trial of the ranking, or None if no trial is done."""
-    return min((trial for trial in trials if trial.state == "done"), key=ranking_key, default=None)
-
-
-def read_trials(log, combinations):
-    """Return the trials of a journal that are not trained again: all but the failed ones."""
-    trials = []
-    for line in log.trials:
-        if missing := asdict(Trial(0, {}, [])).keys() ^ line.keys():
-            raise log.damaged(f"a trial must have the keys of Trial, but differs in {sorted(missing)[0]!r}")
-        index, state = line["index"], line["state"]
-        if state not in ("done", "diverged", "failed"):
-            raise log.damaged(f"trial {index} has the state {state!r}")
-        if index >= len(combinations):
-            raise log.damaged(f"it has a trial {index}, but the grid has {len(combinations)}")
-        if line["params"] != json.loads(json.dumps(combinations[index], default=to_json)):
-            raise log.damaged(f"trial {index} has other hyperparameters than the grid, {line['params']}")
-        if state != "failed":
-            trials.append(Trial(**{**line, "params": combinations[index]}))
-    return trials
+    X_train, y_train, X_val, y_val = receive_data(arrays)
+    trial = Trial(index, params, [seed, index])
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
+    arguments = {**fixed, **params}
+    start = time.perf_counter()
+    try:
+        with limits_of_trial():
+            net_arguments = {name: arguments.pop(name) for name in NET_ARGUMENTS & arguments.keys()}
+            net = TwoLayerNet(X_train.shape[1], **net_arguments, rng=rng)
+            callback = copy.deepcopy(arguments.pop("callback", None))  # trials in threads would share its state
+            history = net.train(X_train, y_train, X_val, y_val, **arguments, rng=rng, callback=callback)
+            if history.ended != "diverged":
+                trial.val_accuracy = float(np.mean(net.predict(X_val) == y_val))
+    except Exception as error:
+        trial.state, trial.error = "failed", f"{type(error).__name__}: {error}"
+        return trial, None
+    trial.seconds, trial.stats, trial.stopped = time.perf_counter() - start, history, history.ended == "stopped"
+    if history.ended == "diverged":
+        trial.state = "diverged"
+        return trial, None
+    trial.standard_error = float(np.sqrt(trial.val_accuracy * (1 - trial.val_accuracy) / len(y_val)))
+    return trial, net
