@@ -6,11 +6,19 @@ EPOCH = ("train_acc_history", "val_acc_history", "val_loss_history")  # one valu
 class History(dict):
     """Training history, the result of `TwoLayerNet.train`: a dict of lists of numbers.
 
+    Parameters
+    ----------
+    lists : dict of list, optional
+        The values. By default all lists are empty.
+    iterations_per_epoch : int, optional
+        See below. It is None if it is not known.
+
     Attributes
     ----------
     ended : {"running", "finished", "stopped", "diverged", "interrupted"}
         How training ended. "stopped" is by the callback, "interrupted" by Ctrl-C. If several of
-        these happened, the one that is last in this list counts.
+        these happened, the one that is last in this list counts. It stays "running" if training
+        ended with another error.
     iterations_per_epoch : int or None
         The values of epoch i are from iteration ``i * iterations_per_epoch``, both counted from 0.
     """

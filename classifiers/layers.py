@@ -19,12 +19,12 @@ def forward(params, X, mask=None):
     X : ndarray, shape (N, D)
         One example per row.
     mask : ndarray, shape (N, H), optional
-        Factors of dropout, see `dropout_mask`.
+        Dropout factors, see `dropout_mask`.
 
     Returns
     -------
     hidden : ndarray, shape (N, H)
-        ``max(0, X W1 + b1)``, times mask.
+        ``max(0, X W1 + b1)``, multiplied by mask.
     scores : ndarray, shape (N, C)
         ``hidden W2 + b2``.
     """
@@ -125,15 +125,15 @@ def backward(params, X, hidden, dscores, mask=None):
 
 
 def dropout_mask(shape, dropout, dtype, rng):
-    """Draw the factors of inverted dropout for the hidden layer.
+    """Draw the mask of inverted dropout for the hidden layer.
 
     Parameters
     ----------
-    shape, dtype : (N, H), and the type of the factors
+    shape, dtype : (N, H), and the type of the mask
     dropout : float
         Fraction of the units that are dropped, at least 0 and below 1.
     rng : RandomState or Generator
-        Source of one number per unit.
+        Source of one number per example and unit.
 
     Returns
     -------

@@ -6,8 +6,19 @@ training.py what stands around the loop of `train`.
 
 import numpy as np
 
-import checks
-from checks import check_array, check_count, check_labels, check_number
+from checks import (
+    check_array,
+    check_calls,
+    check_count,
+    check_dtype,
+    check_finite,
+    check_labels,
+    check_loss,
+    check_number,
+    check_params,
+    check_rng,
+    check_writable,
+)
 from classifiers.history import History
 from classifiers.layers import backward, dropout_mask, forward, penalty, softmax_loss
 from classifiers.sgd import SGD, draw_minibatch
@@ -27,7 +38,7 @@ class TwoLayerNet:
     std : float
         Standard deviation of the initial weights. Biases start at zero.
     dtype : dtype
-        Type of the parameters and of all computation: float32, float64 or longdouble.
+        Type of the parameters and of all arrays that are computed: float32, float64 or longdouble.
     rng : None, int, RandomState or Generator
         Source of randomness, for W1 before W2. ``None`` is NumPy's global stream.
 
@@ -50,7 +61,7 @@ class TwoLayerNet:
     def __init__(self, input_size, hidden_size, output_size, std=1e-4, *, dtype=np.float64, rng=None):
         D, H = check_count("input_size", input_size), check_count("hidden_size", hidden_size)
         C, std = check_count("output_size", output_size), check_number("std", std)
-        rng, dtype = checks.check_rng(rng), checks.check_dtype(dtype, smallest=np.float32)
+        rng, dtype = check_rng(rng), check_dtype(dtype, smallest=np.float32)
         W1 = std * rng.standard_normal((D, H))
         W2 = std * rng.standard_normal((H, C))
         params = {"W1": W1, "b1": np.zeros(H), "W2": W2, "b2": np.zeros(C)}
@@ -76,13 +87,13 @@ class TwoLayerNet:
         loss, grads : float, dict of ndarray, otherwise
             Mean softmax loss plus penalty, and its gradients, keyed and shaped as ``params``.
         """
-        D, _, C = checks.check_params(self.params)
+        D, _, C = check_params(self.params)
         given = check_array("X", X, 2, D, finite=False)
         X = given.astype(self.params["W1"].dtype, copy=False)
         hidden, scores = forward(self.params, X, mask)  # (N, H), (N, C)
-        if not np.isfinite(scores).all():  # X is only searched if it may be the cause
-            checks.check_finite("X", given)
-            checks.check_finite(f"X as {X.dtype}", X)
+        if not np.isfinite(scores).all():  # search X only if it may be the cause
+            check_finite("X", given)
+            check_finite(f"X as {X.dtype}", X)
         if y is None:
             return scores
         loss, dscores = softmax_loss(scores, check_labels("y", y, len(X), C))  # dscores (N, C)
@@ -101,7 +112,7 @@ class TwoLayerNet:
         X, y, X_val, y_val : array, shapes (N, D), (N,), (M, D) and (M,)
             Training and validation data. With `augment`, X may have any number of columns.
         learning_rate, learning_rate_decay : float
-            A step is `learning_rate` times the gradient. The rate is decayed after each epoch.
+            A step is the rate times the gradient. The rate is multiplied by the decay at each epoch.
         reg : float
             Strength of the L2 penalty, see `loss`.
         num_iters, batch_size : int
@@ -120,13 +131,14 @@ class TwoLayerNet:
             Source of randomness for batches, dropout, `augment`. ``None``: NumPy's global stream.
         callback : callable, optional
             ``callback(net, it, stats)`` is called once per epoch with the history so far. If it
-            returns True, training ends. At the end, its method ``finish(net, stats)`` is called.
+            returns True, training ends. At the end, its method ``finish(net, stats)`` is called, if
+            it has one.
 
         Returns
         -------
         History
             A dict of lists. ``loss_history`` has a value per iteration. ``train_acc_history`` (of
-            the batch), ``val_acc_history`` and ``val_loss_history`` (with the penalty) have a value
+            the batch, after the step), ``val_acc_history`` and ``val_loss_history`` (with the penalty) have a value
             per epoch. The attribute ``ended`` says how training ended.
 
         Notes
@@ -136,36 +148,37 @@ class TwoLayerNet:
         If a subclass overrides `loss` or `predict`, its methods are used.
 
         If the loss becomes infinite or NaN, training stops with a `RuntimeWarning`. This loss is
-        the last one in ``loss_history``. The net gets the parameters of the last epoch.
+        the last one in ``loss_history``. The net gets the parameters of the last epoch with a finite
+        validation loss, or its initial ones.
 
         Ctrl-C raises `KeyboardInterrupt` after the current iteration. The net keeps the parameters
         of this iteration, and ``history`` has what was recorded.
         """
-        D, H, C = checks.check_params(self.params)
+        D, H, C = check_params(self.params)
         X, X_val = check_array("X", X, 2, None if augment else D), check_array("X_val", X_val, 2, D)
         y, y_val = check_labels("y", y, len(X), C), check_labels("y_val", y_val, len(X_val), C)
         num_iters, batch_size = check_count("num_iters", num_iters, 0), check_count("batch_size", batch_size)
         learning_rate, reg = check_number("learning_rate", learning_rate), check_number("reg", reg)
-        decay, rng = check_number("learning_rate_decay", learning_rate_decay), checks.check_rng(rng)
+        decay, rng = check_number("learning_rate_decay", learning_rate_decay), check_rng(rng)
         momentum = check_number("momentum", momentum, 0, 1, below=True)
         dropout = check_number("dropout", dropout, 0, 1, below=True)
-        checks.check_calls(augment=augment, schedule=schedule, callback=callback)
-        checks.check_writable(self.params)
+        check_calls(augment=augment, schedule=schedule, callback=callback)
+        check_writable(self.params)
 
         iterations_per_epoch, dtype = max(len(X) // batch_size, 1), self.params["W1"].dtype
         self.history = history = History(iterations_per_epoch=iterations_per_epoch)
-        optimizer, extra = SGD(momentum), {}
+        optimizer, options = SGD(momentum), {}  # options: a loss of a subclass need not know dropout
         with Training(self, num_iters, callback, progress) as training:
-            for it in training.iterations():
+            for it in training.iterations():  # handles callback and Ctrl-C after each iteration
                 X_batch, y_batch = draw_minibatch(X, y, batch_size, rng)
                 if augment is not None:
                     X_batch = augment(X_batch.astype(dtype, copy=False), rng)
                     check_array("the result of augment", X_batch, 2, D, finite=False)
                 if dropout:
-                    extra["mask"] = dropout_mask((batch_size, H), dropout, dtype, rng)
+                    options["mask"] = dropout_mask((batch_size, H), dropout, dtype, rng)
                 rate = learning_rate if schedule is None else learning_rate * float(schedule(it, num_iters))
                 with np.errstate(all="ignore"):  # a divergence is reported once, at the end
-                    loss, grads = checks.check_loss(self.loss(X_batch, y_batch, reg, **extra), self.params)
+                    loss, grads = check_loss(self.loss(X_batch, y_batch, reg, **options), self.params)
                     history["loss_history"].append(loss)
                     if not np.isfinite(loss):
                         break
@@ -193,12 +206,14 @@ class TwoLayerNet:
         accuracy, loss : float
             The accuracy is NaN if the loss is infinite or NaN.
         """
-        X = check_array("X", X, 2)
-        y = check_labels("y", y, len(X), checks.check_params(self.params)[2])
+        D, _, C = check_params(self.params)
+        X = check_array("X", X, 2, D)
+        y = check_labels("y", y, len(X), C)
         with np.errstate(all="ignore"):
             losses = [len(y_part) * float(self.loss(X_part, y_part, reg)[0]) for X_part, y_part in _chunks(X, y)]
         loss = sum(losses) / len(X)
-        return (float(np.mean(self.predict(X) == y)) if np.isfinite(loss) else float("nan")), loss
+        accuracy = np.mean(self.predict(X) == y) if np.isfinite(loss) else np.nan
+        return float(accuracy), loss
 
     def scores(self, X):
         """Compute the scores in chunks, so that a large X needs no array of N x H.
@@ -217,10 +232,10 @@ class TwoLayerNet:
         ValueError
             If the largest score of a row is infinite or NaN. No class is the best one then.
         """
-        X = check_array("X", X, 2, checks.check_params(self.params)[0])
+        X = check_array("X", X, 2, check_params(self.params)[0])
         with np.errstate(all="ignore"):
             scores = np.concatenate([self.loss(X_part) for (X_part,) in _chunks(X)])  # (N, C)
-        checks.check_finite("the largest scores of X", scores.max(axis=1))
+        check_finite("the largest scores of X", scores.max(axis=1))
         return scores
 
     def predict(self, X):

@@ -74,7 +74,7 @@ class SGD:
 
 
 def warm_cosine(it, num_iters):
-    """Learning rate schedule: a linear rise, then half a cosine down to zero.
+    """Learning rate schedule: half a cosine down to zero, times a linear rise at the start.
 
     The factor of iteration `it`, counted from 0, is
     ``min(1, (it + 1) / rise) * (1 + cos(pi * it / num_iters)) / 2``, with

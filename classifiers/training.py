@@ -1,4 +1,4 @@
-"""What stands around the loop of `TwoLayerNet.train`: Ctrl-C, divergence, callback, progress."""
+"""Handles Ctrl-C, divergence, callback and progress for `TwoLayerNet.train`."""
 
 import signal
 import sys
@@ -54,24 +54,28 @@ class Training:
     ------
     KeyboardInterrupt
         At the end of the context, after Ctrl-C. The net has the parameters of the last whole
-        iteration. If Ctrl-C took effect at once, it has those of the last epoch.
+        iteration. If Ctrl-C took effect at once, it has those of the snapshot.
 
     Warns
     -----
     RuntimeWarning
         At the end of the context, if the last loss or a parameter is infinite or NaN. The net then
-        has the parameters of the last epoch. The warning names the line that called `train`.
+        has the parameters of the snapshot. The warning names the line that called `train`.
+
+    Notes
+    -----
+    The snapshot is taken at the start, and at each epoch with a finite validation loss.
     """
 
     def __init__(self, net, num_iters, callback, progress):
         self.net, self.num_iters, self.callback, self.progress = net, num_iters, callback, progress
-        self._snapshot, self._pressed, self._handler = Snapshot(net.params), False, None
+        self._snapshot, self._pressed, self._handles = Snapshot(net.params), False, False
 
     def __enter__(self):
-        if threading.current_thread() is threading.main_thread():
-            self._handler = signal.getsignal(signal.SIGINT)
-        if self._handler is signal.default_int_handler:
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._press)
+            self._handles = True
         return self
 
     def _press(self, number, frame):
@@ -79,8 +83,8 @@ class Training:
         self._restore_handler()
 
     def _restore_handler(self):
-        if self._handler is not None:
-            signal.signal(signal.SIGINT, self._handler)
+        if self._handles and signal.getsignal(signal.SIGINT) == self._press:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def iterations(self):
         """Yield 0..num_iters-1, until the callback or Ctrl-C ends the training."""
@@ -96,38 +100,44 @@ class Training:
                     self._snapshot = Snapshot(self.net.params)
                 if self.callback is not None and self.callback(self.net, it, history):
                     history.ended = "stopped"
-            if self._pressed or history.ended == "stopped":
+                    break
+            if self._pressed:
                 break
 
     def __exit__(self, kind, error, traceback):
-        history = self.net.history
+        diverged, history = False, self.net.history
         try:
             if kind in (None, KeyboardInterrupt):
-                self._finish(history, broken_off=kind is KeyboardInterrupt)
+                diverged = self._finish(history, broken_off=kind is KeyboardInterrupt)
         finally:
             self._restore_handler()
         done = len(history["loss_history"])
-        if kind is None and self._pressed:
-            history.ended = "interrupted"
-            raise KeyboardInterrupt(f"training was interrupted after {done} of {self.num_iters} iterations")
-        if history.ended == "diverged":
-            warnings.warn(
-                f"training diverged at iteration {done - 1}: the net has the parameters of the last epoch. Try a lower "
-                "learning_rate, or standardise X",
-                RuntimeWarning,
-                stacklevel=3,
-            )
+        try:
+            if diverged:
+                warnings.warn(
+                    f"training diverged at iteration {done - 1}: the net has the parameters of the last epoch with a "
+                    "finite loss. Try a lower learning_rate, or standardise X",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+        finally:
+            if kind is None and self._pressed:
+                history.ended = "interrupted"
+                raise KeyboardInterrupt(f"training was interrupted after {done} of {self.num_iters} iterations")
 
     def _finish(self, history, broken_off):
-        """Record how training ended, restore the parameters if needed, and finish the callback."""
-        with np.errstate(all="ignore"):
-            sums = [np.vdot(array, array) for array in self.net.params.values() if is_float_array(array)]
-        losses = history["loss_history"]
-        diverged = bool(losses) and not np.isfinite([losses[-1], *sums]).all()
+        """Record how training ended, restore the snapshot if needed, and finish the callback.
+
+        Return whether training diverged.
+        """
+        losses, arrays = history["loss_history"], filter(is_float_array, self.net.params.values())
+        diverged = bool(losses) and not (np.isfinite(losses[-1]) and all(np.isfinite(a).all() for a in arrays))
         if diverged or broken_off:
             self._snapshot.restore(self.net.params)
-            history.ended = "interrupted" if broken_off else "diverged"
-        elif history.ended == "running":
-            history.ended = "finished"
+        if self._pressed or broken_off:
+            history.ended = "interrupted"
+        elif diverged or history.ended == "running":
+            history.ended = "diverged" if diverged else "finished"
         if hasattr(self.callback, "finish"):
             self.callback.finish(self.net, history)
+        return diverged

@@ -422,7 +422,7 @@ BAD = [
     # params
     (lambda: net_without("b1").loss(X), ValueError, "params must have W1, b1, W2 and b2, b1 is missing"),
     (lambda: net_with(b1=np.zeros(9)).loss(X), ValueError, r"params\['b1'\] must have shape \(10,\), got \(9,\)"),
-    (lambda: net_with(W1=np.zeros(4)).loss(X), ValueError, r"params must have W1 \(D, H\) .* got \(4,\)"),
+    (lambda: net_with(W1=np.zeros(4)).loss(X), ValueError, r"params must have W1 \(D, H\), .* got \(4,\)"),
     (
         lambda: net_with(b2=np.zeros(3, int)).loss(X),
         TypeError,

@@ -237,12 +237,12 @@ def test_ctrl_c_while_the_callback_finishes():
 
         def finish(self, net, stats):
             press()
-            self.done = True
+            self.done = stats.ended
 
     callback = Late()
     with pytest.raises(KeyboardInterrupt):
         train(num_iters=2, callback=callback)
-    assert callback.done
+    assert callback.done == "finished"
 
 
 def test_second_ctrl_c_takes_effect_at_once():
@@ -261,13 +261,42 @@ def test_second_ctrl_c_takes_effect_at_once():
     assert_equal_nets(net, twin)
 
 
-def test_ctrl_c_and_divergence():
-    """The program ends. The parameters are those of the last epoch."""
+@pytest.mark.parametrize("action", ["default", "error"])
+def test_ctrl_c_and_divergence(action):
+    """The program ends, also with -W error. A warning says why the net has older parameters."""
     net, twin = make_toy_net(), make_toy_net()
-    with pytest.raises(KeyboardInterrupt):
-        train(net, num_iters=4, schedule=call_at(3, press, 1e300))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter(action)
+        with pytest.raises(KeyboardInterrupt):
+            train(net, num_iters=4, schedule=call_at(3, lambda: net.params["b1"].fill(np.inf) or press()))
+    assert net.history.ended == "interrupted" and (
+        "diverged" in str(caught[0].message) if caught else action == "error"
+    )
     train(twin, num_iters=3)
     assert_equal_nets(net, twin)
+
+
+def test_large_parameters_are_not_a_divergence():
+    """Numbers whose squares overflow are finite."""
+    net = make_toy_net(dtype=np.float32)
+    train(net, num_iters=2, schedule=call_at(1, lambda: net.params["b1"].fill(-1e25)))
+    assert net.history.ended == "finished" and (net.params["b1"] < -1e24).all()
+
+
+def test_handler_that_a_callback_installs():
+    """It stays. A training inside a callback does not replace the handler of the outer one."""
+
+    def own(number, frame):
+        raise ZeroDivisionError
+
+    def callback(net, it, stats):
+        train(num_iters=1)
+        press()  # the outer training ends after this iteration
+        signal.signal(signal.SIGINT, own)
+
+    with pytest.raises(KeyboardInterrupt, match="after 1 of 9"):
+        train(num_iters=9, callback=callback)
+    assert handler() is own
 
 
 @pytest.mark.parametrize("own", [signal.SIG_IGN, lambda number, frame: None])
