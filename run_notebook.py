@@ -22,6 +22,8 @@ try:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
     from nbconvert import HTMLExporter
+
+    from files import atomic_write
 except ImportError as error:
     if __name__ != "__main__":
         raise
@@ -50,9 +52,10 @@ class PrintingClient(NotebookClient):
     """Client that also prints what the cells print, at once."""
 
     def output(self, outs, msg, display_id, cell_index):
+        recorded = super().output(outs, msg, display_id, cell_index)
         if msg["msg_type"] == "stream":
             print(msg["content"]["text"], end="", flush=True)
-        return super().output(outs, msg, display_id, cell_index)
+        return recorded
 
 
 def execute(notebook, folder=HERE):
@@ -110,22 +113,9 @@ def execute(notebook, folder=HERE):
 
 
 def find_pictures(notebook):
-    """Return the pictures of the cells that are tagged ``picture:NAME``.
+    """Return a dict of the pictures of the cells that are tagged ``picture:NAME``: NAME to PNG, as bytes.
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        An executed notebook.
-
-    Returns
-    -------
-    dict of str to bytes
-        Maps NAME to the picture as PNG.
-
-    Raises
-    ------
-    ValueError
-        If such a cell does not have exactly one picture.
+    Raises ValueError if such a cell does not have exactly one picture.
     """
     pictures = {}
     for cell in notebook.cells:
@@ -160,23 +150,11 @@ def explain(error):
 
 
 def run(folder, inplace):
-    """Execute the notebook and write the report.
+    """Execute the notebook and write the report into ``folder/build/``.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder of ``build/``.
-    inplace : bool
-        Whether to store the outputs in the notebook, and the pictures of the cells that are tagged
-        ``picture:NAME`` in docs/NAME.png.
-
-    Raises
-    ------
-    SystemExit
-        If the notebook does not run to its end, or if a picture is missing. In the first case, the
-        report holds the cells that ran. In the second case, nothing is written.
-    OSError
-        If a file cannot be written.
+    With `inplace`, the outputs are also stored in the notebook, and its pictures in docs/. If a cell
+    fails or a picture is missing, SystemExit says why. In the first case, the report holds the cells
+    that ran. In the second case, nothing is written. An OSError says what cannot be written.
     """
     report = folder.absolute() / "build" / NOTEBOOK.with_suffix(".html").name
     report.parent.mkdir(parents=True, exist_ok=True)
@@ -191,9 +169,8 @@ def run(folder, inplace):
         report.write_text(render(notebook), encoding="utf-8")
         sys.exit(f"\n{explain(error)}\nThe report up to this point is {report}")
     if inplace:
-        whole = NOTEBOOK.with_suffix(".part")  # if the disk is full, the stored notebook stays
-        nbformat.write(notebook, whole)
-        os.replace(whole, NOTEBOOK)
+        with atomic_write(NOTEBOOK) as file:  # if the disk is full, the stored notebook stays
+            file.write(f"{nbformat.writes(notebook)}\n".encode())
         for name, png in pictures.items():
             (HERE / "docs" / f"{name}.png").write_bytes(png)
     report.write_text(render(notebook), encoding="utf-8")

@@ -83,14 +83,6 @@ def test_stored_counts_and_outputs(notebook):
     assert NOTEBOOK.stat().st_size < 3e6
 
 
-def test_pictures_are_described_in_the_report(notebook):
-    """Each picture has the description from its cell, for readers who cannot see it."""
-    cells = [cell for cell in code_cells(notebook) if any("image/png" in out.get("data", ()) for out in cell.outputs)]
-    cells[0].metadata.alt = 'A "<b>" & more'  # is escaped
-    page = Page(render(notebook))
-    assert [alt for alt in page.alts if alt] == [cell.metadata.alt for cell in cells] and len(page.alts) == len(cells)
-
-
 class Page(HTMLParser):
     """A page: the addresses that it loads, apart from links to click on, and the descriptions of its images."""
 
@@ -105,11 +97,14 @@ class Page(HTMLParser):
         self.alts += [dict(attrs).get("alt")] if tag == "img" else []
 
 
-def test_report_loads_nothing_from_other_places(notebook):
-    """It contains its pictures and styles. It has no scripts, because scripts could load more."""
+def test_report_describes_its_pictures_and_loads_nothing(notebook):
+    """Each picture has its cell's description, for readers who cannot see it. No script could load more."""
+    cells = [cell for cell in code_cells(notebook) if any("image/png" in out.get("data", ()) for out in cell.outputs)]
+    cells[0].metadata.alt = 'A "<b>" & more'  # is escaped
     body = render(notebook)
-    loaded = Page(body).loaded
-    assert len(loaded) >= 8 and all(address.startswith("data:") for address in loaded)
+    page = Page(body)
+    assert page.alts == [cell.metadata.alt for cell in cells] and len(page.alts) == 8
+    assert len(page.loaded) >= 8 and all(address.startswith("data:") for address in page.loaded)
     assert "<script" not in body and not re.search(r"@import|url\(['\"]?(?!data:|#)", body)
 
 
@@ -136,30 +131,23 @@ def test_notebook_runs_on_tiny_data(notebook, cifar10_of_the_notebook, monkeypat
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
-    """Return a function that stores a notebook of the given cells for `main` to run."""
+    """Return a function that stores a notebook for `main` to run, with old outputs and another kernel."""
     monkeypatch.setattr(run_notebook, "NOTEBOOK", tmp_path / "small.ipynb")
     monkeypatch.setattr(run_notebook, "HERE", tmp_path)
     monkeypatch.setattr(sys, "argv", ["run_notebook.py", "--output", str(tmp_path), "--inplace"])
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = signal.getsignal(signal.SIGTERM)
 
-    def store(*sources, **metadata):
-        cells = [nbformat.v4.new_code_cell(source) for source in sources]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), tmp_path / "small.ipynb")
+    def store(*sources, tags=()):
+        """Store cells. The first one gets the tags."""
+        old = [nbformat.v4.new_output("stream", text="stale output")]
+        cells = [nbformat.v4.new_code_cell(source, outputs=old) for source in sources]
+        cells[0].metadata.tags = list(tags)
+        gone = {"name": "gone", "display_name": "Gone", "language": "python"}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": gone}), tmp_path / "small.ipynb")
         return tmp_path
 
     yield store
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-DRAW = "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1]);"
-
-
-def tag(folder, index):
-    """Tag a cell of the small notebook as the picture x."""
-    notebook = nbformat.read(folder / "small.ipynb", as_version=4)
-    notebook.cells[index].metadata.tags = ["picture:x"]
-    nbformat.write(notebook, folder / "small.ipynb")
+    signal.signal(signal.SIGTERM, before)
 
 
 def read_report(folder):
@@ -169,9 +157,6 @@ def read_report(folder):
 def test_report_of_a_run_that_fails(small):
     """The report has the error and the outputs before it, but no outputs of earlier runs."""
     folder = small("print('se' + 'ven')", "assert 7 > 8", "print('late')")
-    notebook = nbformat.read(folder / "small.ipynb", as_version=4)
-    notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="stale output")]
-    nbformat.write(notebook, folder / "small.ipynb")
     with pytest.raises(SystemExit, match="AssertionError"):
         run_notebook.main()
     report = read_report(folder)
@@ -194,8 +179,8 @@ def test_run_does_not_depend_on_the_environment(small, monkeypatch, tmp_path):
     screen = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
     monkeypatch.setattr(sys, "stdout", screen)
     (tmp_path / "docs").mkdir()
-    gone = {"name": "gone", "display_name": "Gone", "language": "python"}
-    tag(small(DRAW, "import sys\nprint('\u2588', sys.executable)", kernelspec=gone), 0)
+    draw = "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1]);"
+    small(draw, "import sys\nprint('\u2588', sys.executable)", tags=["picture:x"])
     run_notebook.main()
     screen.flush()
     assert f"? {sys.executable}" in screen.buffer.getvalue().decode("cp1252")
@@ -206,16 +191,15 @@ def test_run_does_not_depend_on_the_environment(small, monkeypatch, tmp_path):
 
 def test_missing_picture_is_an_error_before_anything_is_written(small):
     """The stored notebook, docs/ and the last report do not change."""
-    folder = small("print('no picture')")
-    tag(folder, 0)
-    old = {path: folder / path for path in ("small.ipynb", "docs/x.png", "build/small.html")}
-    for path in list(old.values())[1:]:
+    folder = small("print('no picture')", tags=["picture:x"])
+    paths = [folder / "docs" / "x.png", folder / "build" / "small.html", folder / "small.ipynb"]
+    for path in paths[:2]:
         path.parent.mkdir()
         path.write_text("old")
-    before = {name: path.read_bytes() for name, path in old.items()}
+    before = [path.read_bytes() for path in paths]
     with pytest.raises(SystemExit, match="picture:x must draw one picture as PNG, but it drew 0"):
         run_notebook.main()
-    assert {name: path.read_bytes() for name, path in old.items()} == before
+    assert [path.read_bytes() for path in paths] == before
 
 
 def test_kernel_that_dies(small, monkeypatch, capsys):
@@ -293,7 +277,7 @@ def test_screen_that_closes(small, monkeypatch):
         run_notebook.main()
 
 
-def test_event_loop_of_windows(small, monkeypatch, tmp_path):
+def test_event_loop_of_windows(monkeypatch, tmp_path):
     """zmq warns of Windows' event loop but works with it. The warning is ignored."""
 
     def client(manager, client=run_notebook.AsyncKernelManager.client):

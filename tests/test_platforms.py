@@ -3,6 +3,7 @@
 import ast
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -129,17 +130,13 @@ def test_imports_without_modules_of_linux():
 def unclear_encodings(path):
     """Yield the lines of a module that read or write text in the encoding of the machine."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.Call):
-            continue
-        name = ast.unparse(node.func)
-        settings = {keyword.arg: keyword.value for keyword in node.keywords}
-        modes = [*node.args[1:2], *filter(None, [settings.get("mode")])] if name == "open" else []
-        binary = any("b" in mode.value for mode in modes if isinstance(mode, ast.Constant))
-        text = name == "open" and not binary or name.endswith((".read_text", ".write_text", ".TextIOWrapper"))
-        text = text or any(isinstance(settings.get(key), ast.Constant) for key in ("text", "universal_newlines"))
-        named = "encoding" in settings or name.endswith(".TextIOWrapper") and len(node.args) > 1
-        if text and not named:
-            yield node.lineno
+        if isinstance(node, ast.Call):
+            name, settings = ast.unparse(node.func), {keyword.arg for keyword in node.keywords}
+            text = name == "open" and not re.search(r"'[rwxa]\+?b'", ast.unparse(node))
+            text = text or name.endswith((".read_text", ".write_text")) or settings & {"text", "universal_newlines"}
+            text = text or name.endswith(".TextIOWrapper") and len(node.args) == 1
+            if text and "encoding" not in settings:
+                yield node.lineno
 
 
 def test_text_has_an_encoding():

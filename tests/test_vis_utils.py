@@ -1,6 +1,5 @@
 """Tests of the pictures. They read the arrays and texts of the matplotlib figures."""
 
-import re
 import sys
 from types import SimpleNamespace
 
@@ -91,9 +90,7 @@ def test_grid_of_any_shape(data):
     "call, message",
     [
         (lambda: visualize_grid(np.ones((5, 4))), r"Xs must have 4 dimension\(s\), got an array of shape \(5, 4\)"),
-        (lambda: visualize_grid(np.full((1, 2, 2, 3), np.nan)), "Xs must hold finite numbers, got nan"),
         (lambda: visualize_grid(np.ones((1, 2, 2, 3)), padding=-1), "padding must be a whole number"),
-        (lambda: show_images(np.ones((5, 4)), "abcde"), r"images must have 4 dimension\(s\)"),
         (lambda: show_images(np.ones((2, 3, 3, 3)), "ab", columns=0), "columns must be a whole number, at least 1"),
         (lambda: show_images(np.full((1, 2, 2, 3), np.nan), "a"), "images must hold finite numbers, got nan at row 0"),
         (lambda: show_images(np.ones((2, 3, 3, 3)), "a"), "titles must hold one title for each of 2 images, got 1"),
@@ -104,8 +101,6 @@ def test_grid_of_any_shape(data):
         (lambda: show_examples(np.ones((2, 5, 3, 4)), [0, 1], "ab"), r"images must have shape .* got \(2, 5, 3, 4\)$"),
         (lambda: show_confusion([0, 2], [0, 1], "ab"), "y_true must hold class indices in 0..1, got 2 at row 1"),
         (lambda: show_confusion([0, 1], [0], "ab"), "y_pred must hold one label for each of 2 rows, got 1"),
-        (lambda: show_confusion([0, 1], [[0], [1]], "ab"), r"y_pred must have 1 dimension\(s\), got"),
-        (lambda: show_examples(np.ones((2, 3, 3, 3)), [0], "ab"), "labels must hold one label for each of 2 rows"),
         (lambda: show_examples(np.ones((2, 3, 3, 3)), [0, 2], "ab"), r"labels must hold class indices in 0..1, got 2"),
         (lambda: show_net_weights(make_toy_net()), "net must take square RGB images, got input size 4"),
         (lambda: LivePlot(-1), "seconds must be a finite number, at least 0, got -1"),
@@ -113,9 +108,8 @@ def test_grid_of_any_shape(data):
 )
 def test_bad_input_gets_a_clear_error(call, message):
     """The error names the argument, what it must be and what it was."""
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=f"^{message}"):
         call()
-    assert re.match(message, str(caught.value)), str(caught.value)
 
 
 def test_weights_of_each_unit_become_a_tile():
@@ -150,6 +144,7 @@ def test_examples_stand_in_the_row_of_their_class():
     pixels = shown(ax)[:, :, 0]
     assert [pixels[0, 0], pixels[0, 4], pixels[4, 0], pixels[4, 4]] == [20, 30, 10, 255]
     assert labels_of(ax.get_yticklabels()) == ["cat", "dog"]
+    np.testing.assert_array_equal(ax.get_yticks(), [1, 5])  # the middle of each row
 
 
 def test_stand_in_is_shown_with_its_mark():
@@ -179,7 +174,6 @@ def test_images_have_their_titles():
         (np.array([0, 0, 0, 30, 60, 90]), [0, 0, 0, 30, 60, 90], ""),
         (np.zeros(6), [0] * 6, ""),
         (np.array([-120.0, -1, 0, 60, 120, 135]), [0, 119, 120, 180, 240, 255], "Black is -120, white is 135"),
-        (np.int16([-120, -1, 0, 60, 120, 135]), [0, 119, 120, 180, 240, 255], "Black is -120, white is 135"),
         (np.int8([-128, -1, 0, 60, 120, 127]), [0, 127, 128, 188, 248, 255], "Black is -128, white is 127"),
         (np.arange(6, dtype=np.float32) / 5, [0, 51, 102, 153, 204, 255], "Black is 0, white is 1"),
         (np.array([0.2, 0.4, 0.6, 0.6, 0.6, 0.8]), [51, 102, 153, 153, 153, 204], "Black is 0, white is 1"),
@@ -187,7 +181,6 @@ def test_images_have_their_titles():
         (np.float32([0, 40, 80, 120, 160, 200]) / 128, [0, 51, 102, 153, 204, 255], "Black is 0, white is 1.56"),
         (np.float16([-2, -1, 0, 1, 2, 3]), [0, 51, 102, 153, 204, 255], "Black is -2, white is 3"),
         (np.array([0.0, 102, 204, 306, 408, 510]), [0, 51, 102, 153, 204, 255], "Black is 0, white is 510"),
-        (np.uint16([0, 13107, 0, 0, 0, 65535]), [0, 51, 0, 0, 0, 255], "Black is 0, white is 6.55e+04"),
         (np.full(6, -3.0), [0] * 6, "Black is -3, white is -3"),
     ],
 )
@@ -209,10 +202,10 @@ def test_gray_images():
 
 
 def test_confusion_counts_by_true_class():
-    """Two of three cats are predicted as cats, and one as a dog. There is no dog."""
-    ax = show_confusion([0, 0, 0], np.array([0, 1, 0]), ["cat", "dog"])
-    np.testing.assert_allclose(ax.images[0].get_array(), [[200 / 3, 100 / 3], [0, 0]])
-    assert labels_of(ax.texts) == ["67", "33", "0", "0"]
+    """Of 20 cats, 11 are predicted as cats and 9 as dogs. There is no dog."""
+    ax = show_confusion([0] * 20, np.array([0] * 11 + [1] * 9), ["cat", "dog"])
+    np.testing.assert_allclose(ax.images[0].get_array(), [[55, 45], [0, 0]])
+    assert labels_of(ax.texts) == ["55", "45", "0", "0"]
     # Black on yellow, white on blue.
     assert [text.get_color() for text in ax.texts] == ["black", "white", "white", "white"]
     assert ax.get_xlabel() == "predicted" and ax.get_yticklabels()[1].get_text() == "dog"
@@ -282,12 +275,10 @@ def test_live_plot_in_a_notebook(toy_data, notebook):
     assert notebook.done[4:] == [("display", 1), ("update", 1)]
 
 
-@pytest.mark.parametrize(
-    "ipython", [None, SimpleNamespace(get_ipython=lambda: None), SimpleNamespace(get_ipython=object)]
-)
-def test_live_plot_in_a_script(toy_data, monkeypatch, ipython):
+@pytest.mark.parametrize("shell", [None, object()], ids=["Python", "IPython"])
+def test_live_plot_in_a_script(toy_data, monkeypatch, shell):
     """A script's figure is redrawn in its window and stays open, in IPython's terminal too."""
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython", shell and SimpleNamespace(get_ipython=lambda: shell))
     drawn = []
     monkeypatch.setattr(plt.Figure, "show", lambda figure, warn: drawn.append(warn))
     make_toy_net().train(*toy_data, *toy_data, num_iters=3, callback=LivePlot(seconds=0))
