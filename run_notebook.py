@@ -158,7 +158,7 @@ def run(folder, inplace):
     """
     report = folder.absolute() / "build" / NOTEBOOK.with_suffix(".html").name
     report.parent.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=report.parent).close()  # fails now if the report cannot be written
+    report.open("ab").close()  # fails now if the report cannot be written
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     try:
         execute(notebook, folder)

@@ -1,6 +1,7 @@
 """Tests of the notebook, of its stored outputs, of its report and of run_notebook.py."""
 
 import ast
+import contextlib
 import io
 import json
 import os
@@ -9,12 +10,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from html.parser import HTMLParser
 from pathlib import Path
 
 import matplotlib
 import nbformat
+import psutil
 import pytest
 from conftest import ROOT, posix, run_python
 from nbclient.exceptions import CellExecutionError
@@ -180,13 +183,16 @@ def test_run_does_not_depend_on_the_environment(small, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "stdout", screen)
     (tmp_path / "docs").mkdir()
     draw = "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1]);"
-    small(draw, "import sys\nprint('\u2588', sys.executable)", tags=["picture:x"])
+    bar = "print('50%', end='\\r', flush=True)\nprint('100%')"
+    small(draw, "import sys\nprint('\u2588', sys.executable)", bar, tags=["picture:x"])
     run_notebook.main()
     screen.flush()
     assert f"? {sys.executable}" in screen.buffer.getvalue().decode("cp1252")
     assert (tmp_path / "docs" / "x.png").read_bytes().startswith(b"\x89PNG")
     stored = nbformat.read(tmp_path / "small.ipynb", as_version=4)
     assert f"\u2588 {sys.executable}" in stored.cells[1].outputs[0].text
+    assert [out.text for out in stored.cells[2].outputs] == ["100%\n"]  # the last state of a bar
+    assert set(stored.cells[2].metadata) == set()  # no times, which differ from run to run
 
 
 def test_missing_picture_is_an_error_before_anything_is_written(small):
@@ -200,6 +206,17 @@ def test_missing_picture_is_an_error_before_anything_is_written(small):
     with pytest.raises(SystemExit, match="picture:x must draw one picture as PNG, but it drew 0"):
         run_notebook.main()
     assert [path.read_bytes() for path in paths] == before
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_number_of_pictures(number):
+    """A tagged cell must have exactly one picture. README shows it."""
+    picture = nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})
+    cell = nbformat.v4.new_code_cell("", outputs=[picture], metadata={"tags": ["picture:x"]})
+    assert find_pictures(nbformat.v4.new_notebook(cells=[cell])) == {"x": b"\x89PNG\r\n\x1a\n"}
+    cell.outputs = number * [picture]
+    with pytest.raises(ValueError, match=f"picture:x must draw one picture as PNG, but it drew {number}"):
+        find_pictures(nbformat.v4.new_notebook(cells=[cell]))
 
 
 def test_kernel_that_dies(small, monkeypatch, capsys):
@@ -216,7 +233,7 @@ def test_kernel_that_dies(small, monkeypatch, capsys):
 @posix
 @pytest.mark.parametrize("terminal", [True, False], ids=["Ctrl-C", "SIGTERM"])
 def test_interrupted_run(small, terminal):
-    """The report holds the cells that ran, and the kernel has ended.
+    """The kernel ends, and the report holds the cells that ran.
 
     Ctrl-C in a terminal goes to the kernel, too. SIGTERM, for example at the end of a batch job, does not.
     """
@@ -232,12 +249,15 @@ run_notebook.main()
     process = run_python(code, "--output", folder, stderr=subprocess.PIPE, start_new_session=True)
     pid = next(int(line.split()[1]) for line in process.stdout if line.startswith("pid "))
     os.killpg(process.pid, signal.SIGINT) if terminal else process.terminate()
+    while psutil.pid_exists(pid):
+        time.sleep(0.01)
+    if terminal:  # a second Ctrl-C while the report is written, unless it is written already
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate()
     assert process.returncode == 1
     assert errors == f"\nInterrupted.\nThe report up to this point is {folder / 'build' / 'small.html'}\n"
     assert f"pid {pid}" in read_report(folder)
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
 
 
 @pytest.mark.parametrize(
@@ -255,13 +275,23 @@ def test_explanation(error, message):
     assert run_notebook.explain(CellExecutionError("a long traceback", *error)).startswith(message)
 
 
-def test_folder_that_cannot_be_written_to(small, monkeypatch, tmp_path):
+@pytest.mark.parametrize("name", ["folder", "folder/build", "folder/build/small.html/x"])
+def test_report_that_cannot_be_written(small, monkeypatch, tmp_path, name):
     """The error comes before the notebook runs, and says what to do."""
     small("raise AssertionError")
-    (tmp_path / "file").touch()
-    monkeypatch.setattr(sys, "argv", ["run_notebook.py", "--output", str(tmp_path / "file")])
-    with pytest.raises(SystemExit, match="file.*--output FOLDER"):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).touch()
+    monkeypatch.setattr(sys, "argv", ["run_notebook.py", "--output", str(tmp_path / "folder")])
+    with pytest.raises(SystemExit, match="folder.*--output FOLDER"):
         run_notebook.main()
+
+
+def test_run_without_inplace(small, monkeypatch, tmp_path):
+    """Only the report is written."""
+    before = (small("print('o' + 'ne')") / "small.ipynb").read_bytes()
+    monkeypatch.setattr(sys, "argv", ["run_notebook.py", "--output", str(tmp_path)])
+    run_notebook.main()
+    assert "one" in read_report(tmp_path) and (tmp_path / "small.ipynb").read_bytes() == before
 
 
 def test_screen_that_closes(small, monkeypatch):
@@ -277,7 +307,7 @@ def test_screen_that_closes(small, monkeypatch):
         run_notebook.main()
 
 
-def test_event_loop_of_windows(monkeypatch, tmp_path):
+def test_event_loop_of_windows(monkeypatch, tmp_path, recwarn):
     """zmq warns of Windows' event loop but works with it. The warning is ignored."""
 
     def client(manager, client=run_notebook.AsyncKernelManager.client):
@@ -286,6 +316,7 @@ def test_event_loop_of_windows(monkeypatch, tmp_path):
 
     monkeypatch.setattr(run_notebook.AsyncKernelManager, "client", client)
     execute(nbformat.v4.new_notebook(), tmp_path)
+    assert not [warning for warning in recwarn if "Proactor" in str(warning.message)]
 
 
 def test_long_lines_break_at_spaces():
