@@ -1,7 +1,6 @@
 """Tests of the notebook, of its stored outputs, of its report and of run_notebook.py."""
 
 import ast
-import contextlib
 import io
 import json
 import os
@@ -10,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import warnings
 from html.parser import HTMLParser
 from pathlib import Path
@@ -230,31 +228,54 @@ def test_kernel_that_dies(small, monkeypatch, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
-@posix
-@pytest.mark.parametrize("terminal", [True, False], ids=["Ctrl-C", "SIGTERM"])
-def test_interrupted_run(small, terminal):
-    """The kernel ends, and the report holds the cells that ran.
-
-    Ctrl-C in a terminal goes to the kernel, too. SIGTERM, for example at the end of a batch job, does not.
-    """
-    folder = small("import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(600)")
-    code = """
+RUN = """
 import sys
 from pathlib import Path
 import run_notebook
+
+def render(notebook, render=run_notebook.render):
+    print("rendering", flush=True)
+    input()
+    return render(notebook)
+
+run_notebook.render = render
 run_notebook.HERE = Path(sys.argv[2])
 run_notebook.NOTEBOOK = run_notebook.HERE / "small.ipynb"
 run_notebook.main()
 """
-    process = run_python(code, "--output", folder, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def start(folder):
+    """Run the small notebook in a process of its own. It waits for a line before it writes the report."""
+    pipe = subprocess.PIPE
+    return run_python(RUN, "--output", folder, stdin=pipe, stderr=pipe, start_new_session=True)
+
+
+def test_kernel_that_does_not_start(small):
+    """The message is one sentence. The report holds the cells without outputs."""
+    folder = small("print('fi' + 'rst')")
+    (folder / "ipykernel_launcher.py").write_text("raise SystemExit(1)")  # hides the kernel's module
+    process = start(folder)
+    _, errors = process.communicate("\n")
+    assert process.returncode == 1 and errors.startswith("\nThe kernel did not start: ")
+    assert len(errors.splitlines()) == 3 and "Traceback" not in errors and "stale" not in read_report(folder)
+
+
+@posix
+@pytest.mark.parametrize("terminal", [True, False], ids=["Ctrl-C", "SIGTERM"])
+def test_interrupted_run(small, terminal):
+    """The kernel ends, and the report holds the cells that ran. Another Ctrl-C does not stop the report.
+
+    Ctrl-C in a terminal goes to the kernel, too. SIGTERM, for example at the end of a batch job, does not.
+    """
+    folder = small("import os, time\nprint('pid', os.getpid(), flush=True)\ntime.sleep(600)")
+    process = start(folder)
     pid = next(int(line.split()[1]) for line in process.stdout if line.startswith("pid "))
     os.killpg(process.pid, signal.SIGINT) if terminal else process.terminate()
-    while psutil.pid_exists(pid):
-        time.sleep(0.01)
-    if terminal:  # a second Ctrl-C while the report is written, unless it is written already
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate()
+    assert "rendering\n" in process.stdout
+    assert not psutil.pid_exists(pid)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate("\n")
     assert process.returncode == 1
     assert errors == f"\nInterrupted.\nThe report up to this point is {folder / 'build' / 'small.html'}\n"
     assert f"pid {pid}" in read_report(folder)
@@ -276,7 +297,7 @@ def test_explanation(error, message):
 
 
 @pytest.mark.parametrize("name", ["folder", "folder/build", "folder/build/small.html/x"])
-def test_report_that_cannot_be_written(small, monkeypatch, tmp_path, name):
+def test_report_that_cannot_be_written(small, monkeypatch, tmp_path, capsys, name):
     """The error comes before the notebook runs, and says what to do."""
     small("raise AssertionError")
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -284,6 +305,7 @@ def test_report_that_cannot_be_written(small, monkeypatch, tmp_path, name):
     monkeypatch.setattr(sys, "argv", ["run_notebook.py", "--output", str(tmp_path / "folder")])
     with pytest.raises(SystemExit, match="folder.*--output FOLDER"):
         run_notebook.main()
+    assert capsys.readouterr().out == ""
 
 
 def test_run_without_inplace(small, monkeypatch, tmp_path):

@@ -5,8 +5,8 @@ from tables import Table
 
 def test_columns_are_aligned():
     """A column is as wide as its widest cell. Cells are aligned on the right. The note is last."""
-    table = Table(["a", "long"], [[1, 2.5], ["wide cell", "x"]], "note")
-    assert str(table) == repr(table) == "        a  long\n        1   2.5\nwide cell     x\nnote"
+    table = Table(["a", "long"], [[1, 2.5], ["wide cell", ""]], "note")
+    assert str(table) == repr(table) == "        a  long\n        1   2.5\nwide cell\nnote"
 
 
 def test_html_is_escaped():

@@ -10,6 +10,7 @@ from conftest import make_toy_net
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import vis_utils
 from classifiers.callbacks import Callbacks, EarlyStopping
@@ -117,7 +118,7 @@ def test_weights_of_each_unit_become_a_tile():
     net = TwoLayerNet(3072, 3, 10, rng=0)
     ax = show_net_weights(net)
     pixels = shown(ax)
-    assert pixels.shape == (2 * 32 + 3, 2 * 32 + 3, 3)
+    assert pixels.shape == (2 * 32 + 3, 2 * 32 + 3, 3) and len(ax.get_xticks()) == len(ax.get_yticks()) == 0
     second = net.params["W1"][:, 1].reshape(32, 32, 3)
     scaled = 255 * (second - second.min()) / np.ptp(second)
     np.testing.assert_array_equal(pixels[:32, 35:], scaled.astype(np.uint8))
@@ -164,6 +165,7 @@ def test_images_have_their_titles():
     axes = show_images(np.zeros((3, 2, 2, 3)), ["a", "b", "c"], columns=2)
     assert axes.shape == (2, 2)
     assert [ax.get_title() for ax in axes.flat] == ["a", "b", "c", ""]
+    assert not any(ax.axison for ax in axes.flat)
 
 
 @pytest.mark.parametrize(
@@ -281,8 +283,9 @@ def test_live_plot_in_a_script(toy_data, monkeypatch, shell):
     monkeypatch.setitem(sys.modules, "IPython", shell and SimpleNamespace(get_ipython=lambda: shell))
     drawn = []
     monkeypatch.setattr(plt.Figure, "show", lambda figure, warn: drawn.append(warn))
+    monkeypatch.setattr(FigureCanvasAgg, "draw", lambda canvas: drawn.append("drawn"))
     make_toy_net().train(*toy_data, *toy_data, num_iters=3, callback=LivePlot(seconds=0))
-    assert drawn == [False] * 4 and len(plt.get_fignums()) == 1
+    assert drawn == [False, "drawn"] * 4 and len(plt.get_fignums()) == 1
     loss_axes, accuracy_axes = plt.gcf().axes
     assert len(loss_axes.lines) == 2 and len(loss_axes.lines[0].get_ydata()) == 3
     assert loss_axes.get_xlabel() == "iteration"
