@@ -7,7 +7,6 @@ if not sys.version_info >= (3, 10):  # the rest of this file fails with an older
 
 import argparse
 import io
-import logging
 import os
 import signal
 import tempfile
@@ -185,8 +184,6 @@ def main():
     args = parser.parse_args()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # Windows' code pages lack a progress bar's blocks
-    for name in ("asyncio", "traitlets"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are reported below, once
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end the kernel too, as after Ctrl-C
     try:
         run(args.output, args.inplace)
