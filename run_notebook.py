@@ -6,9 +6,7 @@ if not sys.version_info >= (3, 10):  # the rest of this file fails with an older
     sys.exit("run_notebook.py needs Python 3.10 or newer. This is Python {}.{}.".format(*sys.version_info[:2]))
 
 import argparse
-import html
 import io
-import logging
 import os
 import signal
 import tempfile
@@ -23,35 +21,34 @@ try:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
     from nbconvert import HTMLExporter
+
+    from files import atomic_write
 except ImportError as error:
+    if __name__ != "__main__":
+        raise
     sys.exit(f"{error}. Call `make run`, or install requirements.txt for {sys.executable}.")
-except KeyboardInterrupt:
-    sys.exit("Interrupted.")
 
 HERE = Path(__file__).resolve().parent
 NOTEBOOK = HERE / "two_layer_net.ipynb"
-NO_ALT = "No description has been provided for this image"  # nbconvert's text
-# Long lines break at spaces. Code that a cell shows has the font of code.
-STYLE = """<style>.jp-OutputArea-output pre { word-break: normal; font-family: var(--jp-code-font-family);
-  font-size: var(--jp-code-font-size); }</style>"""
-# The template leaves out nbconvert's scripts, because they would be loaded from the internet. The
-# report does not need them: the notebook's formulas are plain text.
+# The report leaves out nbconvert's scripts, because they would be loaded from the internet. It does
+# not need them: the notebook's formulas are plain text. A cell's `alt` describes its picture. Long
+# lines break at spaces, and code that a cell shows has the font of code.
 TEMPLATE = """{% extends "lab/index.html.j2" %}
 {% block html_head_js %}{% endblock %}
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}
+{% block html_head_css %}<style>.jp-OutputArea-output pre { word-break: normal;
+  font-family: var(--jp-code-font-family); font-size: var(--jp-code-font-size); }</style>{% endblock %}
+{% block data_png scoped %}
+{% if cell.metadata.alt %}{{ super() | replace("<img ", '<img alt="' ~ cell.metadata.alt | escape_html ~ '" ') }}
+{% else %}{{ super() }}{% endif %}
+{% endblock %}
 """
-NO_MEMORY = "probably because memory is full: close other programs, or lower the numbers in the cell tagged parameters."
+MEMORY = "Memory is probably full. Close other programs, or lower the numbers in the cell tagged parameters."
 
 
-class LabClient(NotebookClient):
-    """Client that executes a notebook with this Python and shows the cells' output at once."""
-
-    def create_kernel_manager(self):
-        """Use the kernel of this Python. Ignore the notebook's kernel and the user's kernels."""
-        specs = KernelSpecManager(kernel_dirs=[])  # without folders, "python3" means this Python
-        self.km = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
-        return self.km
+class PrintingClient(NotebookClient):
+    """Client that also prints what the cells print, at once."""
 
     def output(self, outs, msg, display_id, cell_index):
         recorded = super().output(outs, msg, display_id, cell_index)
@@ -62,6 +59,9 @@ class LabClient(NotebookClient):
 
 def execute(notebook, folder=HERE):
     """Run all cells of a notebook in order, and print the running cell's first line and output.
+
+    The cells run with this Python. Neither the user's kernels and settings nor a read-only home
+    folder change the run.
 
     Parameters
     ----------
@@ -78,75 +78,43 @@ def execute(notebook, folder=HERE):
     RuntimeError
         If the kernel dies or does not start.
     """
-    code_cells = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    for i in code_cells:
-        notebook.cells[i].update(outputs=[], execution_count=None)
-
-    def announce(cell, cell_index):
-        if cell_index in code_cells:
-            first_line = cell.source.partition("\n")[0]
-            print(f"\n[{code_cells.index(cell_index) + 1}/{len(code_cells)}] {first_line}", flush=True)
-
-    client = LabClient(
+    code_cells = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    for _, cell in code_cells:
+        cell.update(outputs=[], execution_count=None)
+    specs = KernelSpecManager(kernel_dirs=[])  # without folders, "python3" means this Python
+    client = PrintingClient(
         notebook,
+        AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs),
         resources={"metadata": {"path": str(folder)}},
         timeout=None,
         extra_arguments=["--log-level=CRITICAL"],  # the errors of cells are still reported
-        on_cell_start=announce,
         coalesce_streams=True,  # keep only the last state of a progress bar
         record_timing=False,  # with times, each stored run would differ
     )
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as private, warnings.catch_warnings():
         # zmq warns of Windows' event loop, but works with it.
         warnings.filterwarnings("ignore", "Proactor event loop", RuntimeWarning)
-        with client.setup_kernel(env=_environment(private)):
-            _run_cells(client)
-
-
-def _environment(private):
-    """Return the kernel's environment variables.
-
-    With these, neither the user's settings nor a read-only home folder change the run.
-    """
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "IPYTHONDIR": private,
-    }
-
-
-def _run_cells(client):
-    """Run the cells in order. After Ctrl-C, ignore another Ctrl-C until the kernel has ended."""
-    notebook, spec = client.nb, client.km.kernel_spec
-    notebook.metadata.kernelspec = {"display_name": spec.display_name, "language": "python", "name": "python3"}
-    try:
-        reply = client.wait_for_reply(client.kc.kernel_info())
-        notebook.metadata.language_info = reply["content"]["language_info"]
-        for index, cell in enumerate(notebook.cells):
-            client.execute_cell(cell, index)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "IPYTHONDIR": private,
+        }
+        with client.setup_kernel(cleanup_kc=True, env=environment):
+            try:
+                for number, (index, cell) in enumerate(code_cells, 1):
+                    first_line = cell.source.partition("\n")[0]
+                    print(f"\n[{number}/{len(code_cells)}] {first_line}", flush=True)
+                    client.execute_cell(cell, index)
+            except KeyboardInterrupt:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # the kernel must end before this process does
+                raise
 
 
 def find_pictures(notebook):
-    """Return the pictures of the cells that are tagged ``picture:NAME``.
+    """Return a dict of the pictures of the cells that are tagged ``picture:NAME``: NAME to PNG, as bytes.
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        An executed notebook.
-
-    Returns
-    -------
-    dict of str to bytes
-        Maps NAME to the picture as PNG.
-
-    Raises
-    ------
-    ValueError
-        If such a cell does not have exactly one picture.
+    Raises ValueError if such a cell does not have exactly one picture.
     """
     pictures = {}
     for cell in notebook.cells:
@@ -159,90 +127,51 @@ def find_pictures(notebook):
     return pictures
 
 
-def save_pictures(notebook, folder):
-    """Write the picture of each cell that is tagged ``picture:NAME`` to NAME.png, for README.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        An executed notebook.
-    folder : Path
-        The folder of the files. It is made if it is missing.
-
-    Raises
-    ------
-    ValueError
-        If such a cell does not have exactly one picture. Nothing is written.
-    """
-    pictures = find_pictures(notebook)
-    folder.mkdir(exist_ok=True)
-    for name, png in pictures.items():
-        (folder / f"{name}.png").write_bytes(png)
-
-
 def render(notebook):
     """Return a notebook as HTML that loads nothing. A cell's ``alt`` describes its picture."""
     exporter = HTMLExporter(raw_template=TEMPLATE)
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": "The two-layer net"}})
-    body = body.replace("</head>", f"{STYLE}</head>", 1)
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            if "image/png" in output.get("data", ()):
-                alt = f'alt="{html.escape(cell.metadata.get("alt", NO_ALT))}"'
-                body = body.replace(f'alt="{NO_ALT}"', alt, 1)
     return body
 
 
-def _explain(error):
-    """Return one sentence that says why the run ended. If a cell raised, show where."""
-    if isinstance(error, KeyboardInterrupt) or getattr(error, "ename", None) == "KeyboardInterrupt":
+def explain(error):
+    """Return one or two sentences that say why the run ended. If a cell raised, show where."""
+    name = getattr(error, "ename", type(error).__name__)
+    if name == "KeyboardInterrupt":
         return "Interrupted."
-    if isinstance(error, CellExecutionError):
-        if error.ename == "SystemExit":  # the first cell's message if the notebook cannot run
-            return error.evalue
-        if not error.ename.endswith("MemoryError"):
-            return str(error)
-        error = ": ".join(filter(None, [error.ename, error.evalue]))
-    elif not isinstance(error, DeadKernelError):
-        return f"The kernel did not start: {error}."
-    return f"{error}, {NO_MEMORY}"
+    if name == "SystemExit":  # the first cell's message if the notebook cannot run
+        return error.evalue
+    if isinstance(error, DeadKernelError):
+        return f"{error}. {MEMORY}"
+    if name.endswith("MemoryError"):
+        return f"{name}. {MEMORY}"
+    return str(error) if isinstance(error, CellExecutionError) else f"The kernel did not start: {error}."
 
 
 def run(folder, inplace):
-    """Execute the notebook and write the report.
+    """Execute the notebook and write the report into ``folder/build/``.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder of ``build/``.
-    inplace : bool
-        Whether to store the outputs in the notebook and the pictures in docs/*.png.
-
-    Raises
-    ------
-    SystemExit
-        If the notebook does not run to its end, or if a picture is missing. In the first case, the
-        report holds the cells that ran. In the second case, nothing is written.
-    OSError
-        If a file cannot be written.
+    With `inplace`, the outputs are also stored in the notebook, and its pictures in docs/. If a cell
+    fails or a picture is missing, SystemExit says why. In the first case, the report holds the cells
+    that ran. In the second case, nothing is written. An OSError says what cannot be written.
     """
     report = folder.absolute() / "build" / NOTEBOOK.with_suffix(".html").name
     report.parent.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=report.parent).close()  # fails now if the report cannot be written
+    report.open("ab").close()  # fails now if the report cannot be written
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     try:
         execute(notebook, folder)
-        find_pictures(notebook)
+        pictures = find_pictures(notebook)
     except ValueError as error:
         sys.exit(f"\nNothing is written: {error}.")
     except (CellExecutionError, KeyboardInterrupt, RuntimeError) as error:
         report.write_text(render(notebook), encoding="utf-8")
-        sys.exit(f"\n{_explain(error)}\nThe report up to this point is {report}")
+        sys.exit(f"\n{explain(error)}\nThe report up to this point is {report}")
     if inplace:
-        whole = NOTEBOOK.with_suffix(".part")  # if the disk is full, the stored notebook stays
-        nbformat.write(notebook, whole)
-        os.replace(whole, NOTEBOOK)
-        save_pictures(notebook, HERE / "docs")
+        with atomic_write(NOTEBOOK) as file:  # if the disk is full, the stored notebook stays
+            file.write(f"{nbformat.writes(notebook)}\n".encode())
+        for name, png in pictures.items():
+            (HERE / "docs" / f"{name}.png").write_bytes(png)
     report.write_text(render(notebook), encoding="utf-8")
     print(f"\nThe report is {report}")
 
@@ -252,11 +181,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=HERE, help="folder that gets build/ (default: this one)")
     parser.add_argument("--inplace", action="store_true", help="also store outputs in the notebook, and docs/*.png")
+    args = parser.parse_args()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # Windows' code pages lack a progress bar's blocks
-    args = parser.parse_args()
-    for name in ("asyncio", "traitlets"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are reported below, once
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end the kernel too, as after Ctrl-C
     try:
         run(args.output, args.inplace)

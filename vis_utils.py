@@ -1,17 +1,71 @@
-"""Pictures of images, weights, confusion matrices, training histories and sweeps."""
+"""Pictures of images, weights, confusion matrices, training histories and sweeps; table of a sweep."""
 
-from math import ceil, isqrt
+import sys
+import time
+from math import ceil, isqrt, sqrt
+from numbers import Real
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from checks import check_count, check_labels
-from curves import LivePlot, Table, plot_history, plot_sweep, sweep_table
-from datasets.pixels import check_images, find_scale, to_rgb, visualize_grid
+from checks import check_array, check_count, check_labels, check_number
 from datasets.standin import CLASS_NAMES, MARK, draw_batch
+from tables import Table
 
-__all__ = ["LivePlot", "Table", "plot_history", "plot_sweep", "show_confusion", "show_examples", "show_images"]
-__all__ += ["show_net_weights", "show_stand_in", "sweep_table", "visualize_grid"]
+DARK = 16  # on the scale 0..255, an image looks black if no value is larger than this
+
+
+def visualize_grid(Xs, ubound=255.0, padding=1):
+    """Arrange images on a square grid. Each tile is scaled to the full range by itself.
+
+    Parameters
+    ----------
+    Xs : array, shape (N, H, W, C)
+        Images or weights, of any range.
+    ubound : float
+        Each tile's values are scaled linearly to 0..ubound. A constant tile becomes 0.
+    padding : int
+        Number of black pixels between tiles.
+
+    Returns
+    -------
+    ndarray of float, shape (n * H + (n - 1) * padding, n * W + (n - 1) * padding, C)
+        With ``n = ceil(sqrt(N))`` tiles a side. Unused tiles are 0.
+    """
+    Xs, padding = check_array("Xs", Xs, 4).astype(np.float64), check_count("padding", padding, 0)
+    N, H, W, C = Xs.shape
+    n = ceil(sqrt(N))
+    low, high = Xs.min(axis=(1, 2, 3), keepdims=True), Xs.max(axis=(1, 2, 3), keepdims=True)
+    span = np.where(high > low, high - low, 1)
+    grid = np.zeros((n * (H + padding) - padding, n * (W + padding) - padding, C))
+    for i, tile in enumerate(ubound * (Xs - low) / span):
+        top, left = i // n * (H + padding), i % n * (W + padding)
+        grid[top : top + H, left : left + W] = tile
+    return grid
+
+
+def _check_images(images):
+    images = check_array("images", images, 4)
+    if images.shape[-1] not in (1, 3):
+        advice = ": call images.transpose(0, 2, 3, 1) first" if images.shape[1] == 3 else ""
+        raise ValueError(f"images must have shape (N, H, W, 3), got {images.shape}{advice}")
+    return images
+
+
+def _find_scale(images):
+    """Return the values that become black and white, and a note of them if they are not 0 and 255."""
+    low, high = float(images.min()), float(images.max())
+    if images.dtype == np.uint8 or (low >= 0 and DARK < high <= 255) or low == high == 0:
+        return 0.0, 255.0, ""
+    if low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    return low, high, f"Black is {low:.3g}, white is {high:.3g}"
+
+
+def _to_rgb(image, low, high):
+    """Convert an image of one or three channels so that `low` becomes 0 and `high` becomes 255."""
+    scaled = (image.astype(np.float64) - low) * (255 / ((high - low) or 1))
+    return np.broadcast_to(np.rint(scaled), (*image.shape[:-1], 3))
 
 
 def _show(image, ax):
@@ -72,14 +126,14 @@ def show_examples(images, labels, class_names, per_class=10, ax=None):
     and their largest white. A line under the picture names black and white if the scale is not
     0..255.
     """
-    images = check_images(images)
+    images = _check_images(images)
     labels = check_labels("labels", labels, len(images), len(class_names))
     H, W = images.shape[1:3]
-    low, high, note = find_scale(images)
+    low, high, note = _find_scale(images)
     canvas = np.full((len(class_names) * (H + 2), per_class * (W + 2), 3), 255)
     for k in range(len(class_names)):
         for j, i in enumerate(np.flatnonzero(labels == k)[:per_class]):
-            canvas[k * (H + 2) : k * (H + 2) + H, j * (W + 2) : j * (W + 2) + W] = to_rgb(images[i], low, high)
+            canvas[k * (H + 2) : k * (H + 2) + H, j * (W + 2) : j * (W + 2) + W] = _to_rgb(images[i], low, high)
     ax = _show(canvas, ax)
     ax.set_yticks(np.arange(len(class_names)) * (H + 2) + H / 2, class_names)
     ax.tick_params(length=0)
@@ -118,16 +172,16 @@ def show_images(images, titles, columns=5):
     -------
     ndarray of Axes, shape (rows, columns)
     """
-    images, columns, titles = check_images(images), check_count("columns", columns), list(titles)
+    images, columns, titles = _check_images(images), check_count("columns", columns), list(titles)
     if len(titles) != len(images):
         raise ValueError(f"titles must hold one title for each of {len(images)} images, got {len(titles)}")
-    low, high, note = find_scale(images)
+    low, high, note = _find_scale(images)
     rows = ceil(len(images) / columns)
     figure, axes = plt.subplots(rows, columns, figsize=(1.7 * columns, 2.1 * rows), squeeze=False, layout="constrained")
     for ax in axes.flat:
         ax.axis("off")
     for ax, image, title in zip(axes.flat, images, titles, strict=False):
-        _show(to_rgb(image, low, high), ax).set_title(title, fontsize=9)
+        _show(_to_rgb(image, low, high), ax).set_title(title, fontsize=9)
     figure.supxlabel(note, fontsize=9)
     return axes
 
@@ -163,3 +217,169 @@ def show_confusion(y_true, y_pred, class_names, ax=None):
     ax.set_yticks(range(C), class_names)
     ax.set(title="Confusion, in percent of each true class", xlabel="predicted", ylabel="true")
     return ax
+
+
+def plot_history(stats, axes=None):
+    """Plot the losses and the accuracies that `TwoLayerNet.train` returned.
+
+    Parameters
+    ----------
+    stats : dict
+        With ``loss_history``, ``train_acc_history`` and ``val_acc_history``. If it has
+        ``val_loss_history``, the validation loss is drawn with the training loss. The attribute
+        ``iterations_per_epoch`` gives the iterations of its points. A plain dict has no such
+        attribute. In this case the epochs are spread evenly over the iterations.
+    axes : sequence of two Axes, optional
+        Axes for the loss and for the accuracies. By default they are made in a new figure.
+
+    Returns
+    -------
+    sequence of two Axes
+    """
+    axes = plt.subplots(2, 1, figsize=(8, 6), layout="constrained")[1] if axes is None else axes
+    losses, val_losses = stats["loss_history"], stats.get("val_loss_history", ())
+    axes[0].plot(losses, linewidth=0.8, label="training (each minibatch)")
+    if len(val_losses):
+        epoch = getattr(stats, "iterations_per_epoch", None) or len(losses) / len(val_losses)
+        axes[0].plot(epoch * np.arange(len(val_losses)), val_losses, label="validation (each epoch)")
+        axes[0].legend()
+    axes[0].set(title="Loss", xlabel="iteration", ylabel="loss")
+    axes[1].plot(stats["train_acc_history"], label="training (one minibatch)")
+    axes[1].plot(stats["val_acc_history"], label="validation")
+    axes[1].set(title="Accuracy at each epoch", xlabel="epoch", ylabel="accuracy")
+    axes[1].legend()
+    return axes
+
+
+class LivePlot:
+    """Callback for `TwoLayerNet.train` that redraws the losses and accuracies while training runs.
+
+    In a notebook, each new picture replaces the last one under the cell. In a script, the figure is
+    redrawn in its window if it has one.
+
+    Parameters
+    ----------
+    seconds : float
+        Shortest time between two pictures. The last picture is always drawn at the end of training.
+
+    Attributes
+    ----------
+    axes : sequence of two Axes, or None
+        See `plot_history`.
+    """
+
+    def __init__(self, seconds=1.0):
+        self.seconds, self.axes = check_number("seconds", seconds), None
+
+    def __call__(self, net, it, stats):
+        if self.axes is None or time.monotonic() >= self._due:
+            self._draw(stats)
+
+    def finish(self, net, stats):
+        """Draw the last picture. A script's figure stays open and can be saved."""
+        if self.axes is not None:
+            self._draw(stats)
+            if self._picture is not None:
+                plt.close(self.axes[0].figure)  # an open figure is shown again after the cell
+            self.axes = None
+
+    def _draw(self, stats):
+        if self.axes is None:
+            self.axes, self._picture = plot_history(stats), None
+        else:
+            for ax in self.axes:
+                ax.clear()
+            plot_history(stats, self.axes)
+        figure, ipython = self.axes[0].figure, sys.modules.get("IPython")
+        if self._picture is not None:
+            self._picture.update(figure)
+        elif ipython is not None and hasattr(ipython.get_ipython(), "kernel"):  # in a notebook
+            self._picture = ipython.display.display(figure, display_id=True)
+        else:
+            figure.show(warn=False)
+            figure.canvas.draw_idle()
+            figure.canvas.flush_events()
+        self._due = time.monotonic() + self.seconds
+
+
+def _plot_hyperparameter(name, trials, best, ax):
+    """Plot the accuracy of finished trials against one hyperparameter."""
+    values = [trial.params[name] for trial in trials]
+    numbers = all(isinstance(value, Real) for value in values)
+    values = values if numbers else [getattr(value, "__name__", str(value)) for value in values]
+    tried = sorted(set(values))
+    labels = [f"{value:.6g}" if numbers else value for value in tried]
+    if numbers and (len(tried) > 8 or len(tried) == len(values)):
+        xs = values
+        if values and min(values) > 0 and max(values) >= 4 * min(values):
+            ax.set_xscale("log")
+    else:  # values of a grid, or texts
+        places = np.array([tried.index(value) for value in values])
+        xs = places.astype(np.float64)
+        for place, number in enumerate(np.bincount(places)):  # trials with the same value stand side by side
+            xs[places == place] += np.linspace(-0.25, 0.25, 2 * number + 1)[1::2]
+        ax.set_xticks(range(len(tried)), labels)
+    accuracies, errors = [t.val_accuracy for t in trials], [t.standard_error for t in trials]
+    ax.errorbar(xs, accuracies, errors, fmt="o", markersize=4, elinewidth=0.6, alpha=0.6)
+    if best is not None:
+        i = trials.index(best)
+        ax.plot(xs[i], accuracies[i], "o", markersize=11, markerfacecolor="none", markeredgewidth=2)
+        name += f" (best: {labels[tried.index(values[i])]})"
+    ax.set_xlabel(name)
+
+
+def plot_sweep(result, axes=None):
+    """Plot the validation accuracy of a sweep's trials against each hyperparameter.
+
+    A ring marks the best trial. Trials with the same value are drawn side by side, in grid order.
+    Error bars show one standard error up and down.
+
+    Parameters
+    ----------
+    result : SweepResult
+        From `classifiers.sweep.sweep`.
+    axes : sequence of Axes, optional
+        One Axes for each hyperparameter. By default they are made in a new figure.
+
+    Returns
+    -------
+    sequence of Axes
+    """
+    names = list(result.trials[0].params)
+    done = [trial for trial in result.trials if trial.state == "done"]
+    if axes is None:
+        size = (3.2 * len(names), 3.5)
+        figure, (axes,) = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False, layout="constrained")
+        figure.suptitle(f"Validation accuracy of {len(done)} nets against each hyperparameter")
+    for ax, name in zip(axes, names, strict=True):
+        _plot_hyperparameter(name, done, result.best, ax)
+    axes[0].set_ylabel("validation accuracy")
+    return axes
+
+
+def sweep_table(result):
+    """Return a table of a sweep's trials, the best first.
+
+    A star marks each trial within one standard error of the best. If a callback stopped a trial,
+    the table also has the number of iterations of each trial.
+
+    Parameters
+    ----------
+    result : SweepResult
+        From `classifiers.sweep.sweep`.
+
+    Returns
+    -------
+    Table
+    """
+    names, best, rows = list(result.trials[0].params), result.best, []
+    stopped = any(trial.stopped for trial in result.trials)
+    for trial in result.ranked:
+        if (accuracy := trial.state) == "done":
+            star = "*" if trial.val_accuracy >= best.val_accuracy - best.standard_error else " "
+            accuracy = f"{trial.val_accuracy:.3f} ± {trial.standard_error:.3f} {star}"
+        params = (getattr(trial.params[name], "__name__", trial.params[name]) for name in names)
+        iterations = f"{len(trial.stats.get('loss_history', ()))}{', stopped' * trial.stopped}"
+        rows.append([*params, accuracy, *[iterations] * stopped, f"{trial.seconds:.1f}"])
+    columns = [*names, "validation accuracy", *["iterations"] * stopped, "seconds"]
+    return Table(columns, rows, "* within one standard error of the best")

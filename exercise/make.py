@@ -18,7 +18,7 @@ from exercise.source import empty_function, find_function
 ROOT = Path(__file__).resolve().parents[1]
 HANDOUT = Path(__file__).resolve().parent / "handout"
 NOTEBOOK = "two_layer_net.ipynb"
-COPIED = ("LICENSE", ".gitignore", "requirements.txt", "checks.py", "curves.py", "data_utils.py", "files.py")
+COPIED = ("LICENSE", ".gitignore", "requirements.txt", "checks.py", "data_utils.py", "files.py")
 COPIED += ("gradient_check.py", "tables.py", "vis_utils.py", "run_notebook.py")
 COPIED += ("classifiers/*.py", "classifiers/sweep/*.py", "datasets/*.py")
 COPIED += ("exercise/parts.py", "exercise/cases.py", "exercise/judge.py")

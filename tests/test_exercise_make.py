@@ -66,7 +66,7 @@ def test_files_of_the_exercise(files):
     tops = {name.partition("/")[0] for name in files}
     assert tops == {
         *(".gitignore", "LICENSE", "Makefile", "README.md", "pytest.ini", "requirements.txt", "two_layer_net.ipynb"),
-        *("checks.py", "curves.py", "data_utils.py", "gradient_check.py", "run_notebook.py", "vis_utils.py"),
+        *("checks.py", "data_utils.py", "gradient_check.py", "run_notebook.py", "vis_utils.py"),
         *("classifiers", "datasets", "diagnosis", "exercise", "tests"),
     }
     inside = {room: {name for name in files if name.startswith(room)} for room in ("exercise/", "tests/", "diagnosis/")}

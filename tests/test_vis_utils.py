@@ -1,6 +1,7 @@
 """Tests of the pictures. They read the arrays and texts of the matplotlib figures."""
 
-import re
+import sys
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,12 +9,16 @@ import pytest
 from conftest import make_toy_net
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
-from test_curves import make_result
+from hypothesis.extra.numpy import arrays
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+import vis_utils
+from classifiers.callbacks import Callbacks, EarlyStopping
 from classifiers.neural_net import TwoLayerNet
+from classifiers.sweep import SweepResult, Trial
 from datasets.standin import CLASS_NAMES, MARK, draw_batch
 from vis_utils import (
+    LivePlot,
     plot_history,
     plot_sweep,
     show_confusion,
@@ -21,61 +26,72 @@ from vis_utils import (
     show_images,
     show_net_weights,
     show_stand_in,
+    sweep_table,
     visualize_grid,
 )
 
 
 @pytest.fixture(autouse=True)
 def closed_figures():
-    """Close all figures after each test."""
+    """Close all figures after each test. Matplotlib looks for IPython at its first figure: do that before."""
+    plt.close(plt.figure())
     yield
     plt.close("all")
 
 
-@pytest.mark.parametrize("N, n", [(1, 1), (2, 2), (4, 2), (5, 3), (9, 3), (10, 4)])
-def test_grid_is_square_for_any_number_of_tiles(N, n):
-    """The grid has ceil(sqrt(N)) tiles per side, and padding only between tiles."""
-    assert visualize_grid(np.random.rand(N, 4, 5, 3), padding=2).shape == (4 * n + 2 * (n - 1), 5 * n + 2 * (n - 1), 3)
+def make_trial(index, params, accuracy=0.5, error=0.1, **others):
+    return Trial(index, params, [0, index], val_accuracy=accuracy, standard_error=error, **others)
+
+
+def make_result():
+    """Return the result of a sweep of three trials. One of them diverged."""
+    trials = [
+        make_trial(0, {"reg": 0.1, "dtype": "float32"}, 0.5, 0.1),
+        make_trial(1, {"reg": 1.0, "dtype": "float64"}, 0.75, 0.05),
+        Trial(2, {"reg": 10.0, "dtype": "float64"}, [0, 2], state="diverged"),
+    ]
+    return SweepResult(trials, None)
+
+
+def shown(ax):
+    """Return the pixels of a picture."""
+    return np.asarray(ax.images[0].get_array())
+
+
+def labels_of(axis_labels):
+    return [label.get_text() for label in axis_labels]
+
+
+# Images and weights
 
 
 def test_each_tile_is_scaled_by_itself():
-    """The values 1..3 of the first tile and -200..200 of the second tile both become 0..255."""
-    Xs = np.array([[[[1.0], [2.0], [3.0]]], [[[-200.0], [0.0], [200.0]]]])  # (2, 1, 3, 1)
+    """The values 1..3 and -200..200 both become 0..255. A constant tile becomes 0, not 0 / 0."""
+    Xs = np.array([[[[1.0], [2.0], [3.0]]], [[[-200.0], [0.0], [200.0]]], [[[7.0], [7.0], [7.0]]]])  # (3, 1, 3, 1)
     grid = visualize_grid(Xs, padding=1)
     np.testing.assert_array_equal(grid[0, :, 0], [0, 127.5, 255, 0, 0, 127.5, 255])
-    assert not grid[1:].any()  # padding, and two unused tiles
-
-
-def test_constant_tile_is_black():
-    """The scale does not divide 0 by 0."""
-    np.testing.assert_array_equal(visualize_grid(np.full((1, 2, 2, 3), 7.0)), np.zeros((2, 2, 3)))
-
-
-def test_grid_without_padding_and_another_bound():
-    """padding=0 loses no pixels."""
-    grid = visualize_grid(np.arange(4.0).reshape(1, 2, 2, 1), ubound=1.0, padding=0)
-    np.testing.assert_allclose(grid[:, :, 0], [[0, 1 / 3], [2 / 3, 1]])
+    assert not grid[1:].any()  # padding, the constant tile, and an unused tile
 
 
 @given(st.data())
 def test_grid_of_any_shape(data):
-    """Values stay in 0..ubound, also in constant tiles."""
-    finite = st.floats(-1e6, 1e6, width=64)
-    Xs = data.draw(arrays(np.float64, array_shapes(min_dims=4, max_dims=4, max_side=4), elements=finite))
+    """It has ceil(sqrt(N)) tiles a side, and padding only between tiles. Values are in 0..ubound."""
+    N, H, W, C = shape = [data.draw(st.integers(1, high)) for high in (10, 3, 3, 3)]
+    Xs = data.draw(arrays(np.float64, tuple(shape), elements=st.floats(-1e6, 1e6, width=64)))
     ubound, padding = data.draw(st.sampled_from([1.0, 255.0])), data.draw(st.integers(0, 3))
     grid = visualize_grid(Xs, ubound, padding)
-    n = int(np.ceil(np.sqrt(len(Xs))))
-    assert grid.shape == (n * (Xs.shape[1] + padding) - padding, n * (Xs.shape[2] + padding) - padding, Xs.shape[3])
+    n = next(n for n in range(1, 5) if n * n >= N)
+    assert grid.shape == (n * H + (n - 1) * padding, n * W + (n - 1) * padding, C)
     assert np.isfinite(grid).all() and grid.min() >= 0 and grid.max() <= ubound * (1 + 1e-12)
+    last = grid[(N - 1) // n * (H + padding) :, (N - 1) % n * (W + padding) :][:H, :W]
+    np.testing.assert_allclose(last, visualize_grid(Xs[-1:], ubound), atol=1e-9)
 
 
 @pytest.mark.parametrize(
     "call, message",
     [
         (lambda: visualize_grid(np.ones((5, 4))), r"Xs must have 4 dimension\(s\), got an array of shape \(5, 4\)"),
-        (lambda: visualize_grid(np.full((1, 2, 2, 3), np.nan)), "Xs must hold finite numbers, got nan"),
         (lambda: visualize_grid(np.ones((1, 2, 2, 3)), padding=-1), "padding must be a whole number"),
-        (lambda: show_images(np.ones((5, 4)), "abcde"), r"images must have 4 dimension\(s\)"),
         (lambda: show_images(np.ones((2, 3, 3, 3)), "ab", columns=0), "columns must be a whole number, at least 1"),
         (lambda: show_images(np.full((1, 2, 2, 3), np.nan), "a"), "images must hold finite numbers, got nan at row 0"),
         (lambda: show_images(np.ones((2, 3, 3, 3)), "a"), "titles must hold one title for each of 2 images, got 1"),
@@ -86,33 +102,26 @@ def test_grid_of_any_shape(data):
         (lambda: show_examples(np.ones((2, 5, 3, 4)), [0, 1], "ab"), r"images must have shape .* got \(2, 5, 3, 4\)$"),
         (lambda: show_confusion([0, 2], [0, 1], "ab"), "y_true must hold class indices in 0..1, got 2 at row 1"),
         (lambda: show_confusion([0, 1], [0], "ab"), "y_pred must hold one label for each of 2 rows, got 1"),
-        (lambda: show_confusion([0, 1], [[0], [1]], "ab"), r"y_pred must have 1 dimension\(s\), got"),
-        (lambda: show_examples(np.ones((2, 3, 3, 3)), [0], "ab"), "labels must hold one label for each of 2 rows"),
         (lambda: show_examples(np.ones((2, 3, 3, 3)), [0, 2], "ab"), r"labels must hold class indices in 0..1, got 2"),
+        (lambda: show_net_weights(make_toy_net()), "net must take square RGB images, got input size 4"),
+        (lambda: LivePlot(-1), "seconds must be a finite number, at least 0, got -1"),
     ],
 )
 def test_bad_input_gets_a_clear_error(call, message):
     """The error names the argument, what it must be and what it was."""
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=f"^{message}"):
         call()
-    assert re.match(message, str(caught.value)), str(caught.value)
 
 
 def test_weights_of_each_unit_become_a_tile():
     """Each column of W1 is an image with channels last."""
     net = TwoLayerNet(3072, 3, 10, rng=0)
     ax = show_net_weights(net)
-    shown = ax.images[0].get_array()
-    assert shown.shape == (2 * 32 + 3, 2 * 32 + 3, 3)
+    pixels = shown(ax)
+    assert pixels.shape == (2 * 32 + 3, 2 * 32 + 3, 3) and len(ax.get_xticks()) == len(ax.get_yticks()) == 0
     second = net.params["W1"][:, 1].reshape(32, 32, 3)
     scaled = 255 * (second - second.min()) / np.ptp(second)
-    np.testing.assert_array_equal(shown[:32, 35:], scaled.astype(np.uint8))
-
-
-def test_weights_that_are_not_images():
-    """Four inputs are not a square RGB image."""
-    with pytest.raises(ValueError, match="net must take square RGB images, got input size 4"):
-        show_net_weights(make_toy_net())
+    np.testing.assert_array_equal(pixels[:32, 35:], scaled.astype(np.uint8))
 
 
 def test_pictures_are_drawn_on_given_axes(toy_data):
@@ -133,22 +142,22 @@ def test_examples_stand_in_the_row_of_their_class():
     """The second class has one image. The place of a second image is white."""
     images = np.zeros((3, 2, 2, 3)) + np.array([10, 20, 30]).reshape(3, 1, 1, 1)
     ax = show_examples(images, np.array([1, 0, 0]), ["cat", "dog"], per_class=2)
-    shown = ax.images[0].get_array()[:, :, 0]
-    assert [shown[0, 0], shown[0, 4], shown[4, 0], shown[4, 4]] == [20, 30, 10, 255]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["cat", "dog"]
+    pixels = shown(ax)[:, :, 0]
+    assert [pixels[0, 0], pixels[0, 4], pixels[4, 0], pixels[4, 4]] == [20, 30, 10, 255]
+    assert labels_of(ax.get_yticklabels()) == ["cat", "dog"]
+    np.testing.assert_array_equal(ax.get_yticks(), [1, 5])  # the middle of each row
 
 
 def test_stand_in_is_shown_with_its_mark():
     """Each class has a row of ten images, with the channels in the right order."""
     ax = show_stand_in()
     assert ax.get_title() == MARK and list(ax.figure.get_size_inches()) == [7, 7]
-    assert [label.get_text() for label in ax.get_yticklabels()] == list(CLASS_NAMES)
-    shown = np.asarray(ax.images[0].get_array())
-    assert shown.shape == (340, 340, 3)
+    assert labels_of(ax.get_yticklabels()) == list(CLASS_NAMES)
+    assert shown(ax).shape == (340, 340, 3)
     pixels, labels = draw_batch(300, 0)
     tenth = pixels[np.flatnonzero(labels == 3)[9]].reshape(3, 32, 32)
     for channel in range(3):
-        np.testing.assert_array_equal(shown[102:134, 306:338, channel], tenth[channel])
+        np.testing.assert_array_equal(shown(ax)[102:134, 306:338, channel], tenth[channel])
 
 
 def test_images_have_their_titles():
@@ -156,11 +165,7 @@ def test_images_have_their_titles():
     axes = show_images(np.zeros((3, 2, 2, 3)), ["a", "b", "c"], columns=2)
     assert axes.shape == (2, 2)
     assert [ax.get_title() for ax in axes.flat] == ["a", "b", "c", ""]
-
-
-def shown(ax):
-    """Return the pixels of a picture."""
-    return np.asarray(ax.images[0].get_array())
+    assert not any(ax.axison for ax in axes.flat)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +176,6 @@ def shown(ax):
         (np.array([0, 0, 0, 30, 60, 90]), [0, 0, 0, 30, 60, 90], ""),
         (np.zeros(6), [0] * 6, ""),
         (np.array([-120.0, -1, 0, 60, 120, 135]), [0, 119, 120, 180, 240, 255], "Black is -120, white is 135"),
-        (np.int16([-120, -1, 0, 60, 120, 135]), [0, 119, 120, 180, 240, 255], "Black is -120, white is 135"),
         (np.int8([-128, -1, 0, 60, 120, 127]), [0, 127, 128, 188, 248, 255], "Black is -128, white is 127"),
         (np.arange(6, dtype=np.float32) / 5, [0, 51, 102, 153, 204, 255], "Black is 0, white is 1"),
         (np.array([0.2, 0.4, 0.6, 0.6, 0.6, 0.8]), [51, 102, 153, 153, 153, 204], "Black is 0, white is 1"),
@@ -179,7 +183,6 @@ def shown(ax):
         (np.float32([0, 40, 80, 120, 160, 200]) / 128, [0, 51, 102, 153, 204, 255], "Black is 0, white is 1.56"),
         (np.float16([-2, -1, 0, 1, 2, 3]), [0, 51, 102, 153, 204, 255], "Black is -2, white is 3"),
         (np.array([0.0, 102, 204, 306, 408, 510]), [0, 51, 102, 153, 204, 255], "Black is 0, white is 510"),
-        (np.uint16([0, 13107, 0, 0, 0, 65535]), [0, 51, 0, 0, 0, 255], "Black is 0, white is 6.55e+04"),
         (np.full(6, -3.0), [0] * 6, "Black is -3, white is -3"),
     ],
 )
@@ -194,13 +197,6 @@ def test_images_of_any_scale(images, pixels, note):
     assert ax.get_xlabel() == note
 
 
-def test_a_row_of_mean_subtracted_images_keeps_its_order():
-    """All images have the same scale. If an image is brighter than another, it stays brighter."""
-    images = np.array([-20.0, -10, 10, 40]).reshape(4, 1, 1, 1)
-    levels = [shown(ax)[0, 0, 0] for ax in show_images(images, "abcd").flat[:4]]
-    assert levels == sorted(levels) and levels[0] == 0 and levels[3] == 255
-
-
 def test_gray_images():
     """An image of one channel is shown in gray, not in the colours of matplotlib's colormap."""
     (ax,) = show_images(np.full((1, 2, 2, 1), 77.0), ["a"], columns=1).flat
@@ -208,10 +204,199 @@ def test_gray_images():
 
 
 def test_confusion_counts_by_true_class():
-    """Two of three cats are predicted as cats, and one as a dog. There is no dog."""
-    ax = show_confusion([0, 0, 0], np.array([0, 1, 0]), ["cat", "dog"])
-    np.testing.assert_allclose(ax.images[0].get_array(), [[200 / 3, 100 / 3], [0, 0]])
-    assert [text.get_text() for text in ax.texts] == ["67", "33", "0", "0"]
+    """Of 20 cats, 11 are predicted as cats and 9 as dogs. There is no dog."""
+    ax = show_confusion([0] * 20, np.array([0] * 11 + [1] * 9), ["cat", "dog"])
+    np.testing.assert_allclose(ax.images[0].get_array(), [[55, 45], [0, 0]])
+    assert labels_of(ax.texts) == ["55", "45", "0", "0"]
     # Black on yellow, white on blue.
     assert [text.get_color() for text in ax.texts] == ["black", "white", "white", "white"]
     assert ax.get_xlabel() == "predicted" and ax.get_yticklabels()[1].get_text() == "dog"
+
+
+# Histories
+
+
+def test_history_is_drawn(toy_data):
+    """Losses and accuracies have labels. The validation loss is at the iterations of its epochs."""
+    stats = make_toy_net().train(np.zeros((95, 4)), np.zeros(95, int), *toy_data, num_iters=2000, batch_size=1)
+    loss_axes, accuracy_axes = plot_history(stats)
+    np.testing.assert_array_equal(loss_axes.lines[0].get_ydata(), stats["loss_history"])
+    np.testing.assert_array_equal(loss_axes.lines[1].get_ydata(), stats["val_loss_history"])
+    np.testing.assert_array_equal(loss_axes.lines[1].get_xdata(), range(0, 2000, 95))  # the last is 1995
+    np.testing.assert_array_equal(accuracy_axes.lines[0].get_ydata(), stats["train_acc_history"])
+    np.testing.assert_array_equal(accuracy_axes.lines[1].get_ydata(), stats["val_acc_history"])
+    legends = [labels_of(ax.get_legend().get_texts()) for ax in (loss_axes, accuracy_axes)]
+    assert [[text.split(" ")[0] for text in legend] for legend in legends] == 2 * [["training", "validation"]]
+    labels = [(ax.get_xlabel(), ax.get_ylabel()) for ax in (loss_axes, accuracy_axes)]
+    assert labels == [("iteration", "loss"), ("epoch", "accuracy")]
+
+
+def test_history_as_a_plain_dict_is_drawn(toy_data):
+    """The validation loss may be missing. Epochs are spread evenly, because their length is unknown."""
+    stats = dict(make_toy_net().train(*toy_data, *toy_data, num_iters=8, batch_size=2))
+    np.testing.assert_array_equal(plot_history(stats)[0].lines[1].get_xdata(), [0, 2, 4, 6])
+    del stats["val_loss_history"]
+    loss_axes, _ = plot_history(stats)
+    assert len(loss_axes.lines) == 1 and loss_axes.get_legend() is None
+    plot_history({"loss_history": [], "train_acc_history": [], "val_acc_history": [], "val_loss_history": []})
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """Simulate IPython in a notebook. `done` lists what was shown, and `clock` holds the time."""
+    done, clock = [], [0.0]
+
+    class Handle:
+        def update(self, figure):
+            done.append(("update", len(figure.axes[0].lines[0].get_ydata())))
+
+    def display(figure, display_id):
+        assert display_id is True
+        done.append(("display", len(figure.axes[0].lines[0].get_ydata())))
+        return Handle()
+
+    ipython = SimpleNamespace(
+        get_ipython=lambda: SimpleNamespace(kernel=True), display=SimpleNamespace(display=display)
+    )
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setattr(vis_utils.time, "monotonic", lambda: clock[0])
+    return SimpleNamespace(done=done, clock=clock)
+
+
+def test_live_plot_in_a_notebook(toy_data, notebook):
+    """One picture is shown, then replaced at most once per second and at the end."""
+
+    def tick(net, it, stats):
+        notebook.clock[0] += 0.5
+
+    live = LivePlot(seconds=1.0)
+    make_toy_net().train(*toy_data, *toy_data, num_iters=6, callback=Callbacks(live, tick))
+    assert notebook.done == [("display", 1), ("update", 3), ("update", 5), ("update", 6)]
+    assert plt.get_fignums() == [] and live.axes is None
+    make_toy_net().train(*toy_data, *toy_data, num_iters=1, callback=live)  # as in another cell
+    assert notebook.done[4:] == [("display", 1), ("update", 1)]
+
+
+@pytest.mark.parametrize("shell", [None, object()], ids=["Python", "IPython"])
+def test_live_plot_in_a_script(toy_data, monkeypatch, shell):
+    """A script's figure is redrawn in its window and stays open, in IPython's terminal too."""
+    monkeypatch.setitem(sys.modules, "IPython", shell and SimpleNamespace(get_ipython=lambda: shell))
+    drawn = []
+    monkeypatch.setattr(plt.Figure, "show", lambda figure, warn: drawn.append(warn))
+    monkeypatch.setattr(FigureCanvasAgg, "draw", lambda canvas: drawn.append("drawn"))
+    make_toy_net().train(*toy_data, *toy_data, num_iters=3, callback=LivePlot(seconds=0))
+    assert drawn == [False, "drawn"] * 4 and len(plt.get_fignums()) == 1
+    loss_axes, accuracy_axes = plt.gcf().axes
+    assert len(loss_axes.lines) == 2 and len(loss_axes.lines[0].get_ydata()) == 3
+    assert loss_axes.get_xlabel() == "iteration"
+
+
+def test_live_plot_without_iterations(toy_data):
+    """No picture is drawn."""
+    make_toy_net().train(*toy_data, *toy_data, num_iters=0, callback=LivePlot())
+    assert plt.get_fignums() == []
+
+
+def test_live_plot_with_early_stopping(toy_data):
+    """Two callbacks work together. The last picture shows the complete history."""
+    live = LivePlot()
+    stats = make_toy_net().train(*toy_data, *toy_data, callback=Callbacks(live, EarlyStopping(3)))
+    assert stats.ended == "stopped"
+    assert len(plt.gcf().axes[0].lines[0].get_ydata()) == len(stats["loss_history"]) < 100
+
+
+# Sweeps
+
+
+def test_sweep_is_drawn_by_hyperparameter():
+    """Each hyperparameter has its Axes. Only finished trials are drawn. A ring marks the best."""
+    reg_axes, dtype_axes = plot_sweep(make_result())
+    points, ring = reg_axes.lines[0], reg_axes.lines[-1]
+    np.testing.assert_array_equal(points.get_xydata(), [[0.1, 0.5], [1.0, 0.75]])
+    np.testing.assert_array_equal(ring.get_xydata(), [[1.0, 0.75]])
+    bars = reg_axes.collections[0].get_segments()
+    np.testing.assert_allclose(bars, [[[0.1, 0.4], [0.1, 0.6]], [[1.0, 0.7], [1.0, 0.8]]])
+    assert reg_axes.get_xscale() == "log" and dtype_axes.get_xscale() == "linear"
+    assert labels_of(dtype_axes.get_xticklabels()) == ["float32", "float64"]
+    assert reg_axes.get_ylabel() == "validation accuracy" and dtype_axes.get_xlabel() == "dtype (best: float64)"
+    assert reg_axes.figure.texts[0].get_text() == "Validation accuracy of 2 nets against each hyperparameter"
+
+
+def test_values_of_a_grid_are_drawn_side_by_side():
+    """The ticks are at the values, with equal distances. The points of one value do not overlap."""
+    grid = [(rate, H) for rate in (0.001, 0.0005) for H in (1000, 20, 300)]
+    trials = [make_trial(i, {"learning_rate": rate, "hidden_size": H}, i / 10) for i, (rate, H) in enumerate(grid)]
+    rate_axes, hidden_axes = plot_sweep(SweepResult(trials, None))
+    np.testing.assert_array_equal(rate_axes.get_xticks(), [0, 1])
+    assert labels_of(rate_axes.get_xticklabels()) == ["0.0005", "0.001"]
+    assert labels_of(hidden_axes.get_xticklabels()) == ["20", "300", "1000"]
+    xs = rate_axes.lines[0].get_xdata()
+    np.testing.assert_allclose(xs, [5 / 6, 1, 7 / 6, -1 / 6, 0, 1 / 6])
+    np.testing.assert_allclose(rate_axes.lines[-1].get_xydata(), [[1 / 6, 0.5]])
+    assert rate_axes.get_xlabel() == "learning_rate (best: 0.0005)"
+
+
+@pytest.mark.parametrize(
+    "values, places, scale",
+    [
+        ([10.0**-i for i in range(9)], 9, "log"),  # a random search has many different values
+        ([10.0**-i for i in range(9) for _ in "ab"], 9, "log"),
+        ([10.0**-i for i in range(8) for _ in "ab"], 16, "linear"),  # a grid: side by side
+        ([0.1, 0.4], 2, "log"),
+        ([0.1, 0.3], 2, "linear"),  # the range must have a factor of at least four
+        ([0.0, 0.4], 2, "linear"),  # 0 has no logarithm
+    ],
+)
+def test_scale_of_a_hyperparameter(values, places, scale):
+    """Values that do not repeat, or more than eight different ones, are drawn at their place on a scale."""
+    (ax,) = plot_sweep(SweepResult([make_trial(i, {"reg": x}) for i, x in enumerate(values)], None))
+    xs = ax.lines[0].get_xdata()
+    assert ax.get_xscale() == scale and len(set(xs)) == places and (xs[0] == values[0]) == (places < 16)
+
+
+def make_done(index, accuracy, error):
+    return make_trial(index, {"reg": index / 10}, accuracy, error, seconds=index + 0.25)
+
+
+def test_sweep_table_is_ranked():
+    """The best trial is first. Equal trials are in grid order. Trials without a result are last."""
+    trials = [
+        Trial(0, {"reg": 0.0}, [0, 0], state="diverged", seconds=1),
+        make_done(1, 0.5, 0.01),
+        make_done(2, 0.9, 0.02),
+        Trial(3, {"reg": 0.3}, [0, 3], state="failed", error="MemoryError: "),
+        make_done(4, 0.5, 0.01),
+    ]
+    assert str(sweep_table(SweepResult(trials, None))).splitlines() == [
+        "reg  validation accuracy  seconds",
+        "0.2      0.900 ± 0.020 *      2.2",
+        "0.1      0.500 ± 0.010        1.2",
+        "0.4      0.500 ± 0.010        4.2",
+        "0.0             diverged      1.0",
+        "0.3               failed      0.0",
+        "* within one standard error of the best",
+    ]
+
+
+def test_star_comes_from_the_error_of_the_best():
+    """The standard error of the trial itself is not used."""
+    trials = [make_done(0, 0.5, 0.25), make_done(1, 0.625, 0.001), make_done(2, 0.75, 0.125)]
+    table = sweep_table(SweepResult(trials, None))
+    assert [(row[0], row[1].endswith("*")) for row in table.rows] == [("0.2", True), ("0.1", True), ("0.0", False)]
+
+
+def test_sweep_table_without_a_good_trial():
+    """No trial gets a star. A type is shown by its name."""
+    trials = [Trial(0, {"reg": 0.1, "dtype": np.float32}, [0, 0], state="failed")]
+    assert sweep_table(SweepResult(trials, None)).rows == [["0.1", "float32", "failed", "0.0"]]
+
+
+def test_table_says_what_was_stopped():
+    """The table has the numbers of iterations, and marks the trials that a callback stopped."""
+    trials = [make_done(0, 0.5, 0.1), make_done(1, 0.25, 0.1)]
+    trials[0].stats, trials[1].stats = {"loss_history": [1.0, 1.0]}, {"loss_history": 3 * [1.0]}
+    assert "iterations" not in str(sweep_table(SweepResult(trials, None)))
+    trials[0].stopped = True
+    table = sweep_table(SweepResult([*trials, Trial(2, trials[0].params, [0, 2], state="failed")], None))
+    assert table.columns[-3:] == ["validation accuracy", "iterations", "seconds"]
+    assert [row[-2] for row in table.rows] == ["2, stopped", "3", "0"]
