@@ -9,11 +9,11 @@ import psutil
 import pytest
 
 from exercise import apart
-from exercise.apart import MARK, ROOT, Limits, explain, run_part
+from exercise.apart import MARK, ROOT, Limits, run_check_net, run_part
 from exercise.cases import call, load_function, make_cases
+from exercise.function_text import function_source
 from exercise.judge import judge
 from exercise.parts import PARTS
-from exercise.source import function_source
 
 PART = {part.name: part for part in PARTS}
 LIMITS = Limits(20, 2048)
@@ -67,8 +67,8 @@ return hidden, hidden @ params["W2"] + params["b2"]
 @pytest.mark.parametrize(
     "body, state, words",
     [
-        ("while True: pass", "timeout", "was stopped after 2 s"),
-        ("import time\ntime.sleep(1000)", "timeout", "was stopped after 2 s"),
+        ("while True: pass", "timeout", "was stopped after"),
+        ("import time\ntime.sleep(1000)", "timeout", "was stopped after"),
         ("import os\nos._exit(0)", "ended", "ended the process with the exit status 0"),
         ("import os\nos.abort()", "ended", "ended the process by signal 6"),
         ("import ctypes\nctypes.string_at(0)", "ended", "ended the process by signal 11"),
@@ -96,7 +96,7 @@ return hidden, hidden @ params["W2"] + params["b2"]
 )
 def test_bad_function_is_stopped(body, state, words):
     """The answer says what happened, and no process is left."""
-    done = run(body, Limits(2, 600))
+    done = run(body, Limits(3, 600, 10))
     assert done.state == state
     assert words in done.answers[0], done.answers
     assert left_behind() == []
@@ -188,10 +188,10 @@ def test_forked_child_writes_no_answer():
 def test_cases_before_a_timeout_count():
     """The third of four cases does not end. The first two are right."""
     function, cases = load_function(PART["forward"]), make_cases("forward", 0, False)
-    done = run("while keep is not None: pass\n" + SOLVE, Limits(3, 2048))
+    done = run("while keep is not None: pass\n" + SOLVE, Limits(1))
     verdicts = [judge(c, a, call("forward", function, c.arrays)) for c, a in zip(cases, done.answers, strict=True)]
     assert done.state == "timeout" and verdicts[:2] == ["", ""]
-    assert all("was stopped after 3 s" in verdict for verdict in verdicts[2:])
+    assert all("was stopped after 1 s of computing" in verdict for verdict in verdicts[2:])
 
 
 @pytest.mark.parametrize("name", ["0.npz", "0.txt", "import.txt"])
@@ -247,10 +247,10 @@ def test_folders_are_empty_and_removed(tmp_path, monkeypatch):
 def test_explain_names_the_mistake():
     """The list is empty for a right function and for one that does not end."""
     text = right("backward").replace("hidden > 0", "hidden >= 0")
-    (sentence,) = explain(PART["backward"], text, LIMITS)
+    (sentence,) = run_check_net(PART["backward"], text, LIMITS)
     assert "ReLU is missing in the backward pass" in sentence
-    assert explain(PART["backward"], right("backward"), LIMITS) == []
-    assert explain(PART["backward"], "def backward(*a, **k):\n    while True: pass\n", Limits(2, 2048)) == []
+    assert run_check_net(PART["backward"], right("backward"), LIMITS) == []
+    assert run_check_net(PART["backward"], "def backward(*a, **k):\n    while True: pass\n", Limits(2, 2048)) == []
     assert left_behind() == []
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from exercise.apart import ROOT
 from exercise.cases import call, load_cases, load_function, make_cases, save_cases
+from exercise.function_text import function_source
 from exercise.judge import judge, points
 from exercise.parts import PARTS
-from exercise.source import function_source
 
 PART = {part.name: part for part in PARTS}
 

@@ -13,8 +13,8 @@ import pytest
 from test_exercise_apart import left_behind, right
 
 from exercise import grade, marking
+from exercise.function_text import empty_function
 from exercise.parts import PARTS
-from exercise.source import empty_function
 
 ROOT = Path(__file__).resolve().parents[1]
 LAB = ("classifiers/layers.py", "classifiers/sgd.py", "classifiers/neural_net.py")

@@ -16,9 +16,9 @@ from conftest import ROOT, posix
 
 from exercise import make
 from exercise.cases import load_cases
+from exercise.function_text import find_function, function_source, replace_function
 from exercise.make import check_folder, collect_files, main, make_exercise, pack
 from exercise.parts import PARTS
-from exercise.source import find_function, function_source, replace_function
 
 POINTS = {part.name: sum(part.points.values()) for part in PARTS}
 

@@ -1,12 +1,12 @@
-"""Tests of exercise.source: find, extract, replace and empty functions."""
+"""Tests of exercise.function_text: find, extract, replace and empty functions."""
 
 import ast
 
 import pytest
 from conftest import ROOT
 
+from exercise.function_text import empty_function, find_function, function_source, is_empty, replace_function
 from exercise.parts import PARTS
-from exercise.source import empty_function, find_function, function_source, is_empty, replace_function
 
 MODULE = '''\
 import numpy as np
