@@ -54,18 +54,10 @@ at column 0
 '''
 
 
-def part_id(part):
-    return part.name
-
-
-def read(part):
-    return (ROOT / part.file).read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("part", PARTS, ids=part_id)
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_parts_of_the_lab(part):
     """Each part is found and emptied. Putting it back restores all bytes of the file."""
-    source = read(part)
+    source = (ROOT / part.file).read_text(encoding="utf-8")
     text = function_source(source, part.function)
     emptied = empty_function(source, part.function, "Write line {line}.")
     statement = find_function(emptied, part.function).body[-1]
@@ -73,38 +65,33 @@ def test_parts_of_the_lab(part):
     assert is_empty(function_source(emptied, part.function)) and not is_empty(text)
     assert ast.get_docstring(find_function(emptied, part.function))
     assert replace_function(emptied, part.function, text) == source
-
-
-@pytest.mark.parametrize("part", PARTS, ids=part_id)
-def test_function_in_a_broken_module(part):
-    """Syntax errors above and below do not change the text of a function."""
-    source = read(part)
     broken = f"def f(:\n    print 'x'\n{source}\n\ndef g(:\n    return (\n"
     with pytest.raises(SyntaxError):
         find_function(broken, part.function)
-    assert function_source(broken, part.function) == function_source(source, part.function)
+    assert function_source(broken, part.function) == text  # syntax errors around it do not matter
 
 
-def test_last_definition_counts():
-    """If a function or class is defined twice, the last definition counts, as in Python."""
-    assert function_source(MODULE, "forward") == FORWARD
-    assert function_source(MODULE, "Net.loss") == "def loss(self):\n\t    return 2\n"
-    assert function_source(MODULE, "Net.predict") is None
-    assert function_source(MODULE, "loss") is None and function_source(MODULE, "Other.loss") is None
+@pytest.mark.parametrize("more", ["", "\n\ndef g(:\n"])
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("forward", FORWARD),
+        ("Net.loss", "def loss(self):\n\t    return 2\n"),
+        ("Net.predict", None),
+        ("loss", None),
+        ("Other.loss", None),
+    ],
+)
+def test_last_definition_counts(name, text, more):
+    """If a function or class is defined twice, the last one counts, also in a broken module."""
+    assert function_source(MODULE + more, name) == text
 
 
-@pytest.mark.parametrize("name", ["forward", "Net.loss", "Net.predict", "loss", "Other.loss"])
-def test_cut_out_is_the_same_as_parsed(name):
-    """A broken module gives the same text as a whole one, also for long strings and decorators."""
-    assert function_source(MODULE + "\n\ndef g(:\n", name) == function_source(MODULE, name)
-
-
-def test_method_starts_at_column_0():
+@pytest.mark.parametrize("more", ["", "print 1\n"])
+def test_method_starts_at_column_0(more):
     """Indentation by tabs is removed, too. Lines at column 0 stay."""
     source = "class A:\n\tdef f(self):\n\t\tif 1:\n# note\n\t\t\treturn 1\n\tx = 2\n"
-    text = "def f(self):\n\tif 1:\n# note\n\t\treturn 1\n"
-    assert function_source(source, "A.f") == text
-    assert function_source(source + "print 1\n", "A.f") == text
+    assert function_source(source + more, "A.f") == "def f(self):\n\tif 1:\n# note\n\t\treturn 1\n"
     ast.parse(replace_function(source, "A.f", "def f(self):\n    if 1:\n        return 3\n"))
 
 
@@ -119,11 +106,11 @@ def test_method_starts_at_column_0():
     ],
 )
 def test_error_in_the_function_itself(line, number):
-    """The error has the line number of the module."""
+    """The error has the line number of the module. The next function is still found."""
+    source = f"x = 1\n\ndef forward(X):\n{line}\n\n\ndef backward():\n    pass\n"
     with pytest.raises(SyntaxError) as caught:
-        function_source(f"x = 1\n\ndef forward(X):\n{line}\n\n\ndef backward():\n    pass\n", "forward")
-    assert caught.value.lineno == number
-    assert function_source(f"def forward(X):\n{line}\n\n\ndef backward():\n    pass\n", "backward")
+        function_source(source, "forward")
+    assert caught.value.lineno == number and function_source(source, "backward")
 
 
 def test_error_between_functions():
@@ -132,13 +119,12 @@ def test_error_between_functions():
     assert function_source(source, "forward") == "def forward(X):\n    return X\n"
 
 
-@pytest.mark.parametrize("newline", ["\r\n", "\r"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_line_ends_of_other_systems(newline):
     """Lines count as in Python, also if a string has a form feed."""
-    source = 'text = "a\x0cb"\n\ndef f():\n    return 1\n\ndef g():\n    return "\x0b\u2028"\n'
-    for name in "fg":
-        assert function_source(source.replace("\n", newline), name) == function_source(source, name)
+    source = 'text = "a\x0cb"\n\ndef f():\n    return 1\n\ndef g():\n    return "\x0b\u2028"\n'.replace("\n", newline)
     assert function_source(source, "f") == "def f():\n    return 1\n"
+    assert function_source(source, "g") == 'def g():\n    return "\x0b\u2028"\n'
 
 
 @pytest.mark.parametrize("source", ["def f():\n    return " + "(" * 5000, "x = '\0'\ndef f(:\n", "\ud800 = 1"])
@@ -176,27 +162,18 @@ def test_emptied_function_runs():
     assert str(caught.value) == message.replace("{line}", "3")
 
 
-@pytest.mark.parametrize(
-    "body, empty",
-    [
-        ("pass", True),
-        ("...", True),
-        ("'doc'", True),
-        ("'doc'\n    raise NotImplementedError", True),
-        ("raise NotImplementedError('later')", True),
-        ("raise ValueError", False),
-        ("raise", False),
-        ("return None", False),
-        ("x = 1\n    raise NotImplementedError", False),
-    ],
-)
-def test_is_empty(body, empty):
+EMPTY = ["pass", "...", "'doc'", "'doc'\n    raise NotImplementedError", "raise NotImplementedError('later')"]
+WRITTEN = ["raise ValueError", "raise", "return None", "x = 1\n    raise NotImplementedError"]
+
+
+@pytest.mark.parametrize("body", EMPTY + WRITTEN)
+def test_is_empty(body):
     """A function is empty if it has only a docstring, pass, ... or NotImplementedError."""
-    assert is_empty(f"def f():\n    {body}\n") == empty
+    assert is_empty(f"def f():\n    {body}\n") == (body in EMPTY)
 
 
-def test_missing_function_is_named():
+@pytest.mark.parametrize("change", [replace_function, empty_function])
+def test_missing_function_is_named(change):
     """Replacing or emptying a missing function is an error with its name."""
-    for change in (replace_function, empty_function):
-        with pytest.raises(ValueError, match="has no function Net.loss"):
-            change("class Net: pass\n", "Net.loss", "")
+    with pytest.raises(ValueError, match="has no function Net.loss"):
+        change("class Net: pass\n", "Net.loss", "")
