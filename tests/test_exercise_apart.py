@@ -1,5 +1,6 @@
 """Tests of exercise.apart: limits, results, and no processes or files left behind."""
 
+import contextlib
 import os
 import textwrap
 from pathlib import Path
@@ -8,7 +9,7 @@ import psutil
 import pytest
 
 from exercise import apart
-from exercise.apart import MARK, ROOT, Limits, run_check_net, run_part
+from exercise.apart import ROOT, Limits, run_check_net, run_part
 from exercise.cases import call, load_function, make_cases
 from exercise.function_text import function_source
 from exercise.judge import judge
@@ -42,17 +43,13 @@ def verdicts(done, name="forward", cases=None):
     return [judge(c, a, call(name, function, c.arrays)) for c, a in zip(cases, done.answers, strict=True)]
 
 
-def left_behind():
-    """Return processes of workers that are still running."""
+def left_behind(grader=None):
+    """Return processes of workers that are still running, by default those of this process."""
     found = []
     for process in psutil.process_iter():
-        try:
-            if process.pid in apart.servers:
-                continue
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().items() >= MARK.items():
-                found.append(process)
-        except psutil.Error:
-            pass
+        with contextlib.suppress(psutil.Error):
+            marked = process.environ().get("EXERCISE_PART") == str(grader or os.getpid())
+            found += [process] if marked and process.pid not in apart.servers else []
     return found
 
 
@@ -74,7 +71,6 @@ def test_the_right_function_is_right(name):
         ("import sys\nsys.exit(0)", "finished", "raises SystemExit: 0"),
         ("raise KeyboardInterrupt", "finished", "raises KeyboardInterrupt"),
         ("return forward(params, X)", "finished", "raises RecursionError"),
-        ("return np.zeros(10**12)", "memory", "raises MemoryError"),
         ("a = []\nwhile True: a.append(np.ones(10**7))", "memory", "raises MemoryError"),
         ("return helper(X)", "finished", "name 'helper' is not defined. Define helpers inside the function"),
         ("1 / 0", "finished", "raises ZeroDivisionError: division by zero (1 / 0)"),
@@ -88,7 +84,6 @@ def test_the_right_function_is_right(name):
         ("import os\nwhile True: os.fork()", "finished", "raises PermissionError: too many processes"),
         ("while True: open('x', 'w').close()", "finished", "raises PermissionError: writing to x is not allowed"),
         ("open('x', 'w').write('x' * 10**8)", "finished", "raises OSError: [Errno 27] File too large"),
-        ("import benchmarks.textbook", "finished", "raises ModuleNotFoundError"),
         ("import diagnosis.reference", "finished", "raises ModuleNotFoundError"),
         ("a = [open('/dev/null') for _ in range(100)]", "finished", "Too many open files"),
     ],

@@ -7,19 +7,17 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 
-import psutil
 import pytest
 from conftest import ROOT
 from test_exercise_apart import left_behind, right
+from test_exercise_submissions import LAB, pack, write
 
 from exercise import grade
 from exercise.function_text import empty_function
 from exercise.marking import GradeLog
 from exercise.parts import PARTS
 
-LAB = sorted({part.file for part in PARTS})
 FULL = {part.name: sum(part.points.values()) for part in PARTS}
 HEAD = "def penalty(params, reg, grads=None):\n    "
 PREDICT = "\n\n" + right("predict")
@@ -37,46 +35,30 @@ BODIES = {
 }
 
 
-def solution():
-    return {name: (ROOT / name).read_text(encoding="utf-8") for name in LAB}
-
-
 def without(*names):
     """Return the lab without the bodies of some parts."""
-    files = solution()
+    files = dict(LAB)
     for part in PARTS:
         if part.name in names:
             files[part.file] = empty_function(files[part.file], part.function, "Write it")
     return files
 
 
-def pack(path, files):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-
-
 def write_class(folder):
     """Write all submissions into a folder."""
-    folder.mkdir()
-    for name, (body, _, _) in BODIES.items():
-        (folder / f"{name}.py").write_text(HEAD + body + PREDICT)
-    (folder / "exit at definition.py").write_text(
-        HEAD.replace("None", "__import__('os')._exit(0)") + "return 1" + PREDICT
-    )
-    (folder / "module exits.py").write_text("import os\nos._exit(0)\n" + right("penalty") + PREDICT)
-    (folder / "utf-16.py").write_text(right("penalty"), encoding="utf-16")
-    (folder / "empty folder").mkdir()
-    pack(folder / "bomb.zip", {**solution(), "classifiers/layers.py": bytes(50 << 20)})
-    pack(folder / "=right.zip", {f"exercise/{name}": text for name, text in solution().items()})
+    files = {f"{name}.py": HEAD + body + PREDICT for name, (body, _, _) in BODIES.items()}
+    files["exit at definition.py"] = HEAD.replace("None", "__import__('os')._exit(0)") + "return 1" + PREDICT
+    files["module exits.py"] = "import os\nos._exit(0)\n" + right("penalty") + PREDICT
+    files["utf-16.py"] = right("penalty").encode("utf-16")
+    files["empty folder/x"] = ""
+    files |= {f"edits/{name}": text for name, text in LAB.items()}
+    files |= {f"edits/{name}": "import os\nos._exit(0)" for name in ("checks.py", "test_parts.py", "numpy.py")}
+    write(folder, files)
+    pack(folder / "bomb.zip", {**LAB, "classifiers/layers.py": bytes(50 << 20)})
+    pack(folder / "=right.zip", {f"exercise/{name}": text for name, text in LAB.items()})
     pack(folder / "<b>untouched.zip", without(*FULL))
     for name in FULL:
         pack(folder / f"without {name}.zip", without(name))
-    for name, text in solution().items():
-        (folder / "edits" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "edits" / name).write_text(text)
-    for name in ("checks.py", "test_parts.py", "exercise.py", "numpy.py"):
-        (folder / "edits" / name).write_text("import os\nos._exit(0)")
 
 
 pytestmark = pytest.mark.xdist_group("graded")  # one process, so that `graded` is made only once
@@ -187,7 +169,7 @@ def test_interrupted_grading_continues(tmp_path, number):
         time.sleep(0.02)
     process.send_signal(number)
     assert "run the same command again to continue" in process.communicate()[1] and process.returncode == 130
-    assert not [p for p in psutil.process_iter() if is_worker(p, process.pid)]
+    assert left_behind(process.pid) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["g.csv.jsonl", "in"]
     before = log.read_text()
     small(tmp_path, "c", ["return 2"])
@@ -195,14 +177,6 @@ def test_interrupted_grading_continues(tmp_path, number):
     assert log.read_text().startswith(before) and log.read_text().count("\n") == 4  # c and predict are new
     table = (tmp_path / "g.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in table] == ["submission", "a", "b", "c"]
-
-
-def is_worker(process, grader):
-    """Tell whether a process belongs to a grading process."""
-    try:
-        return process.environ().get("EXERCISE_PART") == str(grader)
-    except psutil.Error:
-        return False
 
 
 def test_part_that_cannot_be_graded(tmp_path, monkeypatch, capsys):

@@ -115,9 +115,3 @@ def test_part_that_cannot_be_graded(tmp_path, monkeypatch):
     with GradeLog(tmp_path / "log.jsonl") as log:
         result = grade_parts([submission(penalty(1))], Plan(LIMITS), 1, log)(PENALTY, penalty(1))
         assert result["state"] == "not graded" and "No such file" in result["problem"] and log.graded == {}
-
-
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_no_points(part):
-    """Each aspect has 0 points."""
-    assert no_points(part, "missing", "why")["points"] == dict.fromkeys(part.points, 0)
