@@ -63,7 +63,7 @@ class Limits(NamedTuple):
 
     seconds: float = 10.0
     megabytes: int = 2048
-    wall: float = 100.0
+    wall: float = 300.0
 
 
 class Run(NamedTuple):

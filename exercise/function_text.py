@@ -240,5 +240,5 @@ def _block_end(lines, start):
 
 
 def _indent(line):
-    """Count the columns of a line's indentation."""
-    return len(re.match(r"[ \t]*", line)[0].expandtabs(8))
+    """Count the characters of a line's indentation."""
+    return len(re.match(r"[ \t]*", line)[0])

@@ -18,7 +18,7 @@ from .marking import GradeLog, Plan, grade_parts, no_points
 from .parts import PARTS
 from .submissions import Found, find_submissions, read_parts
 
-PATIENCE = 10  # limit of a part's duration, in units of --timeout
+PATIENCE = 30  # limit of a part's duration, in units of --timeout
 FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # some spreadsheets accept full-width signs, too
 
 

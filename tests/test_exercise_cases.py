@@ -182,15 +182,15 @@ TRIVIAL = {
 }
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_trivial_function_gets_almost_no_points(part, seed):
-    """Zeros, the first class or unchanged arguments get at most 5% of the points."""
+def test_trivial_function_gets_no_points(part, seed):
+    """Zeros, the first class and unchanged arguments are wrong, except for the loss of an easy row."""
     verdicts = []
     for case in make_cases(part.name, 0, False) + make_cases(part.name, seed, True):
         expected = call(part.name, load_function(part), case.arrays)
         verdicts.append((case, judge(case, call(part.name, TRIVIAL[part.name], case.arrays), expected)))
-    assert sum(points(part, verdicts).values()) <= 0.05 * sum(part.points.values())
+    assert sum(points(part, verdicts).values()) <= (0.5 if part.name == "softmax_loss" else 0)
 
 
 def test_changes_in_place():

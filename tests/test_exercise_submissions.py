@@ -9,12 +9,15 @@ import pytest
 from conftest import posix
 
 from exercise import submissions
+from exercise.function_text import replace_function
 from exercise.parts import PARTS
 from exercise.submissions import find_submissions, read_parts
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS, SGD, NET = "classifiers/layers.py", "classifiers/sgd.py", "classifiers/neural_net.py"
 LAB = {name: (ROOT / name).read_text(encoding="utf-8") for name in (LAYERS, SGD, NET)}
+METHOD = next(part.function for part in PARTS if part.name == "predict")
+HEAD = f"def {METHOD.split('.')[-1]}(self, X):\n"
 FORWARD = "def forward(params, X, keep=None):\n    return {}, {}\n"
 
 
@@ -84,7 +87,7 @@ def test_single_submission(tmp_path, name):
 def test_all_forms_of_a_submission(tmp_path):
     """Folders, zips and single files of the same code give the same functions."""
     folder, whole = read_parts(write(tmp_path / "a", LAB)), "\n".join(LAB.values())
-    assert states(folder) == ["found"] * 7 and folder["predict"].text.startswith("def _predict(self, X):\n    ")
+    assert states(folder) == ["found"] * 7 and folder["predict"].text.startswith(HEAD)
     zipped = pack(tmp_path / "d.zip", {name.replace("/", "\\"): text for name, text in LAB.items()})
     for path in (
         write(tmp_path / "b", {f"two/exercise/{name}": text for name, text in LAB.items()}),
@@ -99,9 +102,9 @@ def test_all_forms_of_a_submission(tmp_path):
 
 
 def test_method_as_a_function(tmp_path):
-    """In a single file, `_predict` may be outside of its class."""
-    write(tmp_path, {"a.py": "def _predict(self, X):\n    return 1\n"})
-    assert part_of(tmp_path / "a.py", "predict") == ("found", "def _predict(self, X):\n    return 1\n")
+    """In a single file, a method may be outside of its class."""
+    write(tmp_path, {"a.py": f"{HEAD}    return 1\n"})
+    assert part_of(tmp_path / "a.py", "predict") == ("found", f"{HEAD}    return 1\n")
 
 
 def test_which_file_counts(tmp_path):
@@ -125,7 +128,7 @@ def test_which_file_counts(tmp_path):
         ({LAYERS: ""}, "update", "missing", "The submission has no classifiers/sgd.py"),
         ({LAYERS: "", NET: ""}, "update", "missing", "The submission has no classifiers/sgd.py"),
         ({"mine.py": ""}, "update", "missing", "mine.py has no function update"),
-        ({NET: "class Other: pass"}, "predict", "missing", f"{NET} has no function TwoLayerNet._predict"),
+        ({NET: "class Other: pass"}, "predict", "missing", f"{NET} has no function {METHOD}"),
         ({LAYERS: "forward = 3"}, "forward", "missing", "has no function forward"),
         ({LAYERS: FORWARD.replace("return {}, {}", "'''Doc.'''")}, "forward", "not written", "forward is not written"),
         ({LAYERS: "def forward(:\n"}, "forward", "syntax error", "classifiers/layers.py has a syntax error: line 1"),
@@ -147,7 +150,7 @@ def test_reasons(tmp_path, files, part, state, words):
 
 def test_broken_file_and_function(tmp_path):
     """Functions beside a broken file or function are still found."""
-    broken = LAB[LAYERS].replace("hidden = X @", "hidden = = X @")
+    broken = replace_function(LAB[LAYERS], "forward", "def forward(X):\n    return = X\n")
     found = read_parts(write(tmp_path / "a", {**LAB, LAYERS: broken, SGD: b"\xff\xfe"}))
     assert states(found) == ["syntax error", "found", "found", "found", "unreadable", "unreadable", "found"]
 
