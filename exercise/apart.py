@@ -234,10 +234,9 @@ def _kill_orphans():
             orphans = [child for child in psutil.Process().children() if child.pid not in servers and _is_marked(child)]
             if not orphans:
                 break
-            for orphan in orphans:
-                for child in [orphan, *_children(orphan)]:
-                    with contextlib.suppress(psutil.Error):
-                        child.kill()
+            for orphan in orphans:  # their own children are orphans in the next round
+                with contextlib.suppress(psutil.Error):
+                    orphan.kill()
             psutil.wait_procs(orphans, timeout=0.1)
 
 
@@ -250,13 +249,6 @@ def _is_marked(child):
         return child.pid in _left_behind
     except psutil.Error:
         return False
-
-
-def _children(process):
-    try:
-        return process.children(recursive=True)
-    except psutil.Error:
-        return []
 
 
 @functools.cache

@@ -42,13 +42,13 @@ def set_limits(order):
     lower("RLIMIT_CORE", 0)
 
 
-def guard(own, forks=FORKS, files=FILES):
+def guard(own):
     """Refuse other folders, other programs, the network, and too many processes or files."""
     real, join, isinstance_, string = os.path.realpath, os.path.join, isinstance, (str, bytes, os.PathLike)
     libraries = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     libraries |= {join(sys.base_prefix, "lib"), "/dev/null", "/dev/urandom", "/usr/share/zoneinfo"}
     readable = tuple(join(real(path), "") for path in libraries) + (join(real(own), ""),)
-    writable, left = join(real(own), ""), {"forks": forks, "files": files}
+    writable, left = join(real(own), ""), {"forks": FORKS, "files": FILES}
 
     def inside(path, folders):
         return not isinstance_(path, string) or join(real(os.fsdecode(path)), "").startswith(folders)
