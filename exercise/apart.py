@@ -25,32 +25,45 @@ import numpy as np
 import psutil
 
 from .cases import save_cases
-from .source import replace_function
+from .function_text import replace_function
 
 ROOT = Path(__file__).resolve().parents[1]
-LAB = ["checks.py", "files.py", "exercise/__init__.py", "exercise/parts.py", "exercise/cases.py"]
-LAB += [f"classifiers/{name}.py" for name in ("__init__", "layers", "evaluation")]
-LAB += [f"classifiers/{name}.py" for name in ("safety", "sgd", "neural_net")]
-EXPLAINS = [
-    "gradient_check.py",
-    "tables.py",
+LAB = [  # files that each part needs
+    *("checks.py", "files.py"),
+    *(f"classifiers/{name}.py" for name in ("__init__", "layers", "evaluation", "safety", "sgd", "neural_net")),
+    *(f"exercise/{name}.py" for name in ("__init__", "parts", "cases")),
+]
+CHECK_NET = [  # files that `check_net` needs, too
+    *("gradient_check.py", "tables.py"),
     *(f"diagnosis/{path.name}" for path in sorted((ROOT / "diagnosis").glob("*.py"))),
 ]
-PROCESSES = 64  # of a submission at a time; the limit does not apply to root
+PROCESSES = 256  # of a submission at a time; the limit does not apply to root
 MARK = {"EXERCISE_PART": str(os.getpid())}  # environment variable of a worker and of its children
 ANSWER = 16 << 20  # largest answer file in bytes; the worker cannot write a larger one
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux's prctl
 
 _starting = threading.Lock()
-_running, _left_behind = set(), set()  # process ids: servers, and what workers left running
+servers = set()  # process ids of the servers of this process
+_left_behind = set()  # process ids of what workers left running
 _idle = queue.SimpleQueue()
 
 
 class Limits(NamedTuple):
-    """Limits of a part: time in seconds, and memory in MB."""
+    """Limits of a part.
+
+    Attributes
+    ----------
+    seconds : float
+        CPU time, rounded up to whole seconds. Other programs do not change it much.
+    megabytes : int
+        Memory.
+    wall : float
+        Duration in seconds. It stops a function that only waits, so it may be generous.
+    """
 
     seconds: float = 10.0
     megabytes: int = 2048
+    wall: float = 300.0
 
 
 class Run(NamedTuple):
@@ -90,7 +103,7 @@ def run_part(part, text, cases, limits):
         _make_lab(folder / "lab", part, text, LAB)
         save_cases(folder / "cases.npz", cases)
         started = time.monotonic()
-        status = _run_worker(folder, limits, part=part.name, explain=False)
+        status = _run_worker(folder, limits, task="cases", part=part.name)
         seconds = time.monotonic() - started
         end = _describe_end(status, limits)
         answers = [_read_answer(folder, number, end) for number in range(len(cases))]
@@ -99,22 +112,22 @@ def run_part(part, text, cases, limits):
         return Run("memory", answers, seconds)
     if status == 0 and end not in texts:
         return Run("finished", answers, seconds)
-    return Run("timeout" if status is None else "ended", answers, seconds)
+    return Run("timeout" if status in (None, -signal.SIGXCPU) else "ended", answers, seconds)
 
 
-def explain(part, text, limits):
-    """Return the sentences of `check_net` about a net with a student's function.
+def run_check_net(part, text, limits):
+    """Return the findings of `check_net` about a net with a student's function.
 
     The list is empty if the check fails or reaches a limit.
     """
     with _temporary_folder() as folder:
-        _make_lab(folder / "lab", part, text, LAB + EXPLAINS)
-        _run_worker(folder, limits, part=part.name, explain=True)
+        _make_lab(folder / "lab", part, text, LAB + CHECK_NET)
+        _run_worker(folder, limits, task="check_net")
         try:
             findings = [*json.loads(_read_file(folder / "findings.json") or b"[]")]
         except (OSError, ValueError, TypeError, RecursionError):  # written by the function
             return []
-    return [str(finding).replace(str(folder), "") for finding in findings]
+    return [str(finding) for finding in findings]
 
 
 @contextlib.contextmanager
@@ -141,10 +154,10 @@ def _make_lab(lab, part, text, files):
         (lab / name).write_text(source, encoding="utf-8", errors="surrogatepass")
 
 
-def _run_worker(folder, limits, **task):
-    """Run a task in a worker process. Return its exit status, or None at the time limit."""
-    task |= {"seconds": limits.seconds, "megabytes": limits.megabytes, "processes": _count_processes() + PROCESSES}
-    (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
+def _run_worker(folder, limits, **order):
+    """Run a task in a worker process. Return its exit status, or None after `limits.wall`."""
+    order |= {"seconds": limits.seconds, "megabytes": limits.megabytes, "processes": _count_processes() + PROCESSES}
+    (folder / "task.json").write_text(json.dumps(order), encoding="utf-8")
     (folder / "empty").mkdir()
     server = None
     while server is None or server.process.poll() is not None:
@@ -153,7 +166,7 @@ def _run_worker(folder, limits, **task):
         except queue.Empty:
             server = Server()
     try:
-        return server.run(folder, limits.seconds)
+        return server.run(folder, limits.wall)
     finally:
         if server.process.poll() is None:
             _idle.put(server)
@@ -179,11 +192,11 @@ class Server:
                 bufsize=0,
                 start_new_session=True,
             )
-            _running.add(self.process.pid)
+            servers.add(self.process.pid)
         weakref.finalize(self, _end, self.process, folder)
 
     def run(self, folder, seconds):
-        """Fork for the task in a folder. Return the exit status, or None at the time limit."""
+        """Fork for the task in a folder. Return the exit status, or None if it takes longer."""
         self.process.stdin.write(f"{folder}\n".encode())
         child = int(self.process.stdout.readline() or 0)
         if not child:
@@ -203,22 +216,27 @@ def _end(process, folder):
     process.communicate()  # closes its pipes
     shutil.rmtree(folder, ignore_errors=True)
     with _starting:
-        _running.discard(process.pid)
+        servers.discard(process.pid)
+
+
+def kill_workers():
+    """Kill all workers that are running. Their servers can be used again."""
+    for server in list(servers):
+        with contextlib.suppress(psutil.Error):
+            for worker in psutil.Process(server).children():
+                worker.kill()
 
 
 def _kill_orphans():
     """Kill the processes that workers left running."""
     with _starting:
         for _ in range(100):  # a killed process may have started another one
-            orphans = [
-                child for child in psutil.Process().children() if child.pid not in _running and _is_marked(child)
-            ]
+            orphans = [child for child in psutil.Process().children() if child.pid not in servers and _is_marked(child)]
             if not orphans:
                 break
-            for orphan in orphans:
-                for child in [orphan, *_children(orphan)]:
-                    with contextlib.suppress(psutil.Error):
-                        child.kill()
+            for orphan in orphans:  # their own children are orphans in the next round
+                with contextlib.suppress(psutil.Error):
+                    orphan.kill()
             psutil.wait_procs(orphans, timeout=0.1)
 
 
@@ -231,13 +249,6 @@ def _is_marked(child):
         return child.pid in _left_behind
     except psutil.Error:
         return False
-
-
-def _children(process):
-    try:
-        return process.children(recursive=True)
-    except psutil.Error:
-        return []
 
 
 @functools.cache
@@ -262,7 +273,7 @@ def _read_answer(folder, number, end):
     try:
         for name in ("import.txt", f"{number}.txt"):
             if text := _read_file(folder / name):
-                return text[:4000].decode("utf-8", "replace")[:1000].replace(str(folder), "")
+                return text[:4000].decode("utf-8", "replace")[:1000]
         data = _read_file(folder / f"{number}.npz")
         if data is None:
             return end
@@ -294,7 +305,9 @@ def _read_file(path):
 def _describe_end(status, limits):
     """Say why a process gave no answer."""
     if status is None:
-        return f"was stopped after {limits.seconds:g} s. Is there an endless loop?"
+        return f"was stopped after {limits.wall:g} s. Does it wait for something?"
+    if status == -signal.SIGXCPU:
+        return f"was stopped after {limits.seconds:g} s of computing. Is there an endless loop?"
     if status < 0:
         return f"ended the process by signal {-status}: too much memory, time or data, or a crash"
     return f"ended the process with the exit status {status}"

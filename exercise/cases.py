@@ -127,9 +127,9 @@ def _update(update, a):
 def _predict(predict, a):
     from classifiers.neural_net import TwoLayerNet  # imported late because it is slow
 
-    net = type("Net", (TwoLayerNet,), {"_predict": predict})(1, 1, 1)
+    net = TwoLayerNet(1, 1, 1)
     net.params = _params(a)
-    return {"classes": net.predict(a["X"])}
+    return {"classes": predict(net, a["X"])}
 
 
 CALLS = {

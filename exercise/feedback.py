@@ -116,12 +116,12 @@ def sentences(graded, aspect):
     for name, label, sentence in graded["wrong"]:
         if name == aspect:
             cases.setdefault(sentence, []).append(label)
-    told = [
+    listed = [
         f"{sentence} ({labels[0]}{f', and {len(labels) - 1} more' if len(labels) > 1 else ''})"
         for sentence, labels in cases.items()
     ]
-    more = len(told) - SHOWN
-    return told[:SHOWN] + ([f"and {more} other case{'s' if more > 1 else ''}"] if more > 0 else [])
+    more = len(listed) - SHOWN
+    return listed[:SHOWN] + ([f"and {more} other case{'s' if more > 1 else ''}"] if more > 0 else [])
 
 
 def gradescope(result):
@@ -143,8 +143,8 @@ def gradescope(result):
         check = [f"check_net: {sentence}" for sentence in graded["check"]]
         for place, (aspect, full) in enumerate(part.points.items(), 1):
             score = graded["points"][aspect]
-            told = [] if score >= full else sentences(graded, aspect) + check
-            check = [] if told else check  # shown once for each part
+            output = [] if score >= full else sentences(graded, aspect) + check
+            check = [] if output else check  # shown once for each part
             tests.append(
                 {
                     "name": f"{part.name}: {aspect}",
@@ -152,7 +152,7 @@ def gradescope(result):
                     "score": score,
                     "max_score": full,
                     "status": "passed" if score >= full else "failed",
-                    "output": "\n".join(told),
+                    "output": "\n".join(output),
                     "output_format": "text",
                     "visibility": "visible",
                 }

@@ -14,10 +14,11 @@ from files import atomic_write
 
 from .apart import Limits
 from .feedback import file_name, gradescope, make_page
-from .marking import Journal, Plan, grade_parts, no_points
+from .marking import GradeLog, Plan, grade_parts, no_points
 from .parts import PARTS
 from .submissions import Found, find_submissions, read_parts
 
+PATIENCE = 30  # limit of a part's duration, in units of --timeout
 FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # some spreadsheets accept full-width signs, too
 
 
@@ -44,12 +45,13 @@ def main(arguments=None):
     for path in filter(None, (args.csv, args.feedback, args.json)):
         if args.submissions.is_dir() and path.resolve().is_relative_to(args.submissions.resolve()):
             parser.error(f"{path} is inside the folder of submissions. Choose a path outside of it")
-    plan = Plan(Limits(args.timeout, args.memory), args.seed, bool(args.feedback or args.json))
+    limits = Limits(args.timeout, args.memory, PATIENCE * args.timeout)
+    plan = Plan(limits, args.seed, bool(args.feedback or args.json))
     try:
         with _signals_interrupt():
             sys.exit(_grade(args, plan, parser))
     except KeyboardInterrupt:
-        saved = f"Interrupted. Graded parts are saved in {_journal(args.csv)}"
+        saved = f"Interrupted. Graded parts are saved in {_log_path(args.csv)}"
         print(f"{saved}: run the same command again to continue", file=sys.stderr)
         sys.exit(130)
     except OSError as error:
@@ -62,7 +64,7 @@ def _make_parser():
     parser.add_argument("--csv", type=Path, required=True, help="output file: one line for each submission")
     parser.add_argument("--feedback", type=Path, help="output folder for a web page of each submission")
     parser.add_argument("--json", type=Path, help="output folder for Gradescope's results.json files")
-    parser.add_argument("--timeout", type=_number(float), default=Limits().seconds, help="seconds per part (10)")
+    parser.add_argument("--timeout", type=_number(float), default=Limits().seconds, help="CPU seconds per part (10)")
     parser.add_argument("--memory", type=_number(int), default=Limits().megabytes, help="MB of memory per part (2048)")
     parser.add_argument("-j", "--jobs", type=_number(int), default=_count_cores(), help="parts at a time (cores)")
     parser.add_argument("--seed", type=_number(int, 0), default=0, help="seed of the hidden cases (0)")
@@ -100,7 +102,7 @@ def _signals_interrupt():
             signal.signal(number, handler)
 
 
-def _journal(path):
+def _log_path(path):
     return path.with_name(f"{path.name}.jsonl")
 
 
@@ -111,8 +113,8 @@ def _grade(args, plan, parser):
         parser.error(f"{args.submissions} holds no submissions. It must contain folders, zips or Python files")
     for folder in filter(None, (args.csv.parent, args.feedback, args.json)):
         folder.mkdir(parents=True, exist_ok=True)
-    with Journal(_journal(args.csv)) as journal:
-        graded = grade_parts([parts for _, parts in submissions], plan, args.jobs, journal)
+    with GradeLog(_log_path(args.csv)) as log:
+        graded = grade_parts([parts for _, parts in submissions], plan, args.jobs, log)
     results = [assemble(name, parts, graded) for name, parts in submissions]
     write_csv(args.csv, results)
     for result in results:

@@ -30,8 +30,8 @@ def judge(case, answers, expected):
     if changed:
         return f"{', '.join(changed)} must not be changed in place"
     with np.errstate(all="ignore"):
-        told = (_compare(name, answers.get(name), expected[name], case.typed) for name in case.outputs)
-        return next(filter(None, told), "")
+        sentences = (_compare(name, answers.get(name), expected[name], case.typed) for name in case.outputs)
+        return next(filter(None, sentences), "")
 
 
 def _compare(name, got, right, typed):

@@ -11,9 +11,9 @@ import zipfile
 from pathlib import Path
 
 from exercise.cases import call, load_function, make_cases, save_cases
+from exercise.function_text import empty_function, find_function
 from exercise.notebook import make_notebook
 from exercise.parts import PARTS
-from exercise.source import empty_function, find_function
 
 ROOT = Path(__file__).resolve().parents[1]
 HANDOUT = Path(__file__).resolve().parent / "handout"
@@ -72,8 +72,8 @@ def make_exercise(folder):
     check_folder(folder)
     files = collect_files()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as workshop:
-        made, old = Path(workshop, "made"), Path(workshop, "old")
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        made, old = Path(temporary, "made"), Path(temporary, "old")
         for name, data in files.items():
             (made / name).parent.mkdir(parents=True, exist_ok=True)
             (made / name).write_bytes(data)

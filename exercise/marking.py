@@ -1,4 +1,4 @@
-"""Grades functions in parallel, and records the results in a journal."""
+"""Grades functions in parallel, and logs the results."""
 
 import contextlib
 import functools
@@ -10,10 +10,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from typing import NamedTuple
 
 import numpy as np
-import psutil
 from tqdm import tqdm
 
-from .apart import EXPLAINS, LAB, MARK, ROOT, Limits, explain, run_part
+from .apart import CHECK_NET, LAB, ROOT, Limits, kill_workers, run_check_net, run_part
 from .cases import call, load_function, make_cases
 from .judge import judge, points
 from .parts import PARTS
@@ -23,7 +22,6 @@ try:
 except ImportError:  # on Windows, where grading does not run
     fcntl = None
 
-GRADER = [f"exercise/{name}.py" for name in ("source", "judge", "apart", "worker", "marking")]
 STOPPED = ("timeout", "memory", "ended")  # in these states `check_net` is not run
 
 
@@ -35,10 +33,10 @@ class Plan(NamedTuple):
     explains: bool = True
 
 
-class Journal:
-    """Journal of graded parts: a file with one line of JSON for each.
+class GradeLog:
+    """Log of graded parts: a file with one line of JSON for each.
 
-    Grading that was interrupted continues from it.
+    Interrupted grading continues from it.
 
     Parameters
     ----------
@@ -48,7 +46,7 @@ class Journal:
     Attributes
     ----------
     graded : dict of str to dict
-        Maps the key of a part to what `grade_part` returned. See `make_key`.
+        Maps the key of a part to what `grade_part` returned. See `hash_inputs`.
     """
 
     def __init__(self, path):
@@ -84,8 +82,8 @@ class Journal:
         self._file.flush()
 
 
-def make_key(part, text, plan):
-    """Return a hash of everything that decides the points of a part.
+def hash_inputs(part, text, plan):
+    """Return a hash of everything that decides the result of a part: its key in a `GradeLog`.
 
     Parameters
     ----------
@@ -98,18 +96,19 @@ def make_key(part, text, plan):
     -------
     str
     """
-    facts = [part.name, text, plan, _hash_grader(), np.__version__, sys.version]
+    facts = [part.name, text, plan, _hash_code(), np.__version__, sys.version]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 @functools.cache
-def _hash_grader():
-    """Hash the code that grades, the points and the solution."""
-    names = sorted({*GRADER, *LAB, *EXPLAINS})
+def _hash_code():
+    """Hash the solution, the points, the code that grades, and all sentences of the feedback."""
+    grader = (f"exercise/{path.name}" for path in (ROOT / "exercise").glob("*.py"))
+    names = sorted({*LAB, *CHECK_NET, *grader})
     return hashlib.sha256(b"\0".join((ROOT / name).read_bytes() for name in names)).hexdigest()
 
 
-def grade_parts(submissions, plan, jobs, journal):
+def grade_parts(submissions, plan, jobs, log):
     """Grade the functions of all submissions in parallel. Equal functions are graded once.
 
     Parameters
@@ -119,7 +118,7 @@ def grade_parts(submissions, plan, jobs, journal):
     plan : Plan
     jobs : int
         Number of parts that are graded at a time.
-    journal : Journal
+    log : GradeLog
         Parts that it already has are not graded again.
 
     Returns
@@ -131,8 +130,8 @@ def grade_parts(submissions, plan, jobs, journal):
     tasks = {}
     for part in PARTS:
         texts = {parts[part.name].text for parts in submissions if parts[part.name].state == "found"}
-        tasks |= {make_key(part, text, plan): (part, text) for text in sorted(texts)}
-    tasks = {key: task for key, task in tasks.items() if key not in journal.graded}
+        tasks |= {hash_inputs(part, text, plan): (part, text) for text in sorted(texts)}
+    tasks = {key: task for key, task in tasks.items() if key not in log.graded}
     for name in {part.name for part, _ in tasks.values()}:
         make_trial(name, plan.seed)  # cached before several threads need it
     executor, failed = ThreadPoolExecutor(jobs), {}
@@ -142,10 +141,10 @@ def grade_parts(submissions, plan, jobs, journal):
             if error := future.exception():
                 failed[futures[future]] = no_points(tasks[futures[future]][0], "not graded", f"Not graded: {error}")
             else:
-                journal.add(futures[future], future.result())
+                log.add(futures[future], future.result())
     finally:
         _stop(executor, futures)
-    return lambda part, text: {**failed, **journal.graded}[make_key(part, text, plan)]
+    return lambda part, text: {**failed, **log.graded}[hash_inputs(part, text, plan)]
 
 
 def _stop(executor, futures):
@@ -153,10 +152,7 @@ def _stop(executor, futures):
     executor.shutdown(wait=False, cancel_futures=True)
     while not all(future.done() for future in futures):
         with _no_interrupt():
-            for server in psutil.Process().children():
-                with contextlib.suppress(psutil.Error):
-                    for worker in server.children() if server.environ().items() >= MARK.items() else ():
-                        worker.kill()  # the server that forked it is used again
+            kill_workers()
             wait(futures, timeout=0.05)
     executor.shutdown()
 
@@ -211,8 +207,8 @@ def grade_part(part, text, plan):
     """
     trial = make_trial(part.name, plan.seed)
     run = run_part(part, text, [case for case, _ in trial], plan.limits)
-    told = [(case, judge(case, got, right)) for (case, right), got in zip(trial, run.answers, strict=True)]
-    gained, wrong = points(part, told), [(case.aspect, case.label, what) for case, what in told if what]
+    verdicts = [(case, judge(case, got, right)) for (case, right), got in zip(trial, run.answers, strict=True)]
+    gained, wrong = points(part, verdicts), [(case.aspect, case.label, what) for case, what in verdicts if what]
     if not wrong:
         state = "right"
     elif run.state in STOPPED:
@@ -221,7 +217,7 @@ def grade_part(part, text, plan):
         state = "error"
     else:
         state = "partly" if any(gained.values()) else "wrong"
-    check = explain(part, text, plan.limits) if plan.explains and wrong and state not in STOPPED else []
+    check = run_check_net(part, text, plan.limits) if plan.explains and wrong and state not in STOPPED else []
     seconds = round(run.seconds, 2)
     return {"state": state, "points": gained, "wrong": wrong, "problem": "", "check": check, "seconds": seconds}
 

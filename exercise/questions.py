@@ -11,7 +11,7 @@ def code(source):
     return "code", source.strip("\n")
 
 
-def work(functions, advice=""):
+def task(functions, advice=""):
     """Return a cell that says which functions to write now."""
     return text(f"""
 **Now write {functions}.** {advice}
@@ -51,7 +51,7 @@ The first cell finds the modules. The second imports them. The third sets the si
 long this notebook takes. The asserts are for the full sizes and may fail for smaller ones.
 """)
 
-SCORES = work("`forward`", "It is the first function in `classifiers/layers.py`.")
+SCORES = task("`forward`", "It is the first function in `classifiers/layers.py`.")
 CHECK_SCORES = (
     text("""
 `check_net` checks a net in the order of work: scores, loss, gradients, update, prediction. It says
@@ -78,7 +78,7 @@ that each right class gets, plus a penalty on large weights:
 part. If it gets gradients, it adds its own to them, in place. The gradient of `0.5 * reg * W²` is
 `reg * W`.
 """),
-    work("`softmax_loss` and `penalty`", "They follow in `classifiers/layers.py`."),
+    task("`softmax_loss` and `penalty`", "They follow in `classifiers/layers.py`."),
     text("""
 The next cell compares `dscores` with numeric derivatives. It moves each score by a tiny step up and
 down, and computes how the loss changes. Expect a relative error below 1e-7.
@@ -112,7 +112,7 @@ compare hyperparameters with others, ask which formula they use.
 """),
 )
 
-GRADIENTS = work(
+GRADIENTS = task(
     "`backward`",
     """It returns the gradients without the terms `reg * W`, which `penalty` adds. In
 section 13, `keep` drops hidden units: `forward` multiplies `hidden` by it, so `backward` multiplies
@@ -147,7 +147,7 @@ If it gets a velocity V, it repeats a part of the last step. This is called mome
 `TwoLayerNet._predict` in `classifiers/neural_net.py` takes at most `CHUNK` rows of X at a time and
 asks `self._scores` for their scores. It returns the class with the highest score for each row.
 """),
-    work("`draw_minibatch`, `update` and `_predict`"),
+    task("`draw_minibatch`, `update` and `_predict`"),
     text("""
 Before we use real data, we train on five points. A net with 83 parameters must be able to memorize
 them. If it cannot, the training loop is wrong. The curve should fall to almost 0. The last loss

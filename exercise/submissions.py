@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from diagnosis.loading import MEGABYTES, LoadError, decode_source, explain_failure, read_source
 
+from .function_text import function_source, is_empty
 from .parts import PARTS
-from .source import function_source, is_empty
 
 FILES = tuple(dict.fromkeys(part.file for part in PARTS))
 IGNORED = {"__macosx", "site-packages", "node_modules", "venv", "env", "thumbs.db", "desktop.ini"}

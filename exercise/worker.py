@@ -5,6 +5,7 @@ attempts to cheat. It does not stop an attacker.
 """
 
 import json
+import math
 import os
 import sys
 import sysconfig
@@ -17,35 +18,37 @@ REFUSED = ("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", 
 REFUSED += ("os.truncate", "os.setxattr", "shutil.", "signal.pthread_kill", "socket.", "webbrowser.", "ctypes.dlopen")
 
 
-def limit(task):
+def set_limits(order):
     """Set the limits of this process and of its children."""
     import resource
 
-    def lower(name, value):
+    def lower(name, soft, hard=None):
         kind = getattr(resource, name, None)
         if kind is not None:
-            hard = resource.getrlimit(kind)[1]
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            wanted, highest = (soft, soft if hard is None else hard), resource.getrlimit(kind)[1]
+            if highest != resource.RLIM_INFINITY:
+                wanted = tuple(min(value, highest) for value in wanted)
             try:
-                resource.setrlimit(kind, (value, value))
+                resource.setrlimit(kind, wanted)
             except (ValueError, OSError):  # macOS refuses some
                 pass
 
-    lower("RLIMIT_CPU", int(task["seconds"]) + 1)
-    lower("RLIMIT_AS", task["megabytes"] << 20)
+    seconds = math.ceil(order["seconds"])
+    lower("RLIMIT_CPU", seconds, seconds + 1)  # at the soft limit comes SIGXCPU, which names the cause
+    lower("RLIMIT_AS", order["megabytes"] << 20)
     lower("RLIMIT_FSIZE", 16 << 20)
     lower("RLIMIT_NOFILE", 64)
-    lower("RLIMIT_NPROC", task["processes"])
+    lower("RLIMIT_NPROC", order["processes"])
     lower("RLIMIT_CORE", 0)
 
 
-def guard(own, forks=FORKS, files=FILES):
+def guard(own):
     """Refuse other folders, other programs, the network, and too many processes or files."""
     real, join, isinstance_, string = os.path.realpath, os.path.join, isinstance, (str, bytes, os.PathLike)
     libraries = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     libraries |= {join(sys.base_prefix, "lib"), "/dev/null", "/dev/urandom", "/usr/share/zoneinfo"}
     readable = tuple(join(real(path), "") for path in libraries) + (join(real(own), ""),)
-    writable, left = join(real(own), ""), {"forks": forks, "files": files}
+    writable, left = join(real(own), ""), {"forks": FORKS, "files": FILES}
 
     def inside(path, folders):
         return not isinstance_(path, string) or join(real(os.fsdecode(path)), "").startswith(folders)
@@ -72,8 +75,8 @@ def guard(own, forks=FORKS, files=FILES):
     return left
 
 
-def describe(error, folder):
-    """Say which error was raised, and in which line of the function."""
+def describe_error(error, folder):
+    """Say which error was raised, and in which line of the function. The folder is not named."""
     import linecache
     import traceback
 
@@ -81,14 +84,14 @@ def describe(error, folder):
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(ours)]
     line = linecache.getline(frames[-1].filename, frames[-1].lineno).strip() if frames else ""
     try:
-        text = " ".join(str(error).split())[:300]
+        text = " ".join(str(error).replace(folder, "").split())[:300]
     except Exception:
         text = "(its text cannot be printed)"
     hint = ". Define helpers inside the function" if isinstance(error, NameError) else ""
     return f"raises {type(error).__name__}: {text}".removesuffix(": ") + hint + (f" ({line[:200]})" if line else "")
 
 
-def run(folder, part_name):
+def run_cases(folder, part_name):
     """Call the function with each case, and write each answer to a separate file."""
     import random
 
@@ -105,7 +108,7 @@ def run(folder, part_name):
 
         function = cases.load_function(next(part for part in parts.PARTS if part.name == part_name))
     except BaseException as error:  # a default argument may raise any error
-        return write("import.txt", describe(error, folder))
+        return write("import.txt", describe_error(error, folder))
     for number, case in enumerate(cases.load_cases(os.path.join(folder, "cases.npz"))[0]):
         try:
             random.seed(0)  # the global streams are the same in each run
@@ -117,13 +120,13 @@ def run(folder, part_name):
                 os.replace(os.path.join(folder, "part.npz"), os.path.join(folder, f"{number}.npz"))
         except BaseException as error:  # SystemExit and KeyboardInterrupt, too
             if os.getpid() == me:
-                write(f"{number}.txt", describe(error, folder))
+                write(f"{number}.txt", describe_error(error, folder))
         if os.getpid() != me:  # a child process that the function forked
             end(0)
     return None
 
 
-def explain(folder):
+def write_findings(folder):
     """Run `check_net` on a net with the function, and write the findings to a file."""
     import numpy as np
 
@@ -137,22 +140,22 @@ def explain(folder):
         net.params[name] = 0.5 * rng.standard_normal(param.shape)  # zero biases hide mistakes
     report = check_net(net, rng.standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]), rng=0)
     with open(os.path.join(folder, "findings.json"), "w", encoding="utf-8") as file:
-        json.dump(report.findings, file)
+        json.dump([finding.replace(folder, "") for finding in report.findings], file)
 
 
-def work(folder):
+def do_task(folder):
     """Do the task of a folder, then end the process."""
     end = os._exit
     try:
         with open(os.path.join(folder, "task.json"), encoding="utf-8") as file:
-            task = json.load(file)
-        limit(task)
+            order = json.load(file)
+        set_limits(order)
         os.chdir(os.path.join(folder, "empty"))
         sys.path.insert(0, os.path.join(folder, "lab"))
-        if task["explain"]:
-            explain(folder)
+        if order["task"] == "check_net":
+            write_findings(folder)
         else:
-            run(folder, task["part"])
+            run_cases(folder, order["part"])
         end(0)  # do not wait for threads of the function
     finally:
         end(1)
@@ -178,7 +181,7 @@ def main():
             nowhere = os.open(os.devnull, os.O_RDWR)
             for stream in range(3):
                 os.dup2(nowhere, stream)
-            work(line.rstrip("\n"))
+            do_task(line.rstrip("\n"))
         print(child, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from exercise.apart import ROOT
 from exercise.cases import call, load_cases, load_function, make_cases, save_cases
 from exercise.judge import judge, points
 from exercise.parts import PARTS
-from exercise.source import function_source
 
 PART = {part.name: part for part in PARTS}
 
@@ -16,19 +14,10 @@ PART = {part.name: part for part in PARTS}
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_every_aspect_has_cases(part, hidden):
     """Each aspect has cases. Equal seeds give equal cases, and hidden cases are different."""
-    cases = make_cases(part.name, 3, hidden)
+    cases, other = make_cases(part.name, 3, hidden), make_cases(part.name, 4, hidden)
     assert {case.aspect for case in cases} == set(part.points) and {case.part for case in cases} == {part.name}
-    again, other = make_cases(part.name, 3, hidden), make_cases(part.name, 4, hidden)
-    assert all(
-        np.array_equal(a.arrays[name], b.arrays[name], equal_nan=True)
-        for a, b in zip(cases, again, strict=True)
-        for name in a.arrays
-    )
-    assert len(other) == len(cases) and any(
-        not np.array_equal(a.arrays[name], b.arrays.get(name))
-        for a, b in zip(cases, other, strict=True)
-        for name in a.arrays
-    )
+    assert str(cases) == str(make_cases(part.name, 3, hidden))  # with all arrays and types
+    assert len(other) == len(cases) and str(other) != str(cases)
     seen = {case.label for case in make_cases(part.name, 3, False)}
     assert not hidden or len({case.label for case in cases} - seen) > len(cases) / 3
 
@@ -38,182 +27,186 @@ def test_save_and_load(part, tmp_path):
     """A file restores the cases, with and without expected answers, and needs no pickle."""
     cases, function = make_cases(part.name, 0, True), load_function(part)
     expected = [call(part.name, function, case.arrays) for case in cases]
-    for given in (expected, ()):
-        save_cases(tmp_path / "cases.npz", cases, given)
-        loaded, answers = load_cases(tmp_path / "cases.npz")
-        for before, after in zip(cases, loaded, strict=True):
-            assert before._replace(arrays={}) == after._replace(arrays={}) and list(before.arrays) == list(after.arrays)
-            for name, array in before.arrays.items():
-                assert (
-                    np.array_equal(array, after.arrays[name], equal_nan=True)
-                    and array.dtype == after.arrays[name].dtype
-                )
-        assert len(answers) == len(cases)
-        if given:
-            assert all(judge(c, a, e) == "" for c, a, e in zip(loaded, answers, expected, strict=True))
+    save_cases(tmp_path / "cases.npz", cases, expected)
+    loaded, answers = load_cases(tmp_path / "cases.npz")
+    assert str(loaded) == str(cases)
+    assert not any(judge(c, a, e) for c, a, e in zip(loaded, answers, expected, strict=True))
+    save_cases(tmp_path / "cases.npz", cases)
+    loaded, answers = load_cases(tmp_path / "cases.npz")
+    assert str(loaded) == str(cases) and answers == [{} for _ in cases]
+
+
+# The seven functions as a student may write them. `wrong` is the mistake that each makes, if any.
+
+
+def forward(wrong, params, X, keep=None):
+    if wrong == "X changed":
+        X *= 2
+    hidden = (X.astype(np.float64) if wrong == "float64" else X) @ params["W1"] + params["b1"]
+    hidden = hidden if wrong == "no ReLU" else np.maximum(0, hidden)
+    hidden = hidden if keep is None or wrong == "no dropout" else hidden * keep
+    return hidden, hidden @ params["W2"] + (0 if wrong == "no b2" else params["b2"])
+
+
+def softmax_loss(wrong, scores, y):
+    rows, dtype = np.arange(len(y)), np.float64 if wrong == "float64" else scores.dtype
+    largest = {"no shift": 0, "shift by one number": scores.max()}.get(wrong, scores.max(axis=1, keepdims=True))
+    exps = np.exp(scores - largest)
+    sums = exps.sum(axis=1, keepdims=True)
+    losses = np.log(sums[:, 0]) - (scores - largest)[rows, y]
+    losses = -np.log((exps / sums)[rows, y]) if wrong == "log of softmax" else losses
+    dscores = (exps / sums).astype(dtype)
+    dscores[rows, y] -= 1
+    return losses.sum() if wrong == "sum" else losses.mean(), dscores / (1 if wrong == "dscores of sum" else len(y))
+
+
+def penalty(wrong, params, reg, grads=None):
+    names = params if wrong == "biases, too" else ("W1", "W2")
+    for name in names if grads is not None or wrong == "grads needed" else ():
+        if wrong == "grads replaced":
+            grads[name] = reg * params[name]
         else:
-            assert answers == [{} for _ in cases]
+            grads[name] += {"no gradient": 0, "twice the gradient": 2}.get(wrong, 1) * reg * params[name]
+    return (1 if wrong == "no half" else 0.5) * reg * sum(np.sum(params[name] ** 2) for name in names)
 
 
-def lost(name, *replacements):
-    """Return the aspects that fail after changes of the solution: in visible, in hidden cases."""
-    part = PART[name]
-    text = function_source((ROOT / part.file).read_text(encoding="utf-8"), part.function)
-    for old, new in replacements:
-        assert old in text, old
-        text = text.replace(old, new)
-    names = {"np": np, "BLOCK": 1 << 19, "CHUNK": 1000}
-    exec(text, names)
-    found = []
-    for hidden in (False, True):
-        cases = make_cases(name, 5, hidden)
-        found.append(set())
-        for case in cases:
-            expected = call(name, load_function(part), case.arrays)
-            try:
-                with np.errstate(all="ignore"):
-                    answers = call(name, names[part.function.split(".")[-1]], case.arrays)
-            except Exception as error:
-                answers = str(error)
-            if judge(case, answers, expected):
-                found[-1].add(case.aspect)
-    return found
+def backward(wrong, params, X, hidden, dscores, keep=None, dW1=None):
+    dhidden = dscores @ params["W2"].T
+    dhidden = dhidden if wrong == "no ReLU" else dhidden * (hidden > 0)
+    dhidden = dhidden if keep is None or wrong == "no dropout" else dhidden * keep
+    grads = {"W1": X.T @ dhidden, "b1": dhidden.mean(axis=0) if wrong == "mean" else dhidden.sum(axis=0)}
+    grads["W2"] = (hidden > 0 if wrong == "hidden > 0" else hidden).T @ dscores
+    grads["b2"] = dscores.sum(axis=None if wrong == "one sum" else 0)
+    if dW1 is not None and wrong != "no dW1":
+        dW1[...] = grads["W1"]
+    return grads
 
 
-WRONG = [
-    ("forward", [("np.maximum(hidden, 0, out=hidden)", "pass")], {"scores", "hidden", "dropout", "types"}),
-    ("forward", [('hidden @ params["W2"] + params["b2"]', 'hidden @ params["W2"]')], {"scores", "dropout", "types"}),
-    ("forward", [("hidden *= keep", "pass")], {"dropout"}),
-    ("forward", [("hidden = X @", "hidden = X.astype(np.float64) @")], {"types"}),
-    (
-        "forward",
-        [('hidden = X @ params["W1"]', 'X *= 2\n    hidden = X @ params["W1"] / 2')],
-        {"scores", "hidden", "dropout", "types"},
-    ),
-    ("softmax_loss", [("scores - scores.max(axis=1, keepdims=True)", "scores")], {"large scores"}),
-    ("softmax_loss", [("scores.max(axis=1, keepdims=True)", "scores.max()")], {"large scores"}),
-    (
-        "softmax_loss",
-        [("np.mean(np.log(sums[:, 0]) - shifted[rows, y])", "-np.mean(np.log((exps / sums)[rows, y]))")],
-        {"large scores"},
-    ),
-    ("softmax_loss", [("dscores /= len(scores)", "pass")], {"gradient", "large scores", "types"}),
-    ("softmax_loss", [("np.mean(", "np.sum(")], {"loss", "large scores"}),
-    ("softmax_loss", [("dscores = exps / sums", "dscores = (exps / sums).astype(np.float64)")], {"types"}),
-    ("penalty", [("0.5 * reg", "reg")], {"value"}),
-    ("penalty", [("grads[name] += reg * W", "grads[name] += 2 * reg * W")], {"gradient"}),
-    ("penalty", [("grads[name] += reg * W", "pass")], {"gradient"}),
-    ("penalty", [("if grads is not None:", "if True:")], {"value"}),
-    ("penalty", [('("W1", "W2")', '("W1", "W2", "b1", "b2")')], {"value", "gradient"}),
-    ("penalty", [("grads[name] += reg * W", "grads[name] = reg * W")], {"gradient"}),
-    ("backward", [("dhidden *= hidden > 0", "pass")], {"W1", "b1", "dropout", "types"}),
-    ("backward", [("dhidden.sum(axis=0)", "dhidden.mean(axis=0)")], {"b1", "dropout", "types"}),
-    ("backward", [("dscores.sum(axis=0)", "dscores.sum()")], {"b2", "dropout", "types"}),
-    ("backward", [("hidden.T @ dscores", "(hidden > 0).T @ dscores")], {"W2", "dropout", "types"}),
-    ("backward", [("dhidden *= keep", "pass")], {"dropout"}),
-    ("backward", [("out=dW1", "out=None")], {"types"}),
-    (
-        "draw_minibatch",
-        [("rng.choice(len(X), batch_size)", "np.arange(batch_size) % len(X)")],
-        {"rows", "random stream", "out"},
-    ),
-    (
-        "draw_minibatch",
-        [("rng.choice(len(X), batch_size)", "rng.permutation(len(X))[:batch_size]")],
-        {"rows", "random stream", "out"},
-    ),
-    (
-        "draw_minibatch",
-        [("return X[rows], y[rows]", "return X[rows], y[rng.choice(len(X), batch_size)]")],
-        {"rows", "random stream"},
-    ),
-    (
-        "draw_minibatch",
-        [
-            ("return out, y[rows]", "return out.copy(), y[rows]"),
-            ("rows, axis=0, out=out", "rows, axis=0, out=None"),
-            ("np.copyto(out,", "np.array("),
-        ],
-        {"out"},
-    ),
-    ("update", [("W -= learning_rate * dW", "W += learning_rate * dW")], {"plain", "weight decay"}),
-    ("update", [("V *= momentum", "pass")], {"momentum"}),
-    ("update", [("weight_decay * W)", "0)")], {"momentum"}),
-    ("update", [("1 - learning_rate * weight_decay", "1 - weight_decay")], {"weight decay"}),
-    (
-        "update",
-        [("W, dW = param[i : i + rows], grad[i : i + rows]", "W, dW = param[i : i + rows].copy(), grad[i : i + rows]")],
-        {"plain", "weight decay", "momentum"},
-    ),
-    ("predict", [("argmax(axis=1)", "argmin(axis=1)")], {"classes", "many rows"}),
-    ("predict", [("range(0, len(X), CHUNK)", "range(0, 1, CHUNK)")], {"many rows"}),
-    ("predict", [("np.intp", "np.float64")], {"classes"}),
+def draw_minibatch(wrong, X, y, batch_size, rng, out=None):
+    if wrong == "first rows":
+        rows = np.arange(batch_size) % len(X)
+    elif wrong == "no replacement":
+        rows = rng.permutation(len(X))[:batch_size]
+    else:
+        rows = rng.choice(len(X), batch_size)
+    labels = y[rng.choice(len(X), batch_size)] if wrong == "other labels" else y[rows]
+    if out is None or wrong == "no out":
+        return X[rows], labels
+    out[...] = X[rows]
+    return out, labels
+
+
+def update(wrong, param, grad, learning_rate, weight_decay=0.0, velocity=None, momentum=0.0):
+    decay = 0 if wrong == "no decay" else weight_decay
+    step = (-1 if wrong == "uphill" else 1) * learning_rate * (grad + decay * param)
+    step = step if velocity is None or wrong == "no momentum" else step - momentum * velocity
+    if velocity is not None:
+        velocity[...] = step if wrong == "velocity uphill" else -step
+    param = param.copy() if wrong == "copy" else param
+    param -= step
+
+
+def predict(wrong, self, X):
+    scores = forward("", self.params, X)[1]
+    classes = scores.argmin(axis=1) if wrong == "lowest" else scores.argmax(axis=1)
+    classes[1000:] *= wrong != "first chunk"
+    return classes.astype(float) if wrong == "float" else classes
+
+
+STUDENT = {f.__name__: f for f in (forward, softmax_loss, penalty, backward, draw_minibatch, update, predict)}
+MISTAKES = [
+    *((name, "", set()) for name in STUDENT),
+    ("forward", "no ReLU", {"scores", "hidden", "dropout", "types"}),
+    ("forward", "no b2", {"scores", "dropout", "types"}),
+    ("forward", "no dropout", {"dropout"}),
+    ("forward", "float64", {"types"}),
+    ("forward", "X changed", {"scores", "hidden", "dropout", "types"}),
+    ("softmax_loss", "no shift", {"large scores"}),
+    ("softmax_loss", "shift by one number", {"large scores"}),
+    ("softmax_loss", "log of softmax", {"large scores"}),
+    ("softmax_loss", "dscores of sum", {"gradient", "large scores", "types"}),
+    ("softmax_loss", "sum", {"loss", "large scores"}),
+    ("softmax_loss", "float64", {"types"}),
+    ("penalty", "no half", {"value"}),
+    ("penalty", "grads needed", {"value"}),
+    ("penalty", "no gradient", {"gradient"}),
+    ("penalty", "twice the gradient", {"gradient"}),
+    ("penalty", "grads replaced", {"gradient"}),
+    ("penalty", "biases, too", {"value", "gradient"}),
+    ("backward", "no ReLU", {"W1", "b1", "dropout", "types"}),
+    ("backward", "mean", {"b1", "dropout", "types"}),
+    ("backward", "one sum", {"b2", "dropout", "types"}),
+    ("backward", "hidden > 0", {"W2", "dropout", "types"}),
+    ("backward", "no dropout", {"dropout"}),
+    ("backward", "no dW1", {"types"}),
+    ("draw_minibatch", "first rows", {"rows", "random stream", "out"}),
+    ("draw_minibatch", "no replacement", {"rows", "random stream", "out"}),
+    ("draw_minibatch", "other labels", {"rows", "random stream", "out"}),
+    ("draw_minibatch", "no out", {"out"}),
+    ("update", "uphill", {"plain", "weight decay", "momentum"}),
+    ("update", "no decay", {"weight decay", "momentum"}),
+    ("update", "no momentum", {"momentum"}),
+    ("update", "velocity uphill", {"momentum"}),
+    ("update", "copy", {"plain", "weight decay", "momentum"}),
+    ("predict", "lowest", {"classes", "many rows"}),
+    ("predict", "first chunk", {"many rows"}),
+    ("predict", "float", {"classes"}),
 ]
 
 
-@pytest.mark.parametrize("name, replacements, aspects", WRONG)
-def test_mistake_fails_its_aspects(name, replacements, aspects):
-    """A mistake fails the aspects that it changes and no others, also in the visible cases."""
-    visible, hidden = lost(name, *replacements)
-    assert hidden == aspects and visible == aspects
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("name, wrong, aspects", MISTAKES)
+def test_mistake_fails_its_aspects(name, wrong, aspects, hidden):
+    """A mistake fails the aspects that it changes and no others. A right function fails none."""
+    failed = set()
+    for case in make_cases(name, 5, hidden):
+        expected = call(name, load_function(PART[name]), case.arrays)
+        try:
+            answers = call(name, lambda *args, **options: STUDENT[name](wrong, *args, **options), case.arrays)
+        except TypeError as error:
+            answers = str(error)
+        failed |= {case.aspect} if judge(case, answers, expected) else set()
+    assert failed == aspects
 
 
 # Functions that return zeros or change nothing.
 TRIVIAL = {
-    "forward": lambda params, X, keep=None: (
-        np.zeros((len(X), len(params["b1"]))),
-        np.zeros((len(X), len(params["b2"]))),
-    ),
+    "forward": lambda params, X, **_: (np.zeros((len(X), len(params["b1"]))), np.zeros((len(X), len(params["b2"])))),
     "softmax_loss": lambda scores, y: (0.0, np.zeros_like(scores)),
     "penalty": lambda params, reg, grads=None: 0.0,
-    "backward": lambda params, X, hidden, dscores, keep=None, dW1=None: {k: 0 * v for k, v in params.items()},
-    "draw_minibatch": lambda X, y, batch_size, rng, out=None: (X[[0] * batch_size], y[[0] * batch_size]),
-    "update": lambda *args, **kwargs: None,
+    "backward": lambda params, *_, **options: {name: 0 * param for name, param in params.items()},
+    "draw_minibatch": lambda X, y, batch_size, *_, **options: (X[[0] * batch_size], y[[0] * batch_size]),
+    "update": lambda *_, **options: None,
     "predict": lambda self, X: np.zeros(len(X), int),
 }
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_trivial_function_gets_almost_no_points(part, seed):
-    """Zeros, the first class or unchanged arguments get at most 5% of the points."""
+def test_trivial_function_gets_no_points(part, seed):
+    """Zeros, the first class and unchanged arguments are wrong, except for the loss of an easy row."""
     verdicts = []
     for case in make_cases(part.name, 0, False) + make_cases(part.name, seed, True):
         expected = call(part.name, load_function(part), case.arrays)
         verdicts.append((case, judge(case, call(part.name, TRIVIAL[part.name], case.arrays), expected)))
-    assert sum(points(part, verdicts).values()) <= 0.05 * sum(part.points.values())
-
-
-def in_place(scores, y):
-    """A right loss that changes the scores, which the lab does not need after the call."""
-    rows = np.arange(len(y))
-    scores -= scores.max(axis=1, keepdims=True)
-    loss = np.mean(np.log(np.exp(scores).sum(axis=1)) - scores[rows, y])
-    np.exp(scores, out=scores)
-    scores /= scores.sum(axis=1, keepdims=True)
-    scores[rows, y] -= 1
-    scores /= len(y)
-    return loss, scores
-
-
-def test_scratch_arrays_may_change():
-    """A change of an array that the lab no longer needs costs only the points for types."""
-    function = load_function(PART["softmax_loss"])
-    for case in make_cases("softmax_loss", 0, False) + make_cases("softmax_loss", 1, True):
-        told = judge(case, call(case.part, in_place, case.arrays), call(case.part, function, case.arrays))
-        assert told == ("scores must not be changed in place" if case.aspect == "types" else "")
+    assert sum(points(part, verdicts).values()) <= (0.5 if part.name == "softmax_loss" else 0)
 
 
 def test_changes_in_place():
-    """Only arguments that must not change are named."""
-    case = make_cases("softmax_loss", 0, False)[0]
+    """A change of an array that the lab no longer needs costs only the points for types."""
 
-    def careless(scores, y):
-        scores -= 1
-        return 0.0, scores
+    def in_place(scores, y):
+        answers = softmax_loss("", scores, y)
+        scores[...] = answers[1]
+        return answers
 
-    assert list(call("softmax_loss", careless, case.arrays)["changed"]) == ["scores"]
-    before = {name: array.copy() for name, array in case.arrays.items()}
-    assert all(np.array_equal(before[name], array) for name, array in case.arrays.items())
+    for case in make_cases("softmax_loss", 0, False):
+        before = {name: array.copy() for name, array in case.arrays.items()}
+        answers = call(case.part, in_place, case.arrays)
+        assert list(answers["changed"]) == ["scores"]
+        assert all(np.array_equal(before[name], array) for name, array in case.arrays.items())
+        verdict = judge(case, answers, call(case.part, load_function(PART["softmax_loss"]), case.arrays))
+        assert verdict == ("scores must not be changed in place" if case.aspect == "types" else "")
     case = make_cases("update", 0, False)[0]
     assert list(call("update", load_function(PART["update"]), case.arrays)["changed"]) == []

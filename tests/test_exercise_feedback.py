@@ -35,9 +35,9 @@ def test_page_escapes_html(tmp_path):
 def test_gradescope_shows_the_check_once():
     """The first failed aspect shows the findings of check_net. A right aspect has no output."""
     gained = {**dict.fromkeys(PARTS[0].points, 0.0), "scores": PARTS[0].points["scores"]}
-    told = gradescope(result(state="partly", problem="", points=gained, check=["why"]))["tests"]
-    assert [test["output"] for test in told[:3]] == ["", "check_net: why", ""]
-    assert [test["status"] for test in told[:2]] == ["passed", "failed"]
+    tests = gradescope(result(state="partly", problem="", points=gained, check=["why"]))["tests"]
+    assert [test["output"] for test in tests[:3]] == ["", "check_net: why", ""]
+    assert [test["status"] for test in tests[:2]] == ["passed", "failed"]
 
 
 @pytest.mark.parametrize("letter", ["n", "\u00fc", "\U0001f600"])

@@ -3,10 +3,8 @@
 import ast
 import json
 import re
-import textwrap
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-WIDTH = 119  # longest line that is written here, in characters
 
 
 def find_function(source, qualname):
@@ -171,14 +169,10 @@ def _at_column_0(lines):
 
 
 def _raise(message, indent):
-    """Write a statement that raises NotImplementedError, on several lines if it is long."""
-    line = f"{indent}raise NotImplementedError({json.dumps(message, ensure_ascii=False)})\n"
-    if len(line) <= WIDTH:
-        return line
-    sentences = re.split(r"(?<=\. )(?=[A-Z])", message)
-    pieces = [p for s in sentences for p in textwrap.wrap(s, WIDTH - len(indent) - 8, drop_whitespace=False)]
-    texts = "".join(f"{indent}    {json.dumps(piece, ensure_ascii=False)}\n" for piece in pieces)
-    return f"{indent}raise NotImplementedError(\n{texts}{indent})\n"
+    """Write a statement that raises NotImplementedError, with a line for each sentence."""
+    sentences = [json.dumps(text, ensure_ascii=False) for text in re.split(r"(?<=\. )(?=[A-Z])", message)]
+    lines = "".join(f"{indent}    {text}\n" for text in sentences)
+    return f"{indent}raise NotImplementedError(\n{lines}{indent})\n"
 
 
 def _cut_out(lines, qualname):
@@ -240,5 +234,5 @@ def _block_end(lines, start):
 
 
 def _indent(line):
-    """Count the columns of a line's indentation."""
-    return len(re.match(r"[ \t]*", line)[0].expandtabs(8))
+    """Count the characters of a line's indentation."""
+    return len(re.match(r"[ \t]*", line)[0])
