@@ -59,8 +59,8 @@ class Training:
     Warns
     -----
     RuntimeWarning
-        At the end of the context, if the last loss or a parameter is infinite or NaN. The net then
-        has the parameters of the snapshot. The warning names the line that called `train`.
+        At the end of the context, if the last loss or the sum of squares of a parameter is infinite
+        or NaN. The net then has the parameters of the snapshot. The warning names the line that called `train`.
 
     Notes
     -----
@@ -130,8 +130,10 @@ class Training:
 
         Return whether training diverged.
         """
-        losses, arrays = history["loss_history"], filter(is_float_array, self.net.params.values())
-        diverged = bool(losses) and not (np.isfinite(losses[-1]) and all(np.isfinite(a).all() for a in arrays))
+        losses = history["loss_history"]
+        with np.errstate(all="ignore"):  # the last step has no loss: if a square overflows, its penalty is infinite
+            squares = [np.vdot(array, array) for array in self.net.params.values() if is_float_array(array)]
+        diverged = bool(losses) and not np.isfinite([losses[-1], *squares]).all()
         if diverged or broken_off:
             self._snapshot.restore(self.net.params)
         if self._pressed or broken_off:

@@ -30,7 +30,7 @@ from .function_text import replace_function
 ROOT = Path(__file__).resolve().parents[1]
 LAB = [  # files that each part needs
     *("checks.py", "files.py"),
-    *(f"classifiers/{name}.py" for name in ("__init__", "layers", "evaluation", "safety", "sgd", "neural_net")),
+    *(f"classifiers/{name}.py" for name in ("__init__", "layers", "sgd", "history", "training", "neural_net")),
     *(f"exercise/{name}.py" for name in ("__init__", "parts", "cases")),
 ]
 CHECK_NET = [  # files that `check_net` needs, too

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-CHANGES = {"penalty": ["dW1", "db1", "dW2", "db2"], "backward": ["dW1"], "draw_minibatch": ["out"]}  # in place
-CHANGES["update"] = ["param", "velocity"]
+CHANGES = {"penalty": ["dW1", "db1", "dW2", "db2"], "update": ["param", "velocity"]}  # in place
 # Arguments that the lab does not need after the call. A change costs only the points for types.
 SCRATCH = {"softmax_loss": ["scores"], "backward": ["hidden", "dscores"], "update": ["grad"]}
 PARAMS = ("W1", "b1", "W2", "b2")
@@ -79,7 +78,7 @@ def _optional(a, *names):
 
 
 def _forward(forward, a):
-    hidden, scores = forward(_params(a), a["X"], **_optional(a, "keep"))
+    hidden, scores = forward(_params(a), a["X"], **_optional(a, "mask"))
     return {"hidden": hidden, "scores": scores}
 
 
@@ -95,32 +94,28 @@ def _penalty(penalty, a):
 
 
 def _backward(backward, a):
-    options = _optional(a, "keep", "dW1")
-    grads = backward(_params(a), a["X"], a["hidden"], a["dscores"], **options)
-    return {**{key: grads[key] for key in PARAMS}, **({"in dW1": a["dW1"]} if "dW1" in a else {})}
+    grads = backward(_params(a), a["X"], a["hidden"], a["dscores"], **_optional(a, "mask"))
+    return {key: grads[key] for key in PARAMS}
 
 
 def _draw_minibatch(draw_minibatch, a):
     rng = np.random.default_rng(int(a["seed"])) if "generator" in a else np.random.RandomState(int(a["seed"]))
     X = a["X"][::2] if "every other" in a else a["X"]
-    X_batch, y_batch = draw_minibatch(X, a["y"], int(a["batch_size"]), rng, **_optional(a, "out"))
+    X_batch, y_batch = draw_minibatch(X, a["y"], int(a["batch_size"]), rng)
     X_batch, y_batch = np.asarray(X_batch), np.asarray(y_batch)
     answer = {"X_batch": X_batch.copy(), "y_batch": y_batch, "next": rng.random() if "generator" in a else rng.rand()}
     if X_batch.ndim == 2 and X_batch.shape[1] == X.shape[1] and y_batch.shape == (len(X_batch),):
         same = (X_batch[:, None, :] == X[None, :, :]).all(axis=2) & (y_batch[:, None] == a["y"][None, :])
         answer["every row is a row of X with its own label"] = same.any(axis=1)  # each with its own label
-    if "out" in a:
-        answer["in out"] = a["out"]
-    else:
-        again, _ = draw_minibatch(X, a["y"], int(a["batch_size"]), rng)
-        answer["other rows each time"] = len(np.unique(X_batch, axis=0)) > 1 and not np.array_equal(again, X_batch)
+    again, _ = draw_minibatch(X, a["y"], int(a["batch_size"]), rng)
+    answer["other rows each time"] = len(np.unique(X_batch, axis=0)) > 1 and not np.array_equal(again, X_batch)
     return answer
 
 
 def _update(update, a):
-    numbers = {name: float(a[name]) for name in ("weight_decay", "momentum") if name in a}
+    momentum = {"momentum": float(a["momentum"])} if "momentum" in a else {}
     for _ in range(int(a["steps"])):
-        update(a["param"], a["grad"], float(a["learning_rate"]), **numbers, **_optional(a, "velocity"))
+        update(a["param"], a["grad"], float(a["learning_rate"]), **momentum, **_optional(a, "velocity"))
     return _optional(a, "param", "velocity")
 
 
@@ -178,11 +173,11 @@ def _shape(N, D, H, C):
 def _forward_cases(rng, N, D, H, C):
     arrays = {**_draw_params(rng, D, H, C), "X": 3 * rng.standard_normal((N, D))}
     arrays["b1"][0] += 25  # unit 0 is active in all rows, so zeros are wrong
-    keep = np.where((rng.random((N, H)) < 0.5) & (np.arange(H) > 0), 0, 2.0)
+    mask = np.where((rng.random((N, H)) < 0.5) & (np.arange(H) > 0), 0, 2.0)
     single = {key: array.astype(np.float32) for key, array in arrays.items()}
     yield "scores", _shape(N, D, H, C), arrays, ("scores",)
     yield "hidden", _shape(N, D, H, C), arrays, ("hidden",)
-    yield "dropout", f"with keep, {_shape(N, D, H, C)}", {**arrays, "keep": keep}, ("hidden", "scores")
+    yield "dropout", f"with mask, {_shape(N, D, H, C)}", {**arrays, "mask": mask}, ("hidden", "scores")
     yield "types", f"float32, {_shape(N, D, H, C)}", single, ("hidden", "scores"), True
 
 
@@ -214,14 +209,13 @@ def _backward_cases(rng, N, D, H, C):
     arrays = {**_draw_params(rng, D, H, C), "X": rng.standard_normal((N, D))}
     arrays |= {"hidden": np.maximum(0, rng.standard_normal((N, H))), "dscores": rng.standard_normal((N, C))}
     arrays["hidden"][:, 0] += 0.1
-    keep = np.where((rng.random((N, H)) < 0.5) & (np.arange(H) > 0), 0, 2.0)
+    mask = np.where((rng.random((N, H)) < 0.5) & (np.arange(H) > 0), 0, 2.0)
     single = {key: array.astype(np.float32) for key, array in arrays.items()}
     for key in PARAMS:
         yield key, _shape(N, D, H, C), arrays, (key,)
-    dropped = {**arrays, "keep": keep, "hidden": arrays["hidden"] * keep}
-    yield "dropout", f"with keep, {_shape(N, D, H, C)}", dropped, PARAMS
+    dropped = {**arrays, "mask": mask, "hidden": arrays["hidden"] * mask}
+    yield "dropout", f"with mask, {_shape(N, D, H, C)}", dropped, PARAMS
     yield "types", f"float32, {_shape(N, D, H, C)}", single, PARAMS, True
-    yield "types", f"into dW1, {_shape(N, D, H, C)}", {**arrays, "dW1": np.full((D, H), np.nan)}, (*PARAMS, "in dW1")
 
 
 def _minibatch_cases(rng, N, D, H, C):
@@ -231,26 +225,27 @@ def _minibatch_cases(rng, N, D, H, C):
     arrays = {"X": X, "y": y, "batch_size": batch, "seed": seed}
     larger = {**arrays, "batch_size": np.array(2 * N + 1)}
     strided = {**arrays, "X": np.repeat(X, 2, axis=0), "every other": np.array(1)}
-    out = np.zeros((int(batch), D + 3), np.float32)
     for what, those in (("a batch", arrays), ("a batch larger than the data", larger), ("every other row", strided)):
         yield "rows", f"{what}, {N} rows", those, ("every row is a row of X with its own label", "other rows each time")
         yield "random stream", f"{what}, {N} rows", those, ("X_batch", "y_batch", "next")
     generator = {**arrays, "generator": np.array(1)}
     yield "random stream", f"with a Generator, {N} rows", generator, ("X_batch", "y_batch", "next")
-    yield "out", f"{N} rows", {**arrays, "out": out}, ("X_batch", "y_batch", "in out"), True
 
 
 def _update_cases(rng, N, D, H, C):
     for shape in ((D, H), (H,)):
         param, grad = rng.standard_normal((2, *shape))
         arrays = {"param": param, "grad": grad, "learning_rate": np.array(0.1), "steps": np.array(1)}
-        decayed = {**arrays, "weight_decay": np.array(0.7)}
         moving = {"velocity": rng.standard_normal(shape), "momentum": np.array(0.9)}
         yield "plain", f"shape {shape}", arrays, ("param",)
         yield "plain", f"three steps, shape {shape}", {**arrays, "steps": np.array(3)}, ("param",)
-        yield "weight decay", f"shape {shape}", decayed, ("param",)
-        yield "momentum", f"shape {shape}", {**arrays, **moving, "steps": np.array(3)}, ("param", "velocity")
-        yield "momentum", f"with weight decay, shape {shape}", {**decayed, **moving}, ("param", "velocity")
+        yield "momentum", f"shape {shape}", {**arrays, **moving}, ("param", "velocity")
+        yield (
+            "momentum",
+            f"three steps, shape {shape}",
+            {**arrays, **moving, "steps": np.array(3)},
+            ("param", "velocity"),
+        )
 
 
 def _predict_cases(rng, N, D, H, C):

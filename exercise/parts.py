@@ -70,7 +70,7 @@ PARTS = (
         "draw_minibatch",
         5,
         "random rows of X and y",
-        {"rows": 5, "random stream": 3, "out": 2},
+        {"rows": 6, "random stream": 4},
     ),
     Part(
         "update",
@@ -78,12 +78,12 @@ PARTS = (
         "update",
         5,
         "a step down the gradient",
-        {"plain": 6, "weight decay": 3, "momentum": 3},
+        {"plain": 7, "momentum": 5},
     ),
     Part(
         "predict",
         "classifiers/neural_net.py",
-        "TwoLayerNet._predict",
+        "TwoLayerNet.predict",
         5,
         "the class with the highest score",
         {"classes": 6, "many rows": 2},

@@ -115,7 +115,7 @@ compare hyperparameters with others, ask which formula they use.
 GRADIENTS = task(
     "`backward`",
     """It returns the gradients without the terms `reg * W`, which `penalty` adds. In
-section 13, `keep` drops hidden units: `forward` multiplies `hidden` by it, so `backward` multiplies
+section 13, `mask` drops hidden units: `forward` multiplies `hidden` by it, so `backward` multiplies
 `dhidden` by it.""",
 )
 CHECK_GRADIENTS = text("""
@@ -132,22 +132,21 @@ The loss rises in the direction of the gradient. So each step goes in the opposi
 functions are still missing.
 
 `draw_minibatch` in `classifiers/sgd.py` draws `batch_size` row numbers at random, with replacement,
-by one call of `rng.choice`. It returns these rows of X and their labels. If it gets `out`, it
-writes the rows of X into `out` and returns that array.
+by one call of `rng.choice`. It returns these rows of X and their labels.
 
 `update` in the same file moves one parameter W, in place. Its gradient is dW:
 
-    W ← W - learning_rate * (dW + weight_decay * W)
+    W ← W - learning_rate * dW
 
 If it gets a velocity V, it repeats a part of the last step. This is called momentum:
 
-    V ← momentum * V - learning_rate * (dW + weight_decay * W)
+    V ← momentum * V - learning_rate * dW
     W ← W + V
 
-`TwoLayerNet._predict` in `classifiers/neural_net.py` takes at most `CHUNK` rows of X at a time and
-asks `self._scores` for their scores. It returns the class with the highest score for each row.
+`TwoLayerNet.predict` in `classifiers/neural_net.py` asks `self.scores` for the scores of X. It
+returns the class with the highest score for each row.
 """),
-    task("`draw_minibatch`, `update` and `_predict`"),
+    task("`draw_minibatch`, `update` and `predict`"),
     text("""
 Before we use real data, we train on five points. A net with 83 parameters must be able to memorize
 them. If it cannot, the training loop is wrong. The curve should fall to almost 0. The last loss

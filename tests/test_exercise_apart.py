@@ -18,10 +18,10 @@ from exercise.parts import PARTS
 
 PART = {part.name: part for part in PARTS}
 LIMITS = Limits(60, 2048, 600)  # a busy machine must not reach them
-HEAD = "def forward(params, X, keep=None):\n"
+HEAD = "def forward(params, X, mask=None):\n"
 SOLVE = """
 hidden = np.maximum(0, X @ params["W1"] + params["b1"])
-hidden = hidden if keep is None else hidden * keep
+hidden = hidden if mask is None else hidden * mask
 return hidden, hidden @ params["W2"] + params["b2"]
 """
 
@@ -102,7 +102,7 @@ def test_bad_function_is_stopped(body, state, words):
         ("while X[0, 0]: pass", Limits(1, 2048, 600), ["was stopped after 1 s of computing"] * 4),
         ("while True: print('x' * 10**6)", Limits(1, 2048, 600), ["was stopped after 1 s of computing"] * 4),
         ("import time\ntime.sleep(1000)", Limits(60, 2048, 2), ["was stopped after 2 s. Does it wait"] * 4),
-        ("while keep is not None: pass", Limits(1, 2048, 600), ["", "", "was stopped", "was stopped"]),
+        ("while mask is not None: pass", Limits(1, 2048, 600), ["", "", "was stopped", "was stopped"]),
     ],
 )
 def test_endless_function_is_stopped(before, limits, words):
@@ -228,7 +228,7 @@ def test_random_numbers_are_the_same_in_each_run(value):
 )
 def test_default_arguments_are_guarded(default, error):
     """The limits also apply to code that runs when the function is defined."""
-    assert run("return 1", head=f"def forward(params, X, keep={default}):\n").answers[0].startswith(f"raises {error}")
+    assert run("return 1", head=f"def forward(params, X, mask={default}):\n").answers[0].startswith(f"raises {error}")
 
 
 def test_folder_is_empty_and_removed(tmp_path, monkeypatch):
@@ -245,7 +245,7 @@ def test_folder_is_not_named(long):
     error = f"raise ValueError('{long}' + __file__)"
     for answers in (
         run(error).answers,
-        run("return 1", head=f"def forward(params, X, keep=open('{long}' + __file__ + '/x')):\n").answers,
+        run("return 1", head=f"def forward(params, X, mask=open('{long}' + __file__ + '/x')):\n").answers,
         run_check_net(PART["forward"], f"{HEAD}    {error}\n", LIMITS),
     ):
         assert (long or "/lab/classifiers" in answers[0]) and "part-" not in str(answers)

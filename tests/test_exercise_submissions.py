@@ -18,7 +18,7 @@ LAYERS, SGD, NET = "classifiers/layers.py", "classifiers/sgd.py", "classifiers/n
 LAB = {name: (ROOT / name).read_text(encoding="utf-8") for name in (LAYERS, SGD, NET)}
 METHOD = next(part.function for part in PARTS if part.name == "predict")
 HEAD = f"def {METHOD.split('.')[-1]}(self, X):\n"
-FORWARD = "def forward(params, X, keep=None):\n    return {}, {}\n"
+FORWARD = "def forward(params, X, mask=None):\n    return {}, {}\n"
 
 
 def forward(number):
