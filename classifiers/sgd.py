@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from classifiers.layers import add_scaled
+
 WARM_UP = 500  # maximum number of iterations in which `warm_cosine` rises
 
 
@@ -46,10 +48,10 @@ def update(param, grad, learning_rate, velocity=None, momentum=0.0):
     ``V = momentum * V - learning_rate * grad`` and ``W += V``.
     """
     if velocity is None:
-        param -= learning_rate * grad
+        add_scaled(param, -learning_rate, grad)
     else:
         velocity *= momentum
-        velocity -= learning_rate * grad
+        add_scaled(velocity, -learning_rate, grad)
         param += velocity
 
 

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from classifiers.layers import backward, dropout_mask, forward, penalty, softmax_loss
+from classifiers.layers import add_scaled, backward, dropout_mask, forward, penalty, softmax_loss
 from gradient_check import eval_numerical_gradient
 
 finite = st.floats(-1e6, 1e6, width=64)
@@ -72,6 +72,15 @@ def test_penalty_by_hand():
     np.testing.assert_array_equal(grads["W1"], [[5, 9]])
     np.testing.assert_array_equal(grads["W2"], [[13]])
     assert grads["b1"] == grads["b2"] == 1
+
+
+@pytest.mark.parametrize("shape", [(7, 11), (7,), (3, 2**15 + 1), (2**16 + 5,), (0, 3)])
+def test_sum_in_blocks(shape):
+    """Each row is added once, if an array has one block, several ones, or rows larger than a block."""
+    out, array = np.random.randn(2, *shape)
+    expected = out + 0.3 * array
+    add_scaled(out, 0.3, array)
+    np.testing.assert_array_equal(out, expected)
 
 
 # Stability
