@@ -197,39 +197,6 @@ def ratio(numerator, denominator):
     return statistics.median(a / b for a, b in zip(numerator, denominator, strict=True))
 
 
-def measure_whole_runs(rounds):
-    """Return the time of whole calls as a ratio to the textbook.
-
-    The calls are the notebook's default cell and the toy net.
-    """
-    from classifiers.neural_net import TwoLayerNet
-
-    X, y = make_data()
-    X64 = X.astype(np.float64)
-    toy_X, toy_y = X64[:5, :4] / 6, y[:5] % 3
-    default = dict(num_iters=1000, learning_rate=1e-4, reg=0.25)
-    calls = {
-        "default cell (H=50, 1000 iterations, float32)": (
-            lambda: TwoLayerNet(D, 50, C, dtype=np.float32).train(X, y, X[:1000], y[:1000], **default),
-            lambda: TextbookNet(D, 50, C).train(X64, y, X64[:1000], y[:1000], **default),
-        ),
-        "toy net (D=4, H=10, 1000 iterations, batch 200)": (
-            lambda: TwoLayerNet(4, 10, 3).train(toy_X, toy_y, toy_X, toy_y, num_iters=1000),
-            lambda: TextbookNet(4, 10, 3).train(toy_X, toy_y, toy_X, toy_y, num_iters=1000),
-        ),
-    }
-    results = {}
-    for name, pair in calls.items():
-        seconds = [[], []]
-        for _ in range(rounds):
-            for call, row in zip(pair, seconds, strict=True):
-                start = time.perf_counter()
-                call()
-                row.append(time.perf_counter() - start)
-        results[name] = ratio(*seconds)
-    return results
-
-
 def describe_machine():
     """Describe processor, Python, NumPy and BLAS. The figures depend on them."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
@@ -288,12 +255,9 @@ def main():
         table[H] = times = measure(H, names, args.rounds, steps)
         cells = [f"{statistics.median(times[n]):.2f} ({ratio(times['ours'], times[n]):.2f})" for n in names]
         print(f"{H:6d}" + "".join(f"{cell:>21}" for cell in cells), flush=True)
-    whole = measure_whole_runs(args.rounds)
-    for name, value in whole.items():
-        print(f"{name}: {value:.2f} of the textbook's time")
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:
-            json.dump({"machine": describe_machine(), "milliseconds": table, "whole": whole}, file, indent=1)
+            json.dump({"machine": describe_machine(), "milliseconds": table}, file, indent=1)
     if args.plot:
         plot(table, args.plot)
 

@@ -380,45 +380,24 @@ def net_without(name):
 BAD = [
     # TwoLayerNet
     (lambda: TwoLayerNet(0, 10, 3), ValueError, "input_size must be a whole number, at least 1, got 0"),
-    (lambda: TwoLayerNet(4, -1, 3), ValueError, "hidden_size must be a whole number, at least 1, got -1"),
     (lambda: TwoLayerNet(4, 2.5, 3), TypeError, "hidden_size must be a whole number, at least 1, got 2.5"),
     (lambda: TwoLayerNet(4, 10, "3"), TypeError, "output_size must be a whole number, at least 1, got '3'"),
-    (lambda: TwoLayerNet(4, 10, None), TypeError, "output_size must be a whole number, at least 1, got None"),
-    (lambda: TwoLayerNet(True, 10, 3), TypeError, "input_size must be a whole number, at least 1, got True"),
     (lambda: TwoLayerNet(4, 10, 3, std=-1), ValueError, "std must be a finite number, at least 0, got -1"),
-    (lambda: TwoLayerNet(4, 10, 3, std=np.nan), ValueError, "std must be a finite number, at least 0, got nan"),
     (lambda: TwoLayerNet(4, 10, 3, dtype=int), TypeError, "dtype must be a floating-point type .* got <class 'int'>"),
-    (lambda: TwoLayerNet(4, 10, 3, dtype="real"), TypeError, "dtype must be a floating-point type .* got 'real'"),
     (lambda: TwoLayerNet(4, 10, 3, dtype=np.float16), TypeError, "dtype must be .* float32, got .*float16"),
     (lambda: TwoLayerNet(4, 10, 3, rng="seed"), TypeError, "rng must be None, an int .* got 'seed'"),
-    (lambda: TwoLayerNet(4, 10, 3, rng=-1), TypeError, "rng must be None, an int in 0..2\\*\\*32-1, .* got -1"),
     # loss
     (lambda: loss(np.ones(4)), ValueError, r"X must have 2 dimension\(s\), got an array of shape \(4,\)"),
-    (lambda: loss(np.ones((2, 2, 4))), ValueError, r"X must have 2 dimension\(s\), got an array of shape \(2, 2, 4\)"),
     (lambda: loss(np.ones((5, 3))), ValueError, r"X must have 4 columns, got an array of shape \(5, 3\)"),
     (lambda: loss(np.ones((0, 4))), ValueError, r"X must not be empty, got an array of shape \(0, 4\)"),
     (lambda: loss(with_value(X, np.nan, 3, 1)), ValueError, "X must hold finite numbers, got nan at row 3, column 1"),
-    (lambda: loss([[1, 2], [3]]), TypeError, "X must be an array of real numbers, 2-dimensional, got \\[\\[1, 2\\]"),
-    (lambda: loss("images"), TypeError, "X must hold real numbers, got an array of shape \\(\\) and dtype <U6"),
-    (lambda: loss(X.astype(complex)), TypeError, "X must hold real numbers, got .* complex128"),
-    (lambda: loss(np.full((5, 4), "a", object)), TypeError, "X must be an array of real numbers"),
-    (lambda: loss(None), ValueError, "X must have 2 dimension"),
     (lambda: loss(X, Y[:3]), ValueError, "y must hold one label for each of 5 rows, got 3"),
     (lambda: loss(X, Y + 1), ValueError, "y must hold class indices in 0..2, got 3 at row 2"),
-    (lambda: loss(X, Y - 1), ValueError, "y must hold class indices in 0..2, got -1 at row 0"),
     (lambda: loss(X, Y + 0.5), ValueError, "y must hold class indices in 0..2, got 0.5 at row 0"),
     (lambda: loss(X, with_value(Y, np.nan, 4)), ValueError, "y must hold finite numbers, got nan at row 4"),
-    (lambda: loss(X, Y[:, None]), ValueError, r"y must have 1 dimension\(s\), got an array of shape \(5, 1\)"),
     (lambda: loss(X, np.eye(5)), ValueError, r"y must have 1 dimension\(s\), got an array of shape \(5, 5\)"),
-    (
-        lambda: loss(X, list("abcde")),
-        TypeError,
-        "y must hold real numbers, got .* dtype <U1",
-    ),
     (lambda: loss(X, Y > 0), TypeError, "y must hold class indices in 0..2, got an array of shape .* bool"),
     (lambda: loss(X, Y, reg=-0.1), ValueError, "reg must be a finite number, at least 0, got -0.1"),
-    (lambda: loss(X, Y, reg="strong"), TypeError, "reg must be a finite number, at least 0, got 'strong'"),
-    (lambda: loss(X, Y, reg=[0.1]), TypeError, "reg must be a finite number, at least 0, got \\[0.1\\]"),
     # params
     (lambda: net_without("b1").loss(X), ValueError, "params must have W1, b1, W2 and b2, b1 is missing"),
     (lambda: net_with(b1=np.zeros(9)).loss(X), ValueError, r"params\['b1'\] must have shape \(10,\), got \(9,\)"),
@@ -435,19 +414,13 @@ BAD = [
     (lambda: train(X_val=np.ones((5, 5))), ValueError, "X_val must have 4 columns"),
     (lambda: train(X_val=with_value(X, np.inf, 0, 0)), ValueError, "X_val must hold finite numbers, got inf at row 0"),
     (lambda: train(y_val=Y + 1), ValueError, "y_val must hold class indices in 0..2, got 3 at row 2"),
-    (lambda: train(X_val=X[:0], y_val=Y[:0]), ValueError, "X_val must not be empty"),
     (lambda: train(learning_rate=-1), ValueError, "learning_rate must be a finite number, at least 0, got -1"),
-    (lambda: train(learning_rate=np.inf), ValueError, "learning_rate must be a finite number, at least 0, got inf"),
-    (lambda: train(learning_rate=None), TypeError, "learning_rate must be a finite number, at least 0, got None"),
     (lambda: train(learning_rate_decay=-0.9), ValueError, "learning_rate_decay must be a finite number"),
     (lambda: train(reg=np.nan), ValueError, "reg must be a finite number, at least 0, got nan"),
     (lambda: train(num_iters=-1), ValueError, "num_iters must be a whole number, at least 0, got -1"),
-    (lambda: train(num_iters=1.5), TypeError, "num_iters must be a whole number, at least 0, got 1.5"),
     (lambda: train(batch_size=0), ValueError, "batch_size must be a whole number, at least 1, got 0"),
     (lambda: train(momentum=1.0), ValueError, "momentum must be a number in 0..1, 1 excluded, got 1.0"),
-    (lambda: train(momentum=-0.1), ValueError, "momentum must be a number in 0..1, 1 excluded, got -0.1"),
     (lambda: train(dropout=1.0), ValueError, "dropout must be a number in 0..1, 1 excluded, got 1.0"),
-    (lambda: train(dropout="half"), TypeError, "dropout must be a number in 0..1, 1 excluded, got 'half'"),
     (lambda: train(augment=3), TypeError, "augment must be None or a function, got 3"),
     (lambda: train(schedule="cosine"), TypeError, "schedule must be None or a function, got 'cosine'"),
     (lambda: train(rng=1.5), TypeError, "rng must be None, an int .* got 1.5"),
@@ -488,10 +461,3 @@ def test_unusual_input_is_taken(good):
     """Lists, whole floats, objects, any memory layout, one row and 0 iterations are accepted."""
     stats = train(**good)
     assert len(stats["loss_history"]) == good.get("num_iters", 2) and np.isfinite(stats["loss_history"]).all()
-
-
-def test_read_only_input_is_accepted():
-    """train does not write into the arrays of the caller."""
-    frozen = X.copy()
-    frozen.flags.writeable = False
-    train(X=frozen, X_val=frozen)
