@@ -22,7 +22,7 @@ from checks import (
 from classifiers.history import History
 from classifiers.layers import backward, dropout_mask, forward, penalty, softmax_loss
 from classifiers.sgd import SGD, draw_minibatch
-from classifiers.training import Training
+from classifiers.training import SafeLoop
 from files import atomic_write, read_params
 
 CHUNK = 1000  # rows that are computed at once, to avoid an array of N x H
@@ -168,8 +168,8 @@ class TwoLayerNet:
         iterations_per_epoch, dtype = max(len(X) // batch_size, 1), self.params["W1"].dtype
         self.history = history = History(iterations_per_epoch=iterations_per_epoch)
         optimizer, options = SGD(momentum), {}  # options: a loss of a subclass need not know dropout
-        with Training(self, num_iters, callback, progress) as training:
-            for it in training.iterations():  # handles callback and Ctrl-C after each iteration
+        with SafeLoop(self, num_iters, callback, progress) as loop:
+            for it in loop.iterations():  # handles callback and Ctrl-C after each iteration
                 X_batch, y_batch = draw_minibatch(X, y, batch_size, rng)
                 if augment is not None:
                     X_batch = augment(X_batch.astype(dtype, copy=False), rng)

@@ -32,8 +32,8 @@ def is_float_array(value):
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
-class Training:
-    """Context of one training. Its method `iterations` drives the loop.
+class SafeLoop:
+    """Context that keeps the loop of a training safe. Its method `iterations` drives the loop.
 
     The first Ctrl-C takes effect after the current iteration, a second one at once. This works in
     the main thread, and if the program has no SIGINT handler of its own. Elsewhere a
