@@ -60,7 +60,8 @@ class SafeLoop:
     -----
     RuntimeWarning
         At the end of the context, if the last loss or the sum of squares of a parameter is infinite
-        or NaN. The net then has the parameters of the snapshot. The warning names the line that called `train`.
+        or NaN. The net then has the parameters of the snapshot. The warning names the line that
+        called `train`.
 
     Notes
     -----
