@@ -20,24 +20,18 @@ __all__ = [
 ]
 
 
-def _read_batches(folder, names):
-    """Yield (pixels, labels) of one batch after the other. Memory holds the pixels of one file."""
-    for name in names:
-        yield read_batch(Path(folder) / name)
+def _load(folder, names, dtype, **asked):
+    """Return the first images of some batches, channels last, and their labels.
 
-
-def _first_images(batches, asked, dtype):
-    """Return the first images of the batches, channels last, and their labels.
-
-    The dict `asked` maps names of arguments to numbers of images. The sum of these numbers is the
-    number of images to return.
+    `asked` maps names of arguments to numbers of images. The sum of these numbers is the number of
+    images to return. Without them, all images are returned.
     """
+    batches = (read_batch(Path(folder) / name) for name in names)  # memory holds the pixels of one file
+    if not asked:
+        batches = list(batches)
+        asked = {"all": sum(len(labels) for _, labels in batches)}
     count = sum(asked.values())
-    given = " + ".join(f"{name}={number}" for name, number in asked.items())
-    try:
-        images, labels = np.empty((count, 32, 32, 3), dtype), np.empty(count, np.int64)
-    except (MemoryError, ValueError) as error:  # ValueError: more bytes than a machine can address
-        raise MemoryError(f"{given} images do not fit into memory as {np.dtype(dtype)}. Ask for fewer") from error
+    images, labels = np.empty((count, 32, 32, 3), dtype), np.empty(count, np.int64)
     filled = 0
     for pixels, batch_labels in batches:
         n = min(len(batch_labels), count - filled)
@@ -46,12 +40,8 @@ def _first_images(batches, asked, dtype):
         filled += n
         if filled == count:
             return images, labels
+    given = " + ".join(f"{name}={number}" for name, number in asked.items())
     raise ValueError(f"{' + '.join(asked)} must be at most {filled}, the images in the batches, got {given}")
-
-
-def _all_images(folder, names, dtype):
-    batches = list(_read_batches(folder, names))
-    return _first_images(batches, {"all": sum(len(labels) for _, labels in batches)}, dtype)
 
 
 def load_CIFAR_batch(filename, dtype=np.float32):
@@ -77,7 +67,7 @@ def load_CIFAR_batch(filename, dtype=np.float32):
         If the file is not a well-formed batch. `datasets.batch_pickle` runs no code from the file.
     """
     filename = Path(os.path.expanduser(filename))
-    return _all_images(filename.parent, [filename.name], dtype)
+    return _load(filename.parent, [filename.name], dtype)
 
 
 def load_CIFAR10(ROOT=None, dtype=np.float32):
@@ -96,7 +86,7 @@ def load_CIFAR10(ROOT=None, dtype=np.float32):
         50,000 training and 10,000 test images and their classes, see `load_CIFAR_batch`.
     """
     folder = find_CIFAR10(ROOT)
-    return *_all_images(folder, TRAIN_BATCHES, dtype), *_all_images(folder, TEST_BATCHES, dtype)
+    return *_load(folder, TRAIN_BATCHES, dtype), *_load(folder, TEST_BATCHES, dtype)
 
 
 def get_CIFAR10_data(num_training=19000, num_validation=1000, num_test=1000, dtype=np.float32, *, root=None):
@@ -128,9 +118,8 @@ def get_CIFAR10_data(num_training=19000, num_validation=1000, num_test=1000, dty
     num_validation = check_count("num_validation", num_validation)
     num_test, dtype = check_count("num_test", num_test), check_dtype(dtype)
     folder = find_CIFAR10(root)
-    asked = {"num_training": num_training, "num_validation": num_validation}
-    X, y = _first_images(_read_batches(folder, TRAIN_BATCHES), asked, dtype)
-    X_test, y_test = _first_images(_read_batches(folder, TEST_BATCHES), {"num_test": num_test}, dtype)
+    X, y = _load(folder, TRAIN_BATCHES, dtype, num_training=num_training, num_validation=num_validation)
+    X_test, y_test = _load(folder, TEST_BATCHES, dtype, num_test=num_test)
     X, X_test = X.reshape(len(X), -1), X_test.reshape(num_test, -1)  # (N, 3072)
     mean_image = X[:num_training].mean(axis=0, dtype=np.float64)  # (3072,)
     for images in (X, X_test):

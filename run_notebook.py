@@ -190,8 +190,7 @@ def main():
     except KeyboardInterrupt:
         sys.exit("Interrupted.")
     except OSError as error:
-        advice = " `run_notebook.py --output FOLDER` writes to another folder." if error.filename else ""
-        sys.exit(f"{error}.{advice}")
+        sys.exit(f"{error}. `run_notebook.py --output FOLDER` writes to another folder.")
 
 
 if __name__ == "__main__":

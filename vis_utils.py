@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from checks import check_array, check_count, check_labels, check_number
-from datasets.standin import CLASS_NAMES, MARK, draw_batch
 from tables import Table
 
 DARK = 16  # on the scale 0..255, an image looks black if no value is larger than this
@@ -138,21 +137,6 @@ def show_examples(images, labels, class_names, per_class=10, ax=None):
     ax.set_yticks(np.arange(len(class_names)) * (H + 2) + H / 2, class_names)
     ax.tick_params(length=0)
     ax.set(title="Examples of each class", xlabel=note)
-    return ax
-
-
-def show_stand_in(ax=None):
-    """Show ten images of each class of the stand-in, on `ax` or in a new figure.
-
-    Returns
-    -------
-    Axes
-    """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7, 7), layout="constrained")
-    pixels, labels = draw_batch(300, 0)  # (300, 3072), one plane for each colour
-    ax = show_examples(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels, CLASS_NAMES, ax=ax)
-    ax.set_title(MARK)
     return ax
 
 

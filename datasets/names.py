@@ -22,9 +22,6 @@ BATCHES = tuple(MD5)
 TRAIN_BATCHES, TEST_BATCHES = BATCHES[:5], BATCHES[5:]
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-# Endings that browsers give to incomplete downloads.
-INCOMPLETE = (".crdownload", ".part", ".partial", ".download", ".opdownload", ".tmp")
-
 
 def find_CIFAR10(root=None):
     """Find the folder that holds the CIFAR-10 batches.
@@ -86,17 +83,6 @@ def _describe_folder(folder, batch):
         if (path / batch).is_file():
             return f"The batches are one level down: name the folder {path}. "
     for name in sorted(path.name for path in folder.iterdir() if path.is_file()):
-        if name.startswith("cifar-10-python"):
-            return describe_archive(name)
-        if name in (f"{batch}.bin", f"{batch}.mat"):
-            return f"{name} is of another version of CIFAR-10: get the Python version. "
-        if name.startswith(batch):
-            return f"{name} is there: rename it if it is the batch. "
+        if name.startswith((batch, "cifar-10-python")):
+            return f"{name} is there: unpack it if it is an archive, or rename it if it is the batch. "
     return ""
-
-
-def describe_archive(name):
-    """Describe an archive that a browser has renamed, unpacked or not completed, and what to do."""
-    if name.endswith(INCOMPLETE):
-        return f"{name} is an incomplete download: finish it, or delete it. "
-    return f'{name} is there: unpack it with tar -xf "{name}", and name the folder {FOLDER}. '

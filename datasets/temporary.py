@@ -1,17 +1,16 @@
 """Atomic write of a folder of batches, through a temporary folder beside it."""
 
-import errno
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from datasets.names import missing_batches
 from files import move
 
 PREFIX = ".incomplete-"  # of the temporary folders
-ABANDONED = 600  # seconds without a change; a run in progress writes more often
+ABANDONED = 24 * 3600  # seconds; a run in progress takes less
 
 
 @contextmanager
@@ -31,8 +30,7 @@ def atomic_folder(target):
     Raises
     ------
     OSError
-        If the folder cannot be made, or if the disk is full. The message names the place and says
-        what to do.
+        If the folder cannot be made. The message names the place and says what to do.
 
     Notes
     -----
@@ -47,30 +45,15 @@ def atomic_folder(target):
     except OSError as error:
         raise type(error)(f"nothing can be written into {parent.absolute()}: {error.strerror}. {advice}") from error
     with temporary:
-        _remove_abandoned(parent)
+        for folder in parent.glob(f"{PREFIX}*"):  # remove those of killed runs
+            with suppress(OSError):  # another process has just removed it
+                if time.time() - folder.stat().st_mtime > ABANDONED:
+                    shutil.rmtree(folder, ignore_errors=True)
         new = Path(temporary.name) / target.name
         try:
             new.mkdir()
             yield new
             move(new, target)
-        except OSError as error:
-            if not missing_batches(target):  # another process has made the folder in the meantime
-                return
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            message = f"the disk or your disk quota is full: 600 MB are needed. {advice}"
-            raise OSError(error.errno, message, str(parent.absolute())) from error
-
-
-def _remove_abandoned(parent):
-    """Remove the temporary folders of killed runs.
-
-    A folder that has changed recently stays. It may belong to a run in progress.
-    """
-    for folder in parent.glob(f"{PREFIX}*"):
-        try:
-            newest = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
-        except OSError:  # another process has just removed it
-            continue
-        if time.time() - newest > ABANDONED:
-            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            if missing_batches(target):
+                raise  # if not, another process has made the folder in the meantime

@@ -2,7 +2,6 @@
 
 import builtins
 import pickle
-import pickletools
 import tracemalloc
 
 import numpy as np
@@ -58,22 +57,13 @@ class Call:
         return self.call
 
 
-@pytest.mark.parametrize(
-    "function, args, name",
-    [
-        (__import__("os").system, ("touch {}",), "system"),
-        (eval, ("open({!r}, 'w')",), "builtins.eval"),
-        (__import__("subprocess").Popen, (["touch", "{}"],), "subprocess.Popen"),
-        (np.load, ("{}",), "numpy.load"),
-    ],
-)
-def test_files_that_call_something(tmp_path, function, args, name):
+@pytest.mark.parametrize(("function", "code"), [(__import__("os").system, "touch {}"), (eval, "open({!r}, 'w')")])
+def test_files_that_call_something(tmp_path, function, code):
     """Nothing runs, and the error names the function."""
     victim = tmp_path / "victim"
-    args = [a.format(str(victim)) if isinstance(a, str) else [part.format(victim) for part in a] for a in args]
-    call = Call(function, *args)
+    call = Call(function, code.format(str(victim)))
     for evil in (call, {"data": call}, {"data": np.array([call, None], dtype=object), "labels": []}):
-        check_refused(tmp_path / "batch", pickle.dumps(evil, 4), f"{name} is not allowed")
+        check_refused(tmp_path / "batch", pickle.dumps(evil, 4), f"{function.__name__} is not allowed")
     assert not victim.exists()
 
 
@@ -84,7 +74,6 @@ def test_files_that_call_something(tmp_path, function, args, name):
         (b"\x80\x04\x8c\x02os\x8c\x0bpath.system\x93.", "os.path.system"),
         (b"\x80\x04\x8c\x05numpy\x8c\x0endarray.tofile\x93.", "numpy.ndarray.tofile"),
         (b"\x80\x02c_codecs\ndecode\n.", "_codecs.decode"),
-        (b"\x80\x02cos\nencode\n.", "os.encode"),
         (b"\x80\x02c_codecs\nencode\nK\x01X\x06\x00\x00\x00latin1\x86R.", "_codecs.encode is allowed for latin1"),
         (b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX\x05\x00\x00\x00rot13\x86R.", "_codecs.encode"),
         (b"(S'ls'\nios\nsystem\n.", "extension code is refused"),  # INST
@@ -122,23 +111,15 @@ GOOD = {"data": np.zeros((2, 3072), np.uint8), "labels": [0, 9]}
         ({"labels": [0]}, "data is missing"),
         ({"data": GOOD["data"]}, "labels is missing"),
         ({**GOOD, "data": [[0] * 3072] * 2}, "data must be an array, got list"),
-        ({**GOOD, "data": np.zeros((2, 3072))}, "data must have dtype uint8, got 'f8'"),
-        ({**GOOD, "data": np.zeros((2, 3072), np.int8)}, "data must have dtype uint8, got 'i1'"),
-        (
-            {**GOOD, "data": np.zeros((2, 3071), np.uint8)},
-            r"data must have shape \(n, 3072\): .* got shape \(2, 3071\)",
-        ),
-        ({**GOOD, "data": np.zeros((2, 3072))}, r"Save values 0..255 with data.astype\(numpy.uint8\)"),
+        ({**GOOD, "data": np.zeros((2, 3071), np.uint8)}, r"shape \(n, 3072\): .* got shape \(2, 3071\)"),
+        ({**GOOD, "data": np.zeros((2, 3072))}, r"uint8, got 'f8'. Save values 0..255 with data.astype\(numpy.uint8\)"),
         ({**GOOD, "data": np.zeros((2, 3, 32, 32), np.uint8)}, r"1024 red, .* got shape \(2, 3, 32, 32\)"),
         ({**GOOD, "labels": np.array([0, 9])}, r"labels must be a list, got an array. Save labels.tolist\(\)"),
         ({**GOOD, "labels": [np.int64(1), 0]}, r"multiarray.scalar is not .* plain ints: labels.tolist\(\)"),
         ({b"data": GOOD["data"], b"fine_labels": [0, 1]}, r"labels is missing \(this is CIFAR-100\)"),
-        ({**GOOD, "data": np.zeros(6144, np.uint8)}, r"shape \(n, 3072\): .* got shape \(6144,\)"),
         ({**GOOD, "labels": [0]}, "labels must be a list of 2"),
-        ({**GOOD, "labels": (0, 1)}, "labels must be a list of 2"),
         ({**GOOD, "labels": [1, 10]}, "labels must be ints in 0..9, got '10' at row 1"),
         ({**GOOD, "labels": [-1, 0]}, "labels must be ints in 0..9, got '-1' at row 0"),
-        ({**GOOD, "labels": [0, 1.0]}, "got '1.0' at row 1"),
         ({**GOOD, "labels": [True, 1]}, "got 'True' at row 0"),
         ({**GOOD, "labels": [0, "cat"]}, "got 'cat' at row 1"),
     ],
@@ -152,7 +133,6 @@ def test_pickles_that_are_not_batches(tmp_path, batch, wrong):
     "shape, raw, wrong",
     [
         ((2, 3072), bytes(6143), r"data of shape \(2, 3072\) must hold 6144 bytes"),
-        ((-1, 3072), bytes(3072), r"data of shape \(-1, 3072\) must hold -3072 bytes"),
         ((1, 3072), [0] * 3072, r"data of shape \(1, 3072\) must hold 3072 bytes"),
         ((True, 3072), bytes(3072), r"data must have shape \(n, 3072\): .* got shape \(True, 3072\)"),
         ([1, 3072], bytes(3072), r"data must have shape \(n, 3072\): .* got shape \[1, 3072\]"),
@@ -190,48 +170,18 @@ def traced():
     tracemalloc.stop()
 
 
-LABELS = [3, 0, 9]
-PROTOCOLS = range(2, 6)
-
-
-def make_content(protocol):
-    """Pickle a batch of three images."""
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_damaged_and_truncated_files(tmp_path, traced, protocol):
+    """One byte is changed, or the file ends early. The result is a good array or a clear error."""
     pixels = np.arange(3 * 3072).astype(np.uint8).reshape(3, 3072)
-    return pickle.dumps({"batch_label": "testing", "labels": LABELS, "data": pixels, "filenames": []}, protocol)
-
-
-def regions(content):
-    """Return the positions of opcodes, of their arguments, of labels and of pixels in a pickle."""
-    opcodes = [place for _, _, place in pickletools.genops(content)]
-    length, start = max((b - a, a) for a, b in zip(opcodes, opcodes[1:], strict=False))
-    pixels = range(start + 9, start + length)  # after an opcode and at most eight bytes of length
-    first = content.index(b"".join(b"K%c" % label for label in LABELS)) + 1  # K is BININT1
-    labels = [first + 2 * i for i in range(len(LABELS))]
-    arguments = set(range(len(content))) - {*opcodes, *labels, *pixels}
-    return {"opcodes": opcodes, "arguments": sorted(arguments), "labels": labels, "pixels": pixels}
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize(("region", "count"), [("opcodes", 120), ("arguments", 150), ("labels", 30), ("pixels", 30)])
-def test_damaged_files(tmp_path, traced, protocol, region, count):
-    """One bit is changed, or one byte is set to 0 or 255, at a sample of positions per region."""
-    content = make_content(protocol)
-    changes = [(place, change) for place in regions(content)[region] for change in range(10)]
+    batch = {"batch_label": "testing", "labels": [3, 0, 9], "data": pixels, "filenames": []}
+    content = pickle.dumps(batch, protocol)
+    around = [*range(300), *range(len(content) - 150, len(content))]  # all but most of the pixels
     rng = np.random.default_rng(protocol)
-    for i in rng.choice(len(changes), min(count, len(changes)), replace=False):
-        place, change = changes[i]
-        changed = [*(content[place] ^ 1 << bit for bit in range(8)), 0, 255][change]
+    for place in rng.choice(around, 300):
+        changed = rng.choice([*(content[place] ^ 1 << bit for bit in range(8)), 0, 255])
         read_damaged(tmp_path / "batch", content[:place] + bytes([changed]) + content[place + 1 :])
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_truncated_files(tmp_path, traced, protocol):
-    """A sample of lengths is tested. For protocol 2, all of the first and last 200 are added."""
-    content = make_content(protocol)
-    lengths = set(np.random.default_rng(protocol).choice(len(content), 50, replace=False).tolist())
-    if protocol == 2:
-        lengths |= {*range(200), *range(len(content) - 200, len(content))}
-    for length in sorted(lengths):
+    for length in (*rng.choice(around, 50), *rng.choice(len(content), 20)):
         assert not read_damaged(tmp_path / "batch", content[:length])
 
 
@@ -250,22 +200,11 @@ def test_huge_lengths_in_a_file(tmp_path, traced):
     ("content", "kind"),
     [
         (b"", "it is empty"),
-        (b"\xc2\x80\x02}q", "it was converted as if it were text in Latin-1. Copy it in binary mode"),
-        (b"\x80\x02cnumpy.core.multiarray\r\n_reconstruct\r\n.", "its line ends were converted .* in binary mode"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "a Git LFS pointer, .* lfs pull"),
         (b"<!DOCTYPE html>\n<html><title>404</title></html>", "a web page"),
         (b"\xef\xbb\xbf\n <html>", "a web page"),
-        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "a web page"),
-        (b"\x1f\x8b\x08", "an archive. Unpack it"),
         (b"PK\x03\x04rest", "an archive. Unpack it"),
         (b"data_batch_1".ljust(257, b"\0") + b"ustar  \0" + bytes(300), "an archive. Unpack it"),
-        (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "another file format. CIFAR-10's Python version is needed"),
-        (bytes(5000), "it begins with zeros. A copy or download was interrupted"),
-        (bytes([7]) + bytes(range(256)) * 12, "a file of CIFAR-10's binary version. The Python"),
-        (bytes([10]) + bytes(range(256)) * 12, "not a pickle, it begins with the bytes 0a 00"),
         (b"Not found\r\n", r"a text file that begins with 'Not found\\r\\n'"),
-        (b"label,pixel1\n3,0.5\n", "a text file that begins with 'label,pixel1"),
-        ("Données".encode(), "a text file that begins with 'Données'"),
         (b"A" * 199 + "é".encode(), "a text file that begins with 'AAA"),
         (b"See the other folder.", "a text file that begins with 'See the"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF", "not a pickle, it begins with the bytes ff d8 ff e0 00 10 4a 46"),
@@ -280,7 +219,7 @@ def test_other_files_with_the_name_of_a_batch(tmp_path, content, kind):
     check_refused(tmp_path / "data_batch_2", content, kind)
 
 
-@pytest.mark.parametrize("error", [MemoryError(), PermissionError(13, "no"), OSError(5, "disk")], ids=repr)
+@pytest.mark.parametrize("error", [MemoryError(), OSError(5, "disk")], ids=repr)
 def test_errors_of_the_machine(tmp_path, monkeypatch, error):
     """They keep their type, because the content of the file is not their cause."""
 

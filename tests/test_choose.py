@@ -35,12 +35,6 @@ def test_environment_comes_first(tmp_path, monkeypatch):
     assert source.name == "CIFAR-10, files that differ from the official ones"
 
 
-def test_datasets_comes_second(tmp_path):
-    """Files in datasets/ are used without a download."""
-    folder = make_cifar10(tmp_path / "cifar-10-batches-py")
-    assert choose_data() == describe_data(folder)
-
-
 def test_download_comes_third(tmp_path, monkeypatch):
     """If there are no files, they are downloaded."""
     monkeypatch.setattr(fetch, "fetch", lambda folder: make_cifar10(folder / "fetched"))
@@ -74,11 +68,9 @@ def test_empty_variables_count_as_unset(tmp_path, monkeypatch):
 
 def test_data_of_a_readonly_installation(tmp_path, monkeypatch):
     """Download and stand-in go to the user's cache if datasets/ is read-only."""
-
-    def refuse(path):
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr(fetch.Path, "touch", refuse)
+    (tmp_path / "readonly").touch()  # nothing can be written into a file
+    monkeypatch.setattr(fetch, "DATASETS", tmp_path / "readonly")
+    monkeypatch.setattr("os.access", lambda path, mode: True)  # as on Windows
     monkeypatch.setattr(fetch.pooch, "os_cache", lambda name: tmp_path / "cache" / name)
     assert choose_data().folder == choose_data("stand-in").folder == tmp_path / "cache" / "two-layer-net" / "stand-in"
     monkeypatch.setattr(fetch, "fetch", lambda folder: make_cifar10(folder / "fetched"))
@@ -91,7 +83,7 @@ def test_standin_in_the_folder_of_cifar10(tmp_path):
     assert choose_data().name == "STAND-IN, not CIFAR-10"
 
 
-@pytest.mark.parametrize("changed", BATCHES)
+@pytest.mark.parametrize("changed", ["data_batch_1", "test_batch"])
 def test_official_files_are_known_by_their_hashes(tmp_path, monkeypatch, changed):
     """If any one batch has another hash, the data have another name."""
     folder = make_cifar10(tmp_path / "official")

@@ -1,14 +1,9 @@
 """Tests of the loader, with small made-up folders and with the real CIFAR-10 if it is available."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from conftest import make_cifar10, write_batch
 
-import data_utils
 from data_utils import CLASS_NAMES, get_CIFAR10_data, load_CIFAR10, load_CIFAR_batch
 
 
@@ -68,14 +63,6 @@ def test_only_the_difference_from_the_mean_is_rounded(tmp_path, dtype):
         np.testing.assert_allclose(part, np.broadcast_to(exact, part.shape), rtol=0.6 * np.finfo(dtype).eps, atol=1e-13)
 
 
-def test_mean_is_that_of_the_training_part(tiny_cifar10):
-    """The mean of the training pixels is 0, also in float32. Users may subtract in place."""
-    X_train, _, X_val, *_ = get_CIFAR10_data(80, 20, 20, root=tiny_cifar10)
-    assert X_train.dtype == X_val.dtype == np.float32
-    np.testing.assert_allclose(X_train.mean(axis=0, dtype=np.float64), 0, atol=1e-4)
-    X_train -= X_train.mean(axis=0)
-
-
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -93,23 +80,12 @@ def test_wrong_arguments(arguments, error, message):
 
 def test_more_images_than_there_are(tiny_cifar10):
     """The error names the arguments and gives all numbers."""
-    message = (
-        r"num_training \+ num_validation must be at most 100, the images in the batches, "
-        r"got num_training=90 \+ num_validation=11$"
-    )
+    message = r"^num_training \+ num_validation must be at most 100, .* got num_training=90 \+ num_validation=11$"
     with pytest.raises(ValueError, match=message):
         get_CIFAR10_data(90, 11, 5, root=tiny_cifar10)
     with pytest.raises(ValueError, match="^num_test must be at most 20, the images in the batches, got num_test=21$"):
         get_CIFAR10_data(90, 10, 21, root=tiny_cifar10)
     assert len(get_CIFAR10_data(90, 10, 20, root=tiny_cifar10)[4]) == 20
-
-
-@pytest.mark.parametrize("number", [10**15, 10**20])
-def test_more_images_than_memory(tiny_cifar10, number):
-    """The error names the arguments, not the file."""
-    message = rf"num_training={number} \+ num_validation=11 images do not fit into memory as float32. Ask for fewer"
-    with pytest.raises(MemoryError, match=message):
-        get_CIFAR10_data(number, 11, 5, root=tiny_cifar10)
 
 
 def test_root_is_looked_up(tiny_cifar10, monkeypatch):
@@ -123,12 +99,10 @@ def test_root_is_looked_up(tiny_cifar10, monkeypatch):
     assert get_CIFAR10_data(9, 1, 1)[0].shape == (9, 3072)
 
 
-def test_real_classes_are_balanced(real_cifar10):
+def test_real_images(real_cifar10):
     """Each class has 5,000 training and 1,000 test images. The first image is a frog."""
-    X_train, y_train, X_test, y_test = load_CIFAR10(real_cifar10, dtype=np.uint8)
-    assert X_train.shape == (50_000, 32, 32, 3) and X_test.shape == (10_000, 32, 32, 3)
-    np.testing.assert_array_equal(np.bincount(y_train), np.full(10, 5000))
-    np.testing.assert_array_equal(np.bincount(y_test), np.full(10, 1000))
+    _, y_train, _, y_test = load_CIFAR10(real_cifar10, dtype=np.uint8)
+    assert np.bincount(y_train).tolist() == [5000] * 10 and np.bincount(y_test).tolist() == [1000] * 10
     assert [CLASS_NAMES[k] for k in y_train[:3]] == ["frog", "truck", "truck"]
 
 
@@ -139,11 +113,3 @@ def test_public_names():
     assert {"load_CIFAR10", "load_CIFAR_batch", "get_CIFAR10_data", "find_CIFAR10"} <= set(namespace)
     assert namespace["TRAIN_BATCHES"] == tuple(f"data_batch_{i}" for i in range(1, 6))
     assert namespace["TEST_BATCHES"] == ("test_batch",) and len(namespace["CLASS_NAMES"]) == 10
-
-
-def test_data_modules_import_nothing_else():
-    """datasets/ does not import data_utils. Neither imports the net, vis_utils or matplotlib."""
-    above = "{'classifiers', 'vis_utils', 'matplotlib'}"
-    code = "import sys, datasets.choose, datasets.fetch, datasets.standin; assert 'data_utils' not in sys.modules; "
-    code += f"import data_utils; assert not {above} & set(sys.modules), {above} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], cwd=Path(data_utils.__file__).parent, check=True)

@@ -8,17 +8,14 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
 
 import pytest
-from conftest import ROOT, run_python
+from conftest import ROOT
 
 from datasets import fetch as fetch_module
 from datasets.fetch import fetch, main
 from datasets.names import ARCHIVE, BATCHES, FOLDER
-from datasets.temporary import PREFIX
 
 pytestmark = pytest.mark.skipif(
     not hasattr(tarfile, "data_filter"), reason="this Python cannot unpack safely, see README"
@@ -44,26 +41,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked.append(self.path)
-        path = urlsplit(self.path).path  # a proxy gets the whole address
-        if path == "/redirect":
-            self.send_response(302)
-            self.send_header("Location", "/good")
-            self.end_headers()
-        elif path == "/missing":
+        if self.path == "/missing":
             self.send_error(404)
-        elif path == "/silent":
+        elif self.path == "/silent":
             self.server.released.wait(60)
         else:
-            body = GOOD[:-1] + b"?" if path == "/wrong" else GOOD
+            body = GOOD[:-1] + b"?" if self.path == "/wrong" else GOOD
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body[: len(body) // 2])
-            self.wfile.flush()
-            if path == "/hanging":
-                self.server.released.wait(60)
-            elif path != "/truncated":
-                self.wfile.write(body[len(body) // 2 :])
+            self.wfile.write(body[: len(body) // 2] if self.path == "/truncated" else body)
 
     def log_message(self, *args):
         pass
@@ -93,20 +80,13 @@ def left_behind(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("path", ["/good", "/redirect"])
-def test_good_archive(server, tmp_path, path):
-    """The archive is unpacked, and no temporary file stays."""
-    target = fetch(tmp_path, [server.url + path], sha256=GOOD_SHA256)
-    assert target == tmp_path / FOLDER and sorted(left_behind(target)) == sorted(BATCHES)
-    assert (target / "test_batch").read_bytes().startswith(b"test_batch")
-    assert left_behind(tmp_path) == [FOLDER]
-
-
 @pytest.mark.parametrize("path", ["/wrong", "/truncated", "/missing"])
 def test_bad_mirror_and_a_good_one(server, tmp_path, path):
     """If the first mirror sends wrong bytes, too few bytes or nothing, the second one is used."""
-    fetch(tmp_path, [server.url + path, server.url + "/good"], sha256=GOOD_SHA256)
+    target = fetch(tmp_path, [server.url + path, server.url + "/good"], sha256=GOOD_SHA256)
     assert server.asked == [path, "/good"]
+    assert target == tmp_path / FOLDER and left_behind(target) == sorted(BATCHES)
+    assert (target / "test_batch").read_bytes().startswith(b"test_batch")
     assert left_behind(tmp_path) == [FOLDER]
 
 
@@ -116,40 +96,20 @@ def test_no_mirror_delivers(server, tmp_path):
     urls += ["http://127.0.0.1:9/refused", "http://no-such-host.invalid/"]
     with pytest.raises(ConnectionError, match="Put cifar-10-python.tar.gz into ") as caught:
         fetch(tmp_path, urls, sha256=GOOD_SHA256)
-    for url, reason in zip(urls, ["hash", "", "404", "refused", "cannot be resolved"], strict=True):
+    for url, reason in zip(urls, ["hash", "", "404", "refused", ""], strict=True):
         assert url in str(caught.value) and reason in str(caught.value)
     assert f"into {tmp_path}, or set CIFAR10_DIR" in str(caught.value)
     assert left_behind(tmp_path) == []
 
 
 def test_server_that_stops_answering(server, tmp_path, monkeypatch):
-    """The mirror is given up after the time limit. A proxy stands for a server with any name."""
-    monkeypatch.setattr(fetch_module, "TIMEOUT", 0.1)
-    monkeypatch.setenv("http_proxy", server.url)
-    monkeypatch.delenv("no_proxy", raising=False)
-    with pytest.raises(ConnectionError, match="read timeout=0.1"):
-        fetch(tmp_path, ["http://mirror.example/silent"])
-
-
-def test_name_server_that_does_not_answer(tmp_path, monkeypatch):
     """The mirror is given up after the time limit."""
     monkeypatch.setattr(fetch_module, "TIMEOUT", 0.1)
-    waiting = threading.Event()
-    monkeypatch.setattr("socket.getaddrinfo", lambda *args: waiting.wait(60))
-    with pytest.raises(ConnectionError, match="the name mirror.example cannot be resolved"):
-        fetch(tmp_path, ["https://mirror.example/x"])
-    waiting.set()
+    with pytest.raises(ConnectionError, match="timed out|timeout"):
+        fetch(tmp_path, [server.url + "/silent"])
 
 
-def test_proxy_resolves_the_name(server, tmp_path, monkeypatch):
-    """If there is a proxy, this machine may not know the mirror's name."""
-    monkeypatch.setenv("http_proxy", server.url)
-    monkeypatch.delenv("no_proxy", raising=False)
-    fetch(tmp_path, ["http://no-such-host.invalid/good"], sha256=GOOD_SHA256)
-    assert server.asked == ["http://no-such-host.invalid/good"]
-
-
-MACHINE = [OSError(code, os.strerror(code)) for code in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EMFILE)]
+MACHINE = [OSError(code, os.strerror(code)) for code in (errno.ENOSPC, errno.EACCES)]
 MIRROR = [TimeoutError(), TimeoutError(errno.ETIMEDOUT, "late"), ConnectionResetError(errno.ECONNRESET, "reset")]
 
 
@@ -167,8 +127,7 @@ def test_errors_of_the_machine_are_not_those_of_a_mirror(tmp_path, monkeypatch, 
     with pytest.raises(OSError) as caught:
         fetch(tmp_path, urls)
     if error in MACHINE:
-        assert caught.value.errno == error.errno and not isinstance(caught.value, ConnectionError)
-        assert asked == urls[:1]
+        assert caught.value is error and asked == urls[:1]
     else:
         assert isinstance(caught.value, ConnectionError) and f"{urls[1]}: {str(error) or 'Time'}" in str(caught.value)
         assert asked == urls
@@ -182,48 +141,29 @@ def test_python_that_cannot_unpack_safely(tmp_path, monkeypatch):
         fetch(tmp_path, ["http://127.0.0.1:9/refused"])
 
 
-def test_own_archive_is_taken(server, tmp_path, capsys):
-    """An archive that the user has put there is used without a download. It is not removed."""
-    (tmp_path / ARCHIVE).write_bytes(GOOD)
-    (tmp_path / "cifar-10-python (1).tar.gz").write_bytes(b"not examined")
-    fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
-    assert server.asked == [] and capsys.readouterr().out == ""
-    assert left_behind(tmp_path) == [FOLDER, "cifar-10-python (1).tar.gz", ARCHIVE]
-
-
-def test_own_archive_of_a_readonly_installation(server, tmp_path, monkeypatch):
-    """The archive in datasets/ is for all users. Each user unpacks it into their own cache."""
-    (tmp_path / "datasets").mkdir()
-    (tmp_path / "datasets" / ARCHIVE).write_bytes(GOOD)
+@pytest.mark.parametrize("name", [ARCHIVE, "cifar-10-python (1).tar.gz"])
+@pytest.mark.parametrize("place", ["datasets", "cache"])
+def test_own_archive_is_taken(server, tmp_path, monkeypatch, capsys, name, place):
+    """An archive that the user has put there or into datasets/ is used, also if a browser renamed it. It stays."""
+    for folder in ("datasets", "cache"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / place / name).write_bytes(GOOD)
+    (tmp_path / place / "cifar-10-python (0).extracted").mkdir()
+    if name == ARCHIVE:
+        (tmp_path / place / "cifar-10-python (2).tar.gz").write_bytes(b"not examined")
     monkeypatch.setattr(fetch_module, "DATASETS", tmp_path / "datasets")
-    target = fetch(tmp_path / "cache", [server.url + "/good"], sha256=GOOD_SHA256)
-    assert server.asked == [] and target == tmp_path / "cache" / FOLDER
-    assert left_behind(tmp_path / "datasets") == [ARCHIVE]
+    assert fetch(tmp_path / "cache", [server.url + "/good"], sha256=GOOD_SHA256) == tmp_path / "cache" / FOLDER
+    assert server.asked == [] and capsys.readouterr().out == ""
+    assert (tmp_path / "cache" / FOLDER / "test_batch").is_file() and (tmp_path / place / name).read_bytes() == GOOD
 
 
-def test_own_archive_under_a_browsers_name(server, tmp_path):
-    """A browser adds (1) to the name of a second download. The hash identifies the archive."""
-    (tmp_path / "cifar-10-python (1).tar.gz").write_bytes(GOOD)
-    (tmp_path / "cifar-10-python (0).extracted").mkdir()
+def test_own_archive_that_is_not_used(server, tmp_path, capsys):
+    """A message says which archive is damaged, unpacked or incomplete. The file stays."""
+    path = tmp_path / "cifar-10-python.tar.gz.crdownload"
+    path.write_bytes(GOOD[:-10])
     fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
-    assert server.asked == [] and (tmp_path / FOLDER).is_dir()
-
-
-@pytest.mark.parametrize(
-    ("name", "advice"),
-    [
-        (ARCHIVE, "damaged or another file.\n"),
-        ("cifar-10-python.tar", 'unpack it with tar -xf "cifar-10-python.tar"'),
-        ("cifar-10-python.tar.gz.crdownload", "is an incomplete download: finish it"),
-    ],
-)
-def test_own_archive_that_is_not_used(server, tmp_path, capsys, name, advice):
-    """A message says what to do with a damaged, unpacked or incomplete archive. The file stays."""
-    (tmp_path / name).write_bytes(GOOD[:-10])
-    fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
-    out = capsys.readouterr().out
-    assert f"{tmp_path / name} is not used: its SHA-256 is wrong" in out and advice in out
-    assert server.asked == ["/good"] and (tmp_path / name).read_bytes() == GOOD[:-10]
+    assert f"{path} is not used: its SHA-256 is wrong" in capsys.readouterr().out
+    assert server.asked == ["/good"] and path.read_bytes() == GOOD[:-10]
 
 
 def test_folder_that_is_there(server, tmp_path, monkeypatch):
@@ -248,11 +188,9 @@ def member(name, kind=tarfile.REGTYPE, link=""):
     "evil",
     [
         member("/tmp/absolute"),
-        member("../above"),
         member(f"{FOLDER}/../../above"),
         member(f"{FOLDER}/link", tarfile.SYMTYPE, "data_batch_1"),
         member(f"{FOLDER}/hard", tarfile.LNKTYPE, f"{FOLDER}/data_batch_1"),
-        member(f"{FOLDER}/device", tarfile.CHRTYPE),
         member(f"{FOLDER}/pipe", tarfile.FIFOTYPE),
     ],
     ids=lambda evil: evil.name,
@@ -267,20 +205,6 @@ def test_archive_with_surprises(tmp_path, evil):
     assert left_behind(tmp_path) == ["datasets"] and left_behind(tmp_path / "datasets") == [ARCHIVE]
 
 
-def test_killed_during_the_download(server, tmp_path):
-    """SIGKILL leaves no incomplete data. The next run succeeds."""
-    code = "import sys; from datasets import fetch; fetch.TIMEOUT = 600; fetch.fetch(sys.argv[1], [sys.argv[2]])"
-    process = run_python(code, tmp_path, server.url + "/hanging", stderr=subprocess.DEVNULL)
-    while not any(path.stat().st_size > 10_000 for path in tmp_path.glob(f"{PREFIX}*/*") if path.is_file()):
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
-    (abandoned,) = left_behind(tmp_path)
-    fetch(tmp_path, [server.url + "/good"], sha256=GOOD_SHA256)
-    assert left_behind(tmp_path) == sorted([abandoned, FOLDER])
-
-
 def test_command_line(server, tmp_path, monkeypatch, capsys):
     """The command takes --dir and --mirror. A failure gives a message and exit status 1."""
     monkeypatch.setattr(fetch_module.fetch, "__kwdefaults__", {"sha256": GOOD_SHA256})
@@ -292,29 +216,20 @@ def test_command_line(server, tmp_path, monkeypatch, capsys):
         main(["--dir", str(tmp_path / FOLDER / "test_batch")])
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_output_in_any_encoding(tmp_path, encoding):
-    """The output goes to a file, and the code page does not have a letter of the path."""
-    folder = tmp_path / "daten-\u0434" / FOLDER
-    folder.mkdir(parents=True)
-    for name in BATCHES:
-        (folder / name).touch()
-    command = [sys.executable, str(ROOT / "datasets" / "fetch.py"), "--dir", str(folder.parent)]
-    environment = {**os.environ, "PYTHONIOENCODING": encoding}
-    out = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout
-    assert b"daten-\\u0434" in out
-
-
 @pytest.mark.parametrize(
     ("arguments", "folder"),
     [([str(ROOT / "datasets" / "fetch.py")], "."), (["-m", "datasets.fetch"], ROOT)],
     ids=["script", "module"],
 )
 def test_ways_to_start_it(tmp_path, arguments, folder):
-    """The script works in every folder. Another package `datasets` does not hide the module."""
+    """It works in every folder, beside another package `datasets`, and prints to a file in any encoding."""
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "__init__.py").write_text("raise ImportError('of another package')")
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, *arguments, "--help"]
-    out = subprocess.run(command, cwd=tmp_path / folder, env=environment, check=True, capture_output=True).stdout
-    assert b"--mirror" in out and b"SHA-256" in out
+    data = tmp_path / "daten-\u0434" / FOLDER
+    data.mkdir(parents=True)
+    for name in BATCHES:
+        (data / name).touch()
+    command = [sys.executable, *arguments, "--dir", str(data.parent)]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONIOENCODING": "cp1252"}
+    out = subprocess.run(command, cwd=tmp_path / folder, env=environment, check=True, stdout=subprocess.PIPE).stdout
+    assert b"daten-\\u0434" in out

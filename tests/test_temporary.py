@@ -1,12 +1,9 @@
-"""Tests of the atomic write of a folder: other processes, killed runs and errors of the disk."""
+"""Tests of the atomic write of a folder: other processes, killed runs and places that cannot be written."""
 
-import errno
 import os
-import subprocess
 import time
 
 import pytest
-from conftest import posix, run_python
 
 from datasets.names import BATCHES
 from datasets.temporary import ABANDONED, PREFIX, atomic_folder
@@ -33,7 +30,7 @@ def test_folder_appears_when_it_is_complete(tmp_path):
     assert names(tmp_path / "a") == ["b"] and names(target) == sorted(BATCHES)
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError(), FileNotFoundError("of the caller"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [FileNotFoundError("of the caller"), KeyboardInterrupt()])
 def test_error_in_the_block(tmp_path, error):
     """No file stays, and the error does not change."""
     with pytest.raises(type(error)) as caught, atomic_folder(tmp_path / "new") as new:
@@ -42,9 +39,9 @@ def test_error_in_the_block(tmp_path, error):
     assert caught.value is error and names(tmp_path) == []
 
 
-@pytest.mark.parametrize("error", [None, ConnectionError("no mirror"), OSError(errno.ENOSPC, "full")])
+@pytest.mark.parametrize("error", [None, ConnectionError("no mirror")])
 def test_another_process_is_faster(tmp_path, error):
-    """Its folder is used and not replaced, even if this process has failed."""
+    """Several processes may write at the same time. The folder of the first one stays."""
     with atomic_folder(tmp_path / "new") as new:
         fill(new)
         fill(tmp_path / "new", "of the other process")
@@ -63,52 +60,14 @@ def test_incomplete_folder_is_not_replaced(tmp_path):
     assert names(tmp_path) == ["new"] and names(tmp_path / "new") == ["notes"]
 
 
-def test_several_processes_at_once(tmp_path):
-    """All have filled their folders before one of them is moved. All use the same folder."""
-    code = """if True:
-        import pathlib, sys
-        from datasets.names import BATCHES
-        from datasets.temporary import atomic_folder
-        target = pathlib.Path(sys.argv[1])
-        with atomic_folder(target) as new:
-            for name in BATCHES:
-                (new / name).write_bytes(b"complete")
-            print("ready", flush=True)
-            sys.stdin.readline()
-        print(target.stat().st_ino, [(target / name).read_bytes() for name in BATCHES])
-    """
-    processes = [run_python(code, tmp_path / "new", stdin=subprocess.PIPE) for _ in range(4)]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    results = [process.communicate()[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4 and len(set(results)) == 1, results
-    assert names(tmp_path) == ["new"]
-
-
-@pytest.mark.parametrize("old", [("folder",), ("file",), ("folder", "file")])
-def test_folders_of_killed_runs(tmp_path, old):
-    """Such a folder is removed only if the folder and its files have not changed recently."""
-    paths = {"folder": tmp_path / f"{PREFIX}x", "file": tmp_path / f"{PREFIX}x" / "file"}
-    paths["folder"].mkdir()
-    paths["file"].write_bytes(b"half")
-    for name in old:
-        os.utime(paths[name], (0, time.time() - ABANDONED - 1))
+@pytest.mark.parametrize("age", [ABANDONED - 60, ABANDONED + 60])
+def test_folders_of_killed_runs(tmp_path, age):
+    """Such a folder is removed if it is too old for a run in progress."""
+    (tmp_path / f"{PREFIX}x" / "a").mkdir(parents=True)
+    os.utime(tmp_path / f"{PREFIX}x", (0, time.time() - age))
     with atomic_folder(tmp_path / "new"):
         pass
-    assert names(tmp_path) == ([f"{PREFIX}x", "new"] if len(old) == 1 else ["new"])
-
-
-@posix
-def test_folder_of_a_killed_run_that_another_run_removes(tmp_path):
-    """A file may disappear while the folder is examined. A link without a target simulates this."""
-    (tmp_path / f"{PREFIX}x").mkdir()
-    (tmp_path / f"{PREFIX}x" / "file").symlink_to(tmp_path / "nothing")
-    with atomic_folder(tmp_path / "new"):
-        pass
-    assert names(tmp_path) == [f"{PREFIX}x", "new"]
+    assert names(tmp_path) == ([f"{PREFIX}x", "new"] if age < ABANDONED else ["new"])
 
 
 def test_temporary_folder_that_cannot_be_removed(tmp_path, monkeypatch):
@@ -132,12 +91,3 @@ def test_place_that_cannot_be_written(tmp_path):
     with pytest.raises(OSError, match="nothing can be written into .*file.inner: .+CIFAR10_DIR.*--dir FOLDER"):
         with atomic_folder(tmp_path / "file" / "inner" / "new"):
             pass
-
-
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_full_disk(tmp_path, code):
-    """The error names the folder and says what to do."""
-    with pytest.raises(OSError, match="the disk or your disk quota is full.*CIFAR10_DIR.*--dir FOLDER") as caught:
-        with atomic_folder(tmp_path / "new"):
-            raise OSError(code, "full")
-    assert caught.value.errno == code and str(tmp_path) in str(caught.value)
