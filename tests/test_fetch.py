@@ -233,3 +233,21 @@ def test_ways_to_start_it(tmp_path, arguments, folder):
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONIOENCODING": "cp1252"}
     out = subprocess.run(command, cwd=tmp_path / folder, env=environment, check=True, stdout=subprocess.PIPE).stdout
     assert b"daten-\\u0434" in out
+
+
+def test_name_server_that_does_not_answer(tmp_path, monkeypatch):
+    """The mirror is given up after the time limit."""
+    monkeypatch.setattr(fetch_module, "TIMEOUT", 0.1)
+    waiting = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *args: waiting.wait(60))
+    with pytest.raises(ConnectionError, match="the name mirror.example cannot be resolved"):
+        fetch(tmp_path, ["https://mirror.example/x"])
+    waiting.set()
+
+
+def test_proxy_resolves_the_name(server, tmp_path, monkeypatch):
+    """If there is a proxy, this machine may not know the mirror's name."""
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    fetch(tmp_path, ["http://no-such-host.invalid/good"], sha256=GOOD_SHA256)
+    assert server.asked == ["http://no-such-host.invalid/good"]
