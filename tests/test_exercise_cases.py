@@ -52,7 +52,7 @@ def penalty(wrong, params, reg, grads=None):
         if wrong == "grads replaced":
             grads[name] = reg * params[name]
         else:
-            grads[name] += (wrong != "no gradient") * reg * params[name]
+            grads[name] += reg * params[name]
     return (1 if wrong == "no half" else 0.5) * reg * sum(np.sum(params[name] ** 2) for name in names)
 
 
@@ -108,7 +108,6 @@ MISTAKES = [
     ("softmax_loss", "float64", {"types"}),
     ("penalty", "no half", {"value"}),
     ("penalty", "grads needed", {"value"}),
-    ("penalty", "no gradient", {"gradient"}),
     ("penalty", "grads replaced", {"gradient"}),
     ("penalty", "biases, too", {"value", "gradient"}),
     ("backward", "no ReLU", {"W1", "b1", "dropout", "types"}),

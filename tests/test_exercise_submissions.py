@@ -164,7 +164,6 @@ def test_which_file_counts(tmp_path):
         ({LAYERS: "", NET: ""}, "update", "missing", "The submission has no classifiers/sgd.py"),
         ({"mine.py": ""}, "update", "missing", "mine.py has no function update"),
         ({NET: "class Other: pass"}, "predict", "missing", f"{NET} has no function {METHOD}"),
-        ({LAYERS: "forward = 3"}, "forward", "missing", "has no function forward"),
         ({LAYERS: FORWARD.replace("return {}, {}", "'''Doc.'''")}, "forward", "not written", "forward is not written"),
         ({LAYERS: "def forward(:\n"}, "forward", "syntax error", "classifiers/layers.py has a syntax error: line 1"),
         ({LAYERS: "import x\n\ndef forward(X):\n    print X\n"}, "forward", "syntax error", "is Python 2: line 4"),
