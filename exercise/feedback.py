@@ -7,20 +7,6 @@ from .parts import PARTS
 
 LONGEST = 100  # bytes of a file's name without its ending
 SHOWN = 3  # different mistakes of an aspect that are listed
-STATES = {
-    "right": "right",
-    "partly": "partly right",
-    "wrong": "wrong",
-    "not written": "not written",
-    "missing": "not found",
-    "syntax error": "not Python",
-    "unreadable": "cannot be read",
-    "error": "raises an error",
-    "timeout": "took too long",
-    "memory": "needs too much memory",
-    "ended": "ends the process",
-    "not graded": "not graded",
-}
 STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff }
 table { border-collapse: collapse } th, td { text-align: left; padding: .2em 1em .2em 0; border-bottom: 1px solid #ddd }
@@ -68,9 +54,9 @@ others.</p>
 
 
 def _row(title, graded, points):
-    gained, full, state = sum(graded["points"].values()), sum(points.values()), STATES[graded["state"]]
+    gained, full = sum(graded["points"].values()), sum(points.values())
     numbers = f'<td class="number">{round(gained, 2):g}</td><td class="number">{full:g}</td>'
-    return f"<tr><td>{html.escape(title)}</td>{numbers}<td>{state}</td></tr>\n"
+    return f"<tr><td>{html.escape(title)}</td>{numbers}<td>{graded['state']}</td></tr>\n"
 
 
 def _details(part, graded):

@@ -4,8 +4,6 @@ import ast
 import json
 import re
 
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-
 
 def find_function(source, qualname):
     """Find the last definition of a function.
@@ -23,15 +21,15 @@ def find_function(source, qualname):
 
     Raises
     ------
-    SyntaxError
+    SyntaxError, ValueError, MemoryError or RecursionError
         If the source cannot be parsed.
     """
     *classes, name = qualname.split(".")
-    body = _parse(source).body
+    body = ast.parse(source).body
     for wanted in classes:
         found = [node for node in body if isinstance(node, ast.ClassDef) and node.name == wanted]
         body = found[-1].body if found else []
-    found = [node for node in body if isinstance(node, FUNCTIONS) and node.name == name]
+    found = [node for node in body if isinstance(node, ast.FunctionDef) and node.name == name]
     return found[-1] if found else None
 
 
@@ -52,18 +50,19 @@ def function_source(source, qualname):
 
     Raises
     ------
-    SyntaxError
-        If the function itself cannot be parsed. Its ``lineno`` counts from the top of the module.
+    SyntaxError, ValueError, MemoryError or RecursionError
+        If the function itself cannot be parsed. The ``lineno`` of a SyntaxError counts from the top
+        of the module.
     """
     try:
         node = find_function(source, qualname)
-    except SyntaxError:
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
         return _cut_out(_lines(source), qualname)
     return node and _at_column_0(_lines(source)[node.lineno - 1 : node.end_lineno])
 
 
 def replace_function(source, qualname, new):
-    """Replace a function with another text.
+    """Replace a function of a module with another text.
 
     Parameters
     ----------
@@ -76,14 +75,9 @@ def replace_function(source, qualname, new):
     -------
     str
         The source of the module with the new text.
-
-    Raises
-    ------
-    ValueError
-        If the module does not have the function.
     """
-    node, lines = _find(source, qualname), _lines(source)
-    indent = re.match(r"[ \t]*", lines[node.lineno - 1])[0]
+    node, lines = find_function(source, qualname), _lines(source)
+    indent = _indent(lines[node.lineno - 1])
     indented = [indent + line if line.strip() else line for line in _lines(new.rstrip() + "\n")]
     return "".join([*lines[: node.lineno - 1], *indented, *lines[node.end_lineno :]])
 
@@ -94,7 +88,7 @@ def empty_function(source, qualname, message):
     Parameters
     ----------
     source, qualname : str
-        See `find_function`.
+        See `find_function`. The function must have a docstring.
     message : str
         Message of the NotImplementedError that becomes the body. ``{line}`` stands for the number
         of the line that raises the error.
@@ -103,22 +97,10 @@ def empty_function(source, qualname, message):
     -------
     str
         The source of the module without the body.
-
-    Raises
-    ------
-    ValueError
-        If the module does not have the function.
     """
-    node, lines = _find(source, qualname), _lines(source)
-    first = node.body[0]
-    documented = ast.get_docstring(node, clean=False) is not None
-    last, column = (first.end_lineno, first.end_col_offset) if documented else (first.lineno, first.col_offset)
-    kept = [*lines[: last - 1], _before(lines[last - 1], column)]
-    while not documented and kept[-1].lstrip()[:1] in ("", "#"):  # comments on the body
-        del kept[-1]
-    kept[-1] = kept[-1].rstrip() + "\n"
-    indent = " " * (node.col_offset + 4)
-    raising = _raise(message.replace("{line}", str(len(kept) + 1)), indent)
+    node, lines = find_function(source, qualname), _lines(source)
+    kept = lines[: node.body[0].end_lineno]
+    raising = _raise(message.replace("{line}", str(len(kept) + 1)), " " * (node.col_offset + 4))
     return "".join([*kept, raising, *lines[node.end_lineno :]])
 
 
@@ -135,37 +117,18 @@ def _does_nothing(statement):
     return constant or isinstance(statement, ast.Pass)
 
 
-def _find(source, qualname):
-    node = find_function(source, qualname)
-    if node is None:
-        raise ValueError(f"the source has no function {qualname}")
-    return node
-
-
-def _parse(source):
-    """Parse source. Every error of Python's parser becomes a SyntaxError."""
-    try:
-        return ast.parse(source)
-    except SyntaxError:
-        raise
-    except (ValueError, MemoryError, RecursionError) as error:
-        raise SyntaxError(f"Python cannot parse it: {error or type(error).__name__}") from None
-
-
 def _lines(source):
     """Split source into lines as Python counts them. `str.splitlines` also splits at form feeds."""
-    return re.findall(r"[^\n]*\n|[^\n]+", re.sub(r"\r\n?", "\n", source))
+    return re.findall(r"[^\n]*\n|[^\n]+", source)
 
 
-def _before(line, column):
-    """Return a line up to a column, which `ast` counts in bytes."""
-    return line.encode()[:column].decode()
+def _indent(line):
+    return re.match(r"[ \t]*", line)[0]
 
 
 def _at_column_0(lines):
     """Join the lines of a function without the indentation of the first."""
-    indent = re.match(r"[ \t]*", lines[0])[0]
-    return "".join(line.removeprefix(indent) for line in lines).rstrip() + "\n"
+    return "".join(line.removeprefix(_indent(lines[0])) for line in lines).rstrip() + "\n"
 
 
 def _raise(message, indent):
@@ -176,63 +139,22 @@ def _raise(message, indent):
 
 
 def _cut_out(lines, qualname):
-    """Return the last function of a name, from ``def`` to the first line at which it can end."""
-    *classes, name = qualname.split(".")
-    start, stop = 0, len(lines)
-    for wanted in classes:
-        start = _last(lines, rf"class\s+{wanted}\b", start, stop)
-        if start is None:
-            return None
-        stop = _block_end(lines, start)
-    start = _last(lines, rf"(async\s+)?def\s+{name}\s*\(", start, stop, "[ \t]+" if classes else "")
-    if start is None:
-        return None
-    whole = _block_end(lines, start)
-    indent = _indent(lines[start])
-    ends = [end for end in range(start + 1, whole) if lines[end].strip() and _indent(lines[end]) <= indent]
-    return _first_that_parses(lines, start, [*ends, whole])
+    """Return the last function of a name in a module with syntax errors.
 
-
-def _first_that_parses(lines, start, ends):
-    """Return the function up to the first end at which it can be parsed.
-
-    The last end is the start of the next function or class.
+    The next function or class that is not indented deeper must begin after its end.
     """
-    whole = None
+    *classes, name = qualname.split(".")
+    pattern = ("[ \t]+" if classes else "") + rf"def\s+{name}\s*\("
+    starts = [number for number, line in enumerate(lines) if re.match(pattern, line)]
+    if not starts:
+        return None
+    start, depth = starts[-1], len(_indent(lines[starts[-1]]))
+    begins = [number for number, line in enumerate(lines) if re.match(r"[ \t]*(@|def\s|class\s)", line)]
+    stop = next((n for n in begins if n > start and len(_indent(lines[n])) <= depth), len(lines))
+    text = _at_column_0(lines[start:stop])
     try:
-        return _first_function(_at_column_0(lines[start : ends[-1]]))
+        function = ast.parse(text).body[0]
     except SyntaxError as error:
         error.lineno = (error.lineno or 1) + start  # counted from the top of the module
-        whole = error
-    # A line that lost its indentation is not an end.
-    for end in () if isinstance(whole, IndentationError) else ends:
-        try:
-            return _first_function(_at_column_0(lines[start:end]))
-        except SyntaxError:
-            pass
-    raise whole
-
-
-def _first_function(text):
-    """Return the first function of a text, without the text after it."""
-    return "".join(_lines(text)[: _parse(text).body[0].end_lineno])
-
-
-def _last(lines, pattern, start, stop, indent="[ \t]*"):
-    """Find the last line between `start` and `stop` that begins with a pattern."""
-    found = [number for number in range(start, stop) if re.match(indent + pattern, lines[number])]
-    return found[-1] if found else None
-
-
-def _block_end(lines, start):
-    """Find the next function or class that is not indented deeper than line `start`."""
-    for number in range(start + 1, len(lines)):
-        begins = re.match(r"[ \t]*(@|(async\s+)?def\s|class\s)", lines[number])
-        if begins and _indent(lines[number]) <= _indent(lines[start]):
-            return number
-    return len(lines)
-
-
-def _indent(line):
-    """Count the characters of a line's indentation."""
-    return len(re.match(r"[ \t]*", line)[0])
+        raise
+    return "".join(_lines(text)[: function.end_lineno])

@@ -127,11 +127,9 @@ def read_parts(path):
             raise Unreadable(f"holds neither {' nor '.join(FILES)}. Hand in the folder classifiers/")
     except Unreadable as error:
         return {part.name: Found("unreadable", f"The submission {error}") for part in PARTS}
-    only = next(iter(files)) if len(files) == 1 else None
-    sources = {name: _read(read) for name, read in files.items() if name in {only, *_choices(files)}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the parser warns about some escape sequences
-        return {part.name: _take(part, _choose(files, part.file), only, sources) for part in PARTS}
+        return {part.name: _take(part, files) for part in PARTS}
 
 
 def _open(path):
@@ -168,12 +166,9 @@ def _list_folder(folder):
 
 def _select(files):
     """Keep the files with a name of `FILES`. If there are none, keep a single file."""
-    named = {name: read for name, read in files.items() if _matches(name)}
+    wanted = {PurePosixPath(file).name for file in FILES}
+    named = {name: read for name, read in files.items() if PurePosixPath(name.casefold()).name in wanted}
     return named or (files if len(files) == 1 else {})
-
-
-def _matches(name):
-    return any(PurePosixPath(name.casefold()).name == PurePosixPath(file).name for file in FILES)
 
 
 class _Bounded(io.BufferedReader):
@@ -229,41 +224,25 @@ def _choose(files, wanted):
     return min(named, key=lambda file: (not f"/{file.casefold()}".endswith(whole), file.count("/"), file), default=None)
 
 
-def _choices(files):
-    return {_choose(files, file) for file in FILES}
-
-
-def _read(read):
-    """Return the text of a file, or the error if it cannot be read."""
+def _take(part, files):
+    """Take the function of a part from the file that counts, or from the only file."""
+    name = _choose(files, part.file) or (next(iter(files)) if len(files) == 1 else None)
+    if name is None:
+        return Found("missing", f"The submission has no {part.file}")
     try:
-        return read()
-    except (LoadError, Unreadable) as error:
-        return error
-
-
-def _take(part, chosen, only, sources):
-    """Take the function of a part from the file that was chosen for it, or from the only file."""
-    name, source = chosen or only, sources.get(chosen or only)
-    whole = chosen or only and not _matches(only)  # the file should have the function
-    lacks = f"{name} has no function {part.function}" if whole else f"The submission has no {part.file}"
-    if isinstance(source, Exception):
-        return Found("unreadable", f"{name} {source}")
-    try:
-        text = None if source is None else _find(source, part)
+        source = files[name]()
+        # A method may be outside of its class.
+        text = function_source(source, part.function) or function_source(source, part.function.split(".")[-1])
         if text is None:
-            return Found("missing", lacks)
-        compile(text, name, "exec", dont_inherit=True)  # finds more errors than the parser
+            return Found("missing", f"{name} has no function {part.function}")
+        compile(text, "<submission>", "exec", dont_inherit=True)  # finds more errors than the parser
         return Found("not written", f"{part.function} is not written") if is_empty(text) else Found("found", text)
+    except (LoadError, Unreadable) as error:
+        return Found("unreadable", f"{name} {error}")
     except SyntaxError as error:
         return Found("syntax error", f"{name}{_explain(error, name)}")
     except (ValueError, MemoryError, RecursionError):
         return Found("syntax error", f"{name}: Python cannot compile {part.function}")
-
-
-def _find(source, part):
-    """Find a function. A method is also found outside of its class."""
-    text = function_source(source, part.function)
-    return function_source(source, part.function.split(".")[-1]) if text is None else text
 
 
 def _explain(error, name):

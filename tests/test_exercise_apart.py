@@ -9,14 +9,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from classifiers.layers import forward
 from exercise import apart
 from exercise.apart import ROOT, Limits, run_check_net, run_part
-from exercise.cases import call, load_function, make_cases
+from exercise.cases import call, make_cases
 from exercise.function_text import function_source
 from exercise.judge import judge
 from exercise.parts import PARTS
 
 PART = {part.name: part for part in PARTS}
+CASES = make_cases("forward", 0, False)
 LIMITS = Limits(60, 2048, 600)  # a busy machine must not reach them
 HEAD = "def forward(params, X, mask=None):\n"
 SOLVE = """
@@ -35,13 +37,13 @@ def right(name):
 def run(body, limits=LIMITS, head=HEAD):
     """Run `forward` with a given body on the four visible cases."""
     text = head + textwrap.indent(textwrap.dedent(body).strip() + "\n", "    ")
-    return run_part(PART["forward"], text, make_cases("forward", 0, False), limits)
+    return run_part(PART["forward"], text, CASES, limits)
 
 
-def verdicts(done, name="forward", cases=None):
+def verdicts(done):
     """Return what `judge` says of the answers of a run."""
-    function, cases = load_function(PART[name]), cases or make_cases(name, 0, False)
-    return [judge(c, a, call(name, function, c.arrays)) for c, a in zip(cases, done.answers, strict=True)]
+    expected = [call("forward", forward, case.arrays) for case in CASES]
+    return list(map(judge, CASES, done.answers, expected))
 
 
 def left_behind(grader=None):
@@ -54,29 +56,16 @@ def left_behind(grader=None):
     return found
 
 
-@pytest.mark.parametrize("name", PART)
-def test_the_right_function_is_right(name):
-    """The solution is right in all visible and hidden cases."""
-    cases = make_cases(name, 0, False) + make_cases(name, 7, True)
-    done = run_part(PART[name], right(name), cases, LIMITS)
-    assert done.state == "finished" and done.seconds > 0
-    assert not any(verdicts(done, name, cases))
-
-
 @pytest.mark.parametrize(
     "body, state, words",
     [
         ("import os\nos._exit(0)", "ended", "ended the process with the exit status 0"),
         ("import os\nos.abort()", "ended", "ended the process by signal 6"),
-        ("import ctypes\nctypes.string_at(0)", "ended", "ended the process by signal 11"),
         ("import sys\nsys.exit(0)", "finished", "raises SystemExit: 0"),
-        ("raise KeyboardInterrupt", "finished", "raises KeyboardInterrupt"),
-        ("return forward(params, X)", "finished", "raises RecursionError"),
         ("a = []\nwhile True: a.append(np.ones(10**7))", "memory", "raises MemoryError"),
         ("return helper(X)", "finished", "name 'helper' is not defined. Define helpers inside the function"),
         ("1 / 0", "finished", "raises ZeroDivisionError: division by zero (1 / 0)"),
         ("return input()", "finished", "raises EOFError"),
-        ("return None", "finished", "raises TypeError"),
         ("return X, object()", "finished", "must return numbers or arrays of numbers"),
         ("class E(Exception):\n    def __str__(self): 1 / 0\nraise E", "finished", "its text cannot be printed"),
         ("import socket\nsocket.create_connection(('127.0.0.1', 9))", "finished", "raises PermissionError: socket."),
@@ -100,7 +89,6 @@ def test_bad_function_is_stopped(body, state, words):
     "before, limits, words",
     [
         ("while X[0, 0]: pass", Limits(1, 2048, 600), ["was stopped after 1 s of computing"] * 4),
-        ("while True: print('x' * 10**6)", Limits(1, 2048, 600), ["was stopped after 1 s of computing"] * 4),
         ("import time\ntime.sleep(1000)", Limits(60, 2048, 2), ["was stopped after 2 s. Does it wait"] * 4),
         ("while mask is not None: pass", Limits(1, 2048, 600), ["", "", "was stopped", "was stopped"]),
     ],
@@ -117,7 +105,6 @@ def test_endless_function_is_stopped(before, limits, words):
     "how, path",
     [
         ("open(path)", ROOT / "classifiers" / "layers.py"),
-        ("open(path)", "/etc/passwd"),
         ("open(path.encode(), 'rb')", ROOT / "exercise" / "grade.py"),
         ("open(path, 'w')", "../../x"),
         ("os.open(path, os.O_RDONLY)", ROOT / "README.md"),
@@ -128,7 +115,6 @@ def test_endless_function_is_stopped(before, limits, words):
         ("os.mkdir(path + '/x')", "../.."),
         ("os.rename('x', path)", "../../x"),
         ("os.symlink(path, 'x')", ROOT),
-        ("np.load(path)", ROOT / "x.npy"),
     ],
 )
 def test_other_folders_are_blocked(how, path):
@@ -154,11 +140,9 @@ def test_readable_files_have_no_answers(path):
     "before",
     [
         "print('x' * 10**7)",
-        "import sys\nsys.stderr.write('x' * 10**7)",
         "import threading, time\nthreading.Thread(target=time.sleep, args=[1000]).start()",
         "import os\nopen('x', 'w').close()\nos.remove('x')",
         "import os\nos.environ.clear()",
-        "import os, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)",
         """
 import os, time
 if os.fork() == 0:
@@ -172,7 +156,7 @@ os.wait()""",
 def test_side_effects_do_not_change_the_result(before):
     """A right function may also print, write files, or start threads and detached processes."""
     done = run(before + SOLVE)
-    assert done.state == "finished" and not any(verdicts(done))
+    assert done.state == "finished" and done.seconds > 0 and not any(verdicts(done))
     assert left_behind() == []
 
 
@@ -197,7 +181,6 @@ def test_forked_child_writes_no_answer():
     "forge, message",
     [
         ("os.mkfifo('../0.npz')", "must return numbers"),  # reading a pipe without a writer would never end
-        ("os.mkfifo('../0.txt')", "must return numbers"),
         ("os.mkfifo('../import.txt')", "must return numbers"),
         ("os.symlink('../cases.npz', '../0.txt')", "must return numbers"),  # would show another file
         ("np.savez_compressed('../0.npz', hidden=np.zeros(10**6))", "must return numbers"),  # may be a zip bomb
@@ -210,10 +193,7 @@ def test_forged_answer_is_not_read(forge, message):
 
 @pytest.mark.parametrize("value", ["np.random.rand()", "__import__('random').random()", "hash('a') % 997.0"])
 def test_random_numbers_are_the_same_in_each_run(value):
-    """Global random streams restart in each case, and the hash of a string is fixed.
-
-    A server that has ended is replaced.
-    """
+    """Random streams restart in each case, string hashes are fixed, and an ended server is replaced."""
     first = run(f"raise ValueError({value})").answers
     for pid in list(apart.servers):
         server = psutil.Process(pid)
@@ -222,13 +202,10 @@ def test_random_numbers_are_the_same_in_each_run(value):
     assert run(f"raise ValueError({value})").answers == first and first[0] == first[1]
 
 
-@pytest.mark.parametrize(
-    "default, error",
-    [("__import__('os').listdir('/')", "PermissionError: reading / is not"), ("1 / 0", "ZeroDivisionError")],
-)
-def test_default_arguments_are_guarded(default, error):
+def test_default_arguments_are_guarded():
     """The limits also apply to code that runs when the function is defined."""
-    assert run("return 1", head=f"def forward(params, X, mask={default}):\n").answers[0].startswith(f"raises {error}")
+    head = "def forward(params, X, mask=__import__('os').listdir('/')):\n"
+    assert run("return 1", head=head).answers[0].startswith("raises PermissionError: reading / is not")
 
 
 def test_folder_is_empty_and_removed(tmp_path, monkeypatch):
@@ -251,11 +228,8 @@ def test_folder_is_not_named(long):
         assert (long or "/lab/classifiers" in answers[0]) and "part-" not in str(answers)
 
 
-def test_check_net_names_the_mistake():
-    """The list is empty for a right function and for one that does not end."""
-    text = "def backward(*args, **options):\n    return {'W1': 0, 'b1': 0, 'W2': 0, 'b2': 0}\n"
-    assert run_check_net(PART["backward"], text, LIMITS)
-    assert run_check_net(PART["backward"], right("backward"), LIMITS) == []
-    endless = "def backward(*args, **options):\n    while True: pass\n"
-    assert run_check_net(PART["backward"], endless, Limits(1, 2048, 600)) == []
+def test_check_net_of_right_and_endless_functions():
+    """For both, there are no findings. No process is left."""
+    assert run_check_net(PART["forward"], right("forward"), LIMITS) == []
+    assert run_check_net(PART["forward"], f"{HEAD}    while True: pass\n", Limits(1, 2048, 600)) == []
     assert left_behind() == []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from exercise.cases import call, load_cases, load_function, make_cases, save_cases
+from exercise.cases import call, load_function, make_cases
 from exercise.judge import judge, points
 from exercise.parts import PARTS
 
@@ -20,20 +20,6 @@ def test_every_aspect_has_cases(part, hidden):
     assert len(other) == len(cases) and str(other) != str(cases)
     seen = {case.label for case in make_cases(part.name, 3, False)}
     assert not hidden or len({case.label for case in cases} - seen) > len(cases) / 3
-
-
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_save_and_load(part, tmp_path):
-    """A file restores the cases, with and without expected answers, and needs no pickle."""
-    cases, function = make_cases(part.name, 0, True), load_function(part)
-    expected = [call(part.name, function, case.arrays) for case in cases]
-    save_cases(tmp_path / "cases.npz", cases, expected)
-    loaded, answers = load_cases(tmp_path / "cases.npz")
-    assert str(loaded) == str(cases)
-    assert not any(judge(c, a, e) for c, a, e in zip(loaded, answers, expected, strict=True))
-    save_cases(tmp_path / "cases.npz", cases)
-    loaded, answers = load_cases(tmp_path / "cases.npz")
-    assert str(loaded) == str(cases) and answers == [{} for _ in cases]
 
 
 # The seven functions as a student may write them. `wrong` is the mistake that each makes, if any.
@@ -66,7 +52,7 @@ def penalty(wrong, params, reg, grads=None):
         if wrong == "grads replaced":
             grads[name] = reg * params[name]
         else:
-            grads[name] += {"no gradient": 0, "twice the gradient": 2}.get(wrong, 1) * reg * params[name]
+            grads[name] += reg * params[name]
     return (1 if wrong == "no half" else 0.5) * reg * sum(np.sum(params[name] ** 2) for name in names)
 
 
@@ -101,8 +87,7 @@ def update(wrong, param, grad, learning_rate, velocity=None, momentum=0.0):
 
 
 def predict(wrong, self, X):
-    scores = forward("", self.params, X)[1]
-    classes = scores.argmin(axis=1) if wrong == "lowest" else scores.argmax(axis=1)
+    classes = forward("", self.params, X)[1].argmax(axis=1)
     classes[1000:] *= wrong != "first chunk"
     return classes.astype(float) if wrong == "float" else classes
 
@@ -123,8 +108,6 @@ MISTAKES = [
     ("softmax_loss", "float64", {"types"}),
     ("penalty", "no half", {"value"}),
     ("penalty", "grads needed", {"value"}),
-    ("penalty", "no gradient", {"gradient"}),
-    ("penalty", "twice the gradient", {"gradient"}),
     ("penalty", "grads replaced", {"gradient"}),
     ("penalty", "biases, too", {"value", "gradient"}),
     ("backward", "no ReLU", {"W1", "b1", "dropout", "types"}),
@@ -139,7 +122,6 @@ MISTAKES = [
     ("update", "no momentum", {"momentum"}),
     ("update", "velocity uphill", {"momentum"}),
     ("update", "copy", {"plain", "momentum"}),
-    ("predict", "lowest", {"classes", "many rows"}),
     ("predict", "first chunk", {"many rows"}),
     ("predict", "float", {"classes"}),
 ]
@@ -188,16 +170,10 @@ def test_changes_in_place():
     """A change of an array that the lab no longer needs costs only the points for types."""
 
     def in_place(scores, y):
-        answers = softmax_loss("", scores, y)
-        scores[...] = answers[1]
-        return answers
+        loss, scores[...] = softmax_loss("", scores.copy(), y)
+        return loss, scores
 
     for case in make_cases("softmax_loss", 0, False):
-        before = {name: array.copy() for name, array in case.arrays.items()}
         answers = call(case.part, in_place, case.arrays)
-        assert list(answers["changed"]) == ["scores"]
-        assert all(np.array_equal(before[name], array) for name, array in case.arrays.items())
         verdict = judge(case, answers, call(case.part, load_function(PART["softmax_loss"]), case.arrays))
         assert verdict == ("scores must not be changed in place" if case.aspect == "types" else "")
-    case = make_cases("update", 0, False)[0]
-    assert list(call("update", load_function(PART["update"]), case.arrays)["changed"]) == []

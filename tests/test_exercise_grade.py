@@ -27,8 +27,8 @@ BODIES = {
     "endless loop": ("while True: pass", "timeout", 0),
     "exit": ("import os; os._exit(0)", "ended", 0),
     "arrays without end": ("a = []\n    while True: a.append(np.zeros(10**7))", "memory", 0),
-    "exception": ("1 / 0", "error", 0),
-    "text": ("return '<script>alert(1)</script>'", "wrong", 0),
+    "exception": ("raise ValueError('<u>')", "error", 0),
+    "text": ("return 'x'", "wrong", 0),
     "value only": ("return 0.5 * reg * (np.sum(params['W1'] ** 2) + np.sum(params['W2'] ** 2))", "partly", 5),
     "does not return": ("pass", "not written", 0),
     "Python 2": ("print reg", "syntax error", 0),
@@ -125,23 +125,28 @@ def test_table(graded):
 
 
 def test_pages(graded):
-    """Each submission has a page that names mistakes. Names and answers are escaped."""
+    """Each submission has a page that names mistakes. Names and sentences are escaped."""
     rows, folder = graded
     pages = {path.stem: path.read_text(encoding="utf-8") for path in (folder / "out" / "pages").iterdir()}
     assert set(pages) == {name.lstrip("'") for name in rows}
-    assert "value must hold numbers" in pages["text"] and "<script" not in pages["text"]
+    assert "value must hold numbers" in pages["text"] and "What check_net says" in pages["value only"]
+    assert "raises ValueError: &lt;u&gt;" in pages["exception"] and "<u>" not in pages["exception"]
     assert "&lt;b&gt;untouched: 0 of 100 points" in pages["<b>untouched"] and "<b>" not in pages["<b>untouched"]
-    assert "What check_net says" in pages["value only"]
 
 
 def test_gradescope(graded):
-    """The points of the tests add up to the score."""
+    """The points add up to the score. The first failed aspect of a part shows what check_net says."""
     rows, folder = graded
     for name, row in rows.items():
         result = json.loads((folder / "out" / "json" / name.lstrip("'") / "results.json").read_text(encoding="utf-8"))
         assert result["score"] == float(row["total"]) == pytest.approx(sum(test["score"] for test in result["tests"]))
         assert sum(test["max_score"] for test in result["tests"]) == 100
-        assert {test["status"] for test in result["tests"]} <= {"passed", "failed"}
+        value, gradient = (test for test in result["tests"] if test["name"].startswith("penalty: "))
+        if name == "text":
+            assert "check_net: " in value["output"] and "check_net: " not in gradient["output"]
+        if name == "value only":
+            assert (value["status"], gradient["status"]) == ("passed", "failed")
+            assert value["output"] == "" and "check_net: " in gradient["output"]
 
 
 def test_grading_again_grades_nothing(graded):
@@ -221,6 +226,8 @@ def test_two_gradings_of_one_table(tmp_path, capsys):
 
 
 def test_long_names(tmp_path):
-    """A submission with a very long name still gets a page."""
-    arguments = small(tmp_path, ["n" * 250, "n" * 249 + "o"])
-    assert run(*arguments, "--feedback", tmp_path / "pages") == 0 and len(os.listdir(tmp_path / "pages")) == 2
+    """Submissions with very long names get different pages."""
+    arguments = small(tmp_path, [125 * "\u00fc", 124 * "\u00fc" + "o"])
+    assert run(*arguments, "--feedback", tmp_path / "pages") == 0
+    names = os.listdir(tmp_path / "pages")
+    assert len(names) == 2 and all(name.startswith("\u00fc") and len(name.encode()) <= 105 for name in names)

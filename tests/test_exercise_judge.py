@@ -5,44 +5,33 @@ import pytest
 
 from exercise.cases import Case
 from exercise.judge import judge, points
-from exercise.parts import PARTS, Part
+from exercise.parts import Part
 
 RIGHT = np.array([[1.0, -2.0], [3.0, 4.0]])
-
-
 SINGLE = RIGHT.astype(np.float32)
 
 
 @pytest.mark.parametrize(
     "got, right, typed, words",
     [
-        (RIGHT, RIGHT, False, ""),
         (RIGHT + 4e-9, RIGHT, False, ""),
         (RIGHT + 6e-9, RIGHT, False, "scores at (0, 0) is 1 and should be 1"),
-        (RIGHT[0], RIGHT, False, "scores has the shape (2,), not (2, 2)"),
         (RIGHT.ravel(), RIGHT, False, "scores has the shape (4,), not (2, 2)"),
         (RIGHT.T, RIGHT, False, "scores at (0, 1) is 3 and should be -2"),
         (2 * RIGHT, RIGHT, False, "scores at (1, 1) is 8 and should be 4: all of it is 2 times"),
-        (-RIGHT, RIGHT, False, "scores at (1, 1) is -4 and should be 4: all of it is -1 times"),
         (0 * RIGHT, RIGHT, False, "scores at (1, 1) is 0 and should be 4"),
         (np.where(RIGHT == 3, np.nan, RIGHT), RIGHT, False, "scores is nan at (1, 0)"),
-        (np.where(RIGHT == 3, np.inf, RIGHT), RIGHT, False, "scores is inf at (1, 0)"),
-        (np.array([["a", "b"], ["c", "d"]]), RIGHT, False, "scores must hold numbers, got <U1"),
         (RIGHT + 1j, RIGHT, False, "scores must hold numbers, got complex128"),
         (SINGLE, RIGHT, False, ""),
         (SINGLE, RIGHT, True, "scores has the type float32, not float64"),
         (RIGHT, SINGLE, True, "scores has the type float64, not float32"),
-        (RIGHT, SINGLE, False, ""),
         ((1 + 5e-5) * RIGHT, SINGLE, False, ""),
         ((1 + 5e-4) * SINGLE, SINGLE, False, "all of it is 1.0005 times"),
         ([1.0, 2.0], [1, 2], True, "scores has the type float64, not int64"),
-        ([1.0, 2.0], [1, 2], False, ""),
         (np.array([1, 2], np.int32), [1, 2], True, ""),
-        ([1, 2], [1, 3], True, "scores at (1,) is 2 and should be 3"),
         (1.5, 1.0, False, "scores is 1.5 and should be 1"),
         (np.nan, 1.0, False, "scores is nan"),
         ([True, False], [True, True], False, "not true: scores"),
-        ([True, True], [True, True], False, ""),
         (np.zeros((0, 2)), np.zeros((0, 2)), False, ""),
         (1e300 * RIGHT, 1e-300 * RIGHT, False, "scores at (1, 1) is 4e+300 and should be 4e-300"),
     ],
@@ -69,13 +58,5 @@ def test_points():
     """An aspect gives points for its share of right cases, and 0 without cases."""
     part = Part("forward", "", "", 2, "", {"scores": 8, "hidden": 3, "dropout": 2})
     some = [Case("forward", aspect, "", {}, ()) for aspect in ("scores", "scores", "scores", "hidden")]
-    assert points(part, list(zip(some, ["", "wrong", "", ""], strict=True))) == {
-        "scores": 5.33,
-        "hidden": 3,
-        "dropout": 0,
-    }
-
-
-def test_all_parts_give_100_points():
-    """The points of all parts add up to 100."""
-    assert sum(sum(part.points.values()) for part in PARTS) == 100
+    verdicts = list(zip(some, ["", "wrong", "", ""], strict=True))
+    assert points(part, verdicts) == {"scores": 5.33, "hidden": 3, "dropout": 0}

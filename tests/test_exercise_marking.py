@@ -107,11 +107,3 @@ def test_equal_functions_are_graded_once(tmp_path, monkeypatch):
     assert [graded(PENALTY, each)["state"] for each in (wrong, text, known)] == ["partly", "partly", "right"]
     keys = [json.loads(line)[0] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert sorted(keys) == sorted(hash_inputs(PENALTY, each, plan) for each in (wrong, text, known))
-
-
-def test_part_that_cannot_be_graded(tmp_path, monkeypatch):
-    """The result says why. It is not in the log, so the next run grades the part."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
-    with GradeLog(tmp_path / "log.jsonl") as log:
-        result = grade_parts([submission(penalty(1))], Plan(LIMITS), 1, log)(PENALTY, penalty(1))
-        assert result["state"] == "not graded" and "No such file" in result["problem"] and log.graded == {}

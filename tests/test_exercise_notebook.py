@@ -1,5 +1,6 @@
 """Tests of the exercise's notebook: its gaps and questions, and runs section by section."""
 
+import json
 import re
 
 import nbformat
@@ -52,22 +53,13 @@ def test_no_outputs_and_nothing_about_them(notebook):
     assert make_notebook(SOLUTION) == make_notebook(SOLUTION)
 
 
-TEXT = "import backward, forward"
-
-
-@pytest.mark.parametrize(
-    "old, new, words",
-    [
-        ("## 8. What is wrong?", "## 8. What now?", "has no section '## 8. What is wrong"),
-        (TEXT, "import forward", "must occur once in section '# The two-layer net'.* found 0"),
-        (TEXT, f"{TEXT}, penalty, softmax_loss; {TEXT}", "found 2 times"),
-    ],
-)
-def test_change_needs_its_text_once(old, new, words):
-    """If a section or a text is missing or occurs twice, the error names it."""
-    assert old in SOLUTION
-    with pytest.raises(ValueError, match=words):
-        make_notebook(SOLUTION.replace(old, new))
+def test_change_needs_its_text_once():
+    """If a section or a text is missing or occurs twice, the error says so."""
+    cells = json.loads(SOLUTION)["cells"]
+    twice = [cell for cell in cells for _ in range(2)]
+    for changed, words in ([], "has no section"), (cells[:1], "import backward.* found 0"), (twice, "found 2 times"):
+        with pytest.raises(ValueError, match=words):
+            make_notebook(json.dumps({"cells": changed}))
 
 
 def test_order_of_work(notebook):
@@ -121,7 +113,6 @@ STAGES = {
     2: ["scores are right", "Next: Write softmax_loss (classifiers/layers.py"],
     3: ["error of dscores", "Next: the gradient of W1, b1, W2, b2"],
     4: ["W2  shape (10, 3)", "Next: Write draw_minibatch (classifiers/sgd.py", "predict is not written"],
-    5: ["last loss 0.017143643532924", "No mistake found"],
 }
 
 
@@ -141,9 +132,3 @@ def test_section_by_section(folder, notebook, stage):
     ran = run_sections(folder, notebook, stage)
     assert ran.returncode == 0, ran.stderr
     assert all(words in ran.stdout for words in STAGES[stage]), ran.stdout
-
-
-def test_section_that_is_not_written_says_so(folder, notebook):
-    """The run stops with the message of its first function."""
-    ran = run_sections(folder, notebook, 2)
-    assert ran.returncode == 1 and "NotImplementedError: Write forward (classifiers/layers.py, line" in ran.stderr
