@@ -121,9 +121,7 @@ def _update(update, a):
 def _predict(predict, a):
     from classifiers.neural_net import TwoLayerNet  # imported late because it is slow
 
-    net = TwoLayerNet(1, 1, 1)
-    net.params = _params(a)
-    return {"classes": predict(net, a["X"])}
+    return {"classes": predict(TwoLayerNet.from_params(_params(a)), a["X"])}
 
 
 CALLS = {
