@@ -108,8 +108,6 @@ def check_with_random_data(net):
     NetReport
         The same for each call.
     """
-    if net.params is None or not hasattr(net.params, "items"):
-        raise TypeError(f"params must be a dict with W1, b1, W2 and b2, got {type(net.params).__name__}")
     rng = np.random.default_rng(0)
     for name, param in net.params.items():
         net.params[name] = 0.5 * rng.standard_normal(np.shape(param))  # biases too: biases of zero hide mistakes
@@ -149,8 +147,9 @@ def _compare(net, X, y, reg, calls, report):
     factors = penalty_factors(net, X, y, calls.names)
     report.add(explain_penalty(factors))
     if report.ok:
-        joint = probe_joint_penalty(net, params, X, y, reg or PROBE_REG, factors, calls.names)
-        report.add(find_mistakes(stages.JOINT_PENALTY, joint))
+        reg = reg or PROBE_REG
+        wrong = probe_joint_penalty(net, params, X, y, reg, factors, calls.names)
+        report.add(find_mistakes(stages.JOINT_PENALTY, (wrong, reg, factors)))
     if not report.skips(stages.OVERFLOW):
         report.add(_explain_overflow(net))
 

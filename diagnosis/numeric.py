@@ -64,16 +64,10 @@ def check_numerically(net, data, h, max_checks, rng):
             unfit.append(name)
         grad, skipped = np.asarray(grads[name], dtype=np.float64), len(indices) - len(smooth)
         if grad.shape != shape or not smooth:
-            rows.append(Row(name, np.nan, (), np.nan, np.nan, 0, skipped))
+            worst = np.nan, (), np.nan, np.nan, 0
         else:
-            rows.append(
-                Row(
-                    name,
-                    *_find_worst(_loss_of(net, name, data), net.params[name].copy(), grad, smooth, h),
-                    len(smooth),
-                    skipped,
-                )
-            )
+            worst = *_find_worst(_loss_of(net, name, data), net.params[name].copy(), grad, smooth, h), len(smooth)
+        rows.append(Row(name, *worst, skipped))
     return rows, unfit
 
 
@@ -101,8 +95,7 @@ def _find_worst(loss, x, grad, indices, h):
     """Return the largest relative error, its coordinate, and both derivatives there."""
     floor = max(1e-8, 1e-3 * np.abs(grad).max())  # max(1e-8, NaN) is 1e-8
     numeric = [float(central_difference(loss, x, index, h)) for index in indices]
-    with np.errstate(invalid="ignore"):  # infinite gradients give NaN
-        errors = [rel_error(n, grad[index], floor=floor) for n, index in zip(numeric, indices, strict=True)]
+    errors = [rel_error(n, grad[index], floor=floor) for n, index in zip(numeric, indices, strict=True)]
     worst = int(np.argmax(errors))  # the first NaN, if there is one
     return errors[worst], indices[worst], numeric[worst], float(grad[indices[worst]])
 

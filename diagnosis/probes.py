@@ -217,20 +217,9 @@ def _agreed(values):
     return round(float(values[0]), 6) if np.ptp(values) <= 1e-6 * max(1, np.abs(values).max()) else None
 
 
-@dataclass(frozen=True)
-class JointPenalty:
-    """Result of `probe_joint_penalty`: the wrong answers, the value of reg, the net's conventions."""
-
-    wrong: list
-    reg: float
-    without_half: bool
-    with_biases: bool
-
-
 def probe_joint_penalty(net, params, X, y, reg, factors, names):
-    """Compare the penalty in loss and gradients with the formulas, for these parameters."""
-    without_half, with_biases = factors["W1"] == (1, 2), factors["b1"] != (0, 0)
-    full, penalised = 2 if without_half else 1, NAMES if with_biases else WEIGHTS
+    """Name the answers whose penalty for these parameters differs from the formula."""
+    full, penalised = 2 if factors["W1"] == (1, 2) else 1, NAMES if factors["b1"] != (0, 0) else WEIGHTS
     (loss0, grads0), (loss, grads) = (net.ask(params, X, y, r) for r in (0.0, reg))
     penalty = 0.5 * full * reg * sum(np.sum(params[name] ** 2) for name in penalised)
     wrong = [] if agree(loss - loss0, penalty, 1e-9 * (1 + abs(loss0))) else ["the loss"]
@@ -238,7 +227,7 @@ def probe_joint_penalty(net, params, X, y, reg, factors, names):
         decay = full * reg * params[name] * (name in penalised)
         if not agree(grads[name] - grads0[name], decay, 1e-9 * (1 + np.abs(grads0[name]).max(initial=0))):
             wrong.append(f"the gradient of {name}")
-    return JointPenalty(wrong, reg, without_half, with_biases)
+    return wrong
 
 
 def is_imprecise(net, reference):

@@ -1,7 +1,5 @@
 """Right scores, loss and gradients of a two-layer net, and the comparison with an answer."""
 
-from functools import cached_property
-
 import numpy as np
 
 from checks import SHAPES
@@ -58,8 +56,8 @@ class Reference:
     ----------
     pre, hidden, scores : ndarray, shapes (N, H), (N, H) and (N, C)
         The forward pass: before the ReLU, after it, and its result.
-    dhidden : ndarray, shape (N, H)
-        Gradient with respect to the hidden layer, before the ReLU's mask.
+    dscores, dhidden : ndarray, shapes (N, C) and (N, H)
+        Gradients with respect to the scores, and to the hidden layer before the ReLU's mask.
     right : dict
         The right "scores", "loss" (without penalty) and gradients.
     floor : dict of float
@@ -68,63 +66,41 @@ class Reference:
 
     def __init__(self, params, X, y, remark="", axis=1):
         self.params, self.X, self.y, self.N, self.remark, self.axis = params, X, y, len(X), remark, axis
-        self.pre = X @ params["W1"] + params["b1"]  # (N, H)
-        self.hidden = np.maximum(0, self.pre)  # (N, H)
-        self.scores = self.hidden @ params["W2"] + params["b2"]  # (N, C)
-        self.C = self.scores.shape[1]
-
-    @cached_property
-    def dscores(self):
-        return self._softmax[1]  # (N, C)
-
-    @cached_property
-    def dhidden(self):
-        return self.dscores @ self.params["W2"].T  # (N, H)
-
-    @cached_property
-    def right(self):
-        return {"scores": self.scores, **self.answers()}
-
-    @cached_property
-    def floor(self):
-        W2, hidden = np.abs(self.params["W2"]).max(initial=0), self.hidden.max(initial=0)
-        sizes = {"W1": np.abs(self.X).max(initial=0) * W2, "b1": W2, "W2": hidden, "b2": 1.0}
-        return {"scores": 1e-9, "loss": 1e-9, **{name: 1e-12 * self.N * size for name, size in sizes.items()}}
-
-    @cached_property
-    def _softmax(self):
-        rows = np.arange(self.N)
-        shifted = self.scores - self.scores.max(axis=self.axis, keepdims=True)
-        log_p = shifted - np.log(np.exp(shifted).sum(axis=self.axis, keepdims=True))
-        dscores = np.exp(log_p)
-        dscores[rows, self.y] -= 1
-        return -np.mean(log_p[rows, self.y]), dscores / self.N
+        self.C = len(params["b2"])
+        with np.errstate(all="ignore"):
+            self.pre = X @ params["W1"] + params["b1"]  # (N, H)
+            self.hidden = np.maximum(0, self.pre)  # (N, H)
+            self.scores = self.hidden @ params["W2"] + params["b2"]  # (N, C)
+            shifted = self.scores - self.scores.max(axis=axis, keepdims=True)
+            log_p = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+            self.dscores = (np.exp(log_p) - np.eye(self.C)[y]) / self.N  # (N, C)
+            self.dhidden = self.dscores @ params["W2"].T  # (N, H)
+            loss = -np.mean(log_p[np.arange(self.N), y])
+            self.right = {"scores": self.scores, "loss": loss, **self.grads()}
+        W2, hidden = np.abs(params["W2"]).max(initial=0), self.hidden.max(initial=0)
+        sizes = {"W1": np.abs(X).max(initial=0) * W2, "b1": W2, "W2": hidden, "b2": 1.0}
+        self.floor = {"scores": 1e-9, "loss": 1e-9, **{name: 1e-12 * self.N * size for name, size in sizes.items()}}
 
     def variant(self, y=None, axis=None):
         """Return a `Reference` with other labels, or with a softmax over another axis."""
         y, axis = self.y if y is None else y, self.axis if axis is None else axis
         return Reference(self.params, self.X, y, axis=axis)
 
-    def answers(self):
-        """Return loss and gradients without penalty."""
-        return {"loss": self._softmax[0], **self.grads()}
-
     def grads(self, mask=None, hidden=None):
         """Return the gradients without penalty. An argument replaces the array of its name."""
-        dscores = self.dscores
         mask = self.pre > 0 if mask is None else mask
         hidden = self.hidden if hidden is None else hidden
-        dpre = dscores @ self.params["W2"].T * mask  # (N, H)
+        dpre = self.dhidden * mask  # (N, H)
         return {
             "W1": self.X.T @ dpre,
             "b1": dpre.sum(axis=0),
-            "W2": hidden.T @ dscores,
-            "b2": dscores.sum(axis=0),
+            "W2": hidden.T @ self.dscores,
+            "b2": self.dscores.sum(axis=0),
         }
 
     def times(self, k):
-        """Return loss and gradients, all multiplied by k."""
-        return {name: k * answer for name, answer in self.answers().items()}
+        """Return the right answers, all multiplied by k."""
+        return {name: k * answer for name, answer in self.right.items()}
 
     def unsummed(self):
         """Return the gradients of the biases before the sum over rows, (N, H) and (N, C)."""

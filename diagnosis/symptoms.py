@@ -155,13 +155,14 @@ def penalised_bias(name, factors):
     return {"places": " and ".join(places), "factor": f", with the factor {factor}" if factor else ""}
 
 
-def wrong_joint_penalty(penalty):
+def wrong_joint_penalty(evidence):
     """A penalty that is wrong only if all parameters differ from zero."""
-    if not penalty.wrong:
+    wrong, reg, factors = evidence
+    if not wrong:
         return None
-    half, full = ("", "2 * ") if penalty.without_half else ("0.5 * ", "")
-    biases = " + sum(b1**2) + sum(b2**2)" if penalty.with_biases else ""
-    return {"places": ", ".join(penalty.wrong), "reg": penalty.reg, "half": half, "full": full, "biases": biases}
+    half, full = ("", "2 * ") if factors["W1"] == (1, 2) else ("0.5 * ", "")
+    biases = " + sum(b1**2) + sum(b2**2)" if factors["b1"] != (0, 0) else ""
+    return {"places": ", ".join(wrong), "reg": reg, "half": half, "full": full, "biases": biases}
 
 
 def unchanged(t):

@@ -55,21 +55,15 @@ def test_gradient_of_another_shape_is_not_compared():
     assert np.isnan(row.error) and row.where == () and (row.checked, row.skipped) == (0, 0)
 
 
-def test_all_coordinates_are_moved_up_and_down_once():
-    """With exactly max_checks coordinates, no random number is drawn."""
-    net = LinearNet([1, 2], [1, 2])
-    rows, _ = check(net, np.ones((1, 2)), max_checks=6, rng=None)
-    assert [row.checked for row in rows] == [6, 3, 6, 2]
-    expected = {(n, i, step) for n, p in net.params.items() for i in np.ndindex(p.shape) for step in (1, -1)}
-    assert set(net.moved) == expected and len(net.moved) == len(expected)
-
-
-def test_coordinates_are_drawn_without_repetition():
+@pytest.mark.parametrize("max_checks, checked", [(6, [6, 3, 6, 2]), (5, [5, 3, 5, 2])])
+def test_coordinates_are_moved_up_and_down_once(max_checks, checked):
     """With one more than max_checks, exactly max_checks different coordinates are checked."""
     net = LinearNet([1, 2], [1, 2])
-    rows, _ = check(net, np.ones((1, 2)), max_checks=5, rng=np.random.RandomState(0))
-    assert [row.checked for row in rows] == [5, 3, 5, 2]
-    assert len(net.moved) == len(set(net.moved)) == 2 * (5 + 3 + 5 + 2)
+    rng = None if max_checks == 6 else np.random.RandomState(0)  # no random number is drawn for all coordinates
+    rows, _ = check(net, np.ones((1, 2)), max_checks, rng)
+    assert [row.checked for row in rows] == checked
+    possible = {(n, i, step) for n, p in net.params.items() for i in np.ndindex(p.shape) for step in (1, -1)}
+    assert len(net.moved) == len(set(net.moved)) == 2 * sum(checked) and set(net.moved) <= possible
 
 
 def params(pre, D=1):
@@ -90,7 +84,6 @@ def test_one_row_at_the_kink_is_enough():
     net["W1"][0] = [1.0, 1.0]
     np.testing.assert_array_equal(at_kinks("b1", net, np.array([[1.0], [0.0]]), 1e-5), [True, False])
     np.testing.assert_array_equal(at_kinks("W1", net, np.array([[1.0], [1e-6]]), 1e-5), [[False, False]])
-    np.testing.assert_array_equal(at_kinks("W1", net, np.array([[1.0], [0.1]]), 1e-5), [[False, False]])
 
 
 def test_kinks_of_W1_scale_with_the_input():
