@@ -75,12 +75,6 @@ def test_pairs(first):
 @pytest.mark.parametrize(
     "mistakes, first, second",
     [
-        ("loss not averaged, penalty not in gradient", None, None),
-        ("no ReLU, b2 averaged", None, None),
-        ("biases in gradient, pre-activation", None, None),
-        ("unstable, changes X", None, None),
-        ("no half in loss, gradient negative", None, None),
-        ("labels in loss, penalty without W2", None, None),
         ("loss not averaged, gradient not averaged", None, None),
         ("loss averaged twice, bias averaged", None, None),
         ("no half, penalty without W2", None, None),
@@ -124,11 +118,12 @@ def test_labels_shifted_by_two():
 
 @pytest.mark.parametrize("loss, plus", [(7.0, 0), (None, 1e-3)])
 def test_what_is_wrong_is_not_called_imprecise(loss, plus):
-    """Examples: a loss that is exactly a float32 number; a gradient with one wrong element."""
+    """Examples: a loss that is exactly a float32 number; a gradient with two wrong elements."""
 
     def change(net, right_loss, grads, reg):
         grads["W2"][0, 1] += plus
+        grads["W2"][2, 2] -= plus / 2
         return loss or right_loss, grads
 
     findings = check_net(Changed(change, shape=(4, 4, 4)), *make_data(C=4)).findings
-    assert kind_of(findings[0]) == "vague", findings
+    assert kind_of(findings[0]) == "vague" and ("at (0, 1): " in findings[0]) == bool(plus), findings

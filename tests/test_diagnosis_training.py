@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from test_diagnosis import Student, make_data
 
-from classifiers.neural_net import TwoLayerNet
 from diagnosis import check_net
-from diagnosis.matching import find_mistakes
 from diagnosis.mistakes import MISTAKES
 from diagnosis.probes import NetUnderTest
 from diagnosis.stages import PREDICT, TRAIN
@@ -38,8 +36,8 @@ class Learner(Student):
             loss, grads = self.loss(X_batch, y=y_batch, reg=0.0 if m == "no reg" else reg)
             if m == "decay first":
                 learning_rate *= learning_rate_decay
-            rate = learning_rate * {"climbs": -1, "twice": 2, "W2 climbs": 1}.get(m, 1)
             for name, grad in grads.items():
+                rate = learning_rate * {"climbs": -1, "twice": 2, f"{name} climbs": -1}.get(m, 1)
                 if m == "forgets b2" and name == "b2":
                     continue
                 if m == "no update":
@@ -47,8 +45,6 @@ class Learner(Student):
                     param -= rate * grad
                 elif m == "sign":
                     self.params[name] -= rate * np.sign(grad)
-                elif m == "W2 climbs" and name == "W2":
-                    self.params[name] += rate * grad
                 elif m == "replaces":  # right, too
                     self.params = {**self.params, name: self.params[name] - rate * grad}
                 else:
@@ -59,10 +55,7 @@ class Learner(Student):
             if it % per_epoch == 0:
                 histories["train_acc_history"].append((self.predict(X_batch) == y_batch).mean())
                 histories["val_acc_history"].append((self.predict(X_val) == y_val).mean())
-                if m not in ("no decay", "decay first"):
-                    learning_rate *= learning_rate_decay
-                if m == "decays twice":
-                    learning_rate *= learning_rate_decay
+                learning_rate *= learning_rate_decay ** {"no decay": 0, "decay first": 0, "decays twice": 2}.get(m, 1)
         if m == "no accuracies":
             del histories["val_acc_history"]
         if m == "short history":
@@ -71,29 +64,24 @@ class Learner(Student):
 
     def predict(self, X):
         scores, m = self.loss(X), self.mistake
-        if m == "predict raises":
-            raise ZeroDivisionError("no classes")
-        if m == "predict raises in a check" and len(X) > 1:  # train predicts for one row only
+        if m == "predict raises" and len(X) > 1:  # train predicts for one row only
             raise ZeroDivisionError("no classes")
         if m == "predict not written" and len(X) > 1:
             raise NotImplementedError("argmax")
-        if m == "column":
-            return scores.argmax(axis=1)[:, None]
-        if m == "argmin":
-            return scores.argmin(axis=1)
-        if m == "over rows":
-            return scores.argmax(axis=0)
-        if m == "predicts nothing":
-            return None
-        if m == "hidden":
-            return np.maximum(0, X @ self.params["W1"] + self.params["b1"]).argmax(axis=1)
-        return scores.argmax(axis=1)
+        answers = {
+            "column": scores.argmax(axis=1)[:, None],
+            "argmin": scores.argmin(axis=1),
+            "over rows": scores.argmax(axis=0),
+            "predicts nothing": None,
+            "hidden": np.maximum(0, X @ self.params["W1"] + self.params["b1"]).argmax(axis=1),
+        }
+        return answers.get(m, scores.argmax(axis=1))
 
 
 SENTENCES = {
     "raises": "train raises AttributeError: .*no_such_attribute.*test_diagnosis_training.py, line",
     "not written": "train is not written to the end. Next: the minibatch .*, line",
-    "predict raises in a check": "predict raises ZeroDivisionError: no classes .*, line",
+    "predict raises": "predict raises ZeroDivisionError: no classes .*, line",
     "predict not written": "predict is not written to the end. Next: argmax .*, line",
     "no update": "train changes no parameter",
     "climbs": "the update of W1, b1, W2, b2 goes up the gradient",
@@ -122,13 +110,11 @@ SENTENCES = {
 
 @pytest.mark.parametrize("mistake", SENTENCES)
 def test_each_mistake_is_named_alone(mistake):
-    """On eight nets of four shapes, the only finding is the right one."""
-    for seed in range(8):
-        D, H, C, N = [(4, 6, 3, 5), (5, 5, 4, 6), (7, 9, 2, 8), (3, 8, 5, 4)][seed % 4]
-        report = check_net(Learner(mistake, D, H, C, seed), *make_data(N, D, C, seed=seed + 1), max_checks=2)
+    """On four nets of different shapes, the only finding is the right one."""
+    for seed, (D, H) in enumerate([(4, 6), (5, 5), (7, 9), (3, 8)]):
+        report = check_net(Learner(mistake, D, H, 3, seed), *make_data(5, D, 3, seed=seed + 1), max_checks=2)
         assert len(report.findings) == 1, report
-        pattern = SENTENCES[mistake].replace("(5,", f"({N},").replace("(5, 1", f"({N}, 1").replace("(3,", f"({C},")
-        assert re.search(pattern, report.findings[0]), report
+        assert re.search(SENTENCES[mistake], report.findings[0]), report
         assert report.stage == (PREDICT if "predict" in report.findings[0] else TRAIN)
 
 
@@ -140,41 +126,11 @@ def test_every_entry_is_found():
 
 
 @pytest.mark.parametrize("mistake", [None, "replaces"])
-@pytest.mark.parametrize("D, H, C, N", [(4, 6, 3, 5), (1, 1, 1, 1), (3, 2, 2, 1), (7, 1, 5, 4)])
+@pytest.mark.parametrize("D, H, C, N", [(4, 6, 3, 5), (1, 1, 1, 1), (7, 1, 5, 4)])
 def test_right_training_has_no_findings(mistake, D, H, C, N):
     """Parameters may be changed in place or replaced. There may be only one class or one row."""
-    for seed in range(5):
-        report = check_net(Learner(mistake, D, H, C, seed), *make_data(N, D, C))
-        assert report.ok and report.stage == "done", report
-
-
-@pytest.mark.parametrize("scale", [1e-3, 1.0, 255.0])
-def test_our_own_training_has_no_findings(scale):
-    """This holds for data of any scale, and for biases of zero."""
-    for seed in range(10):
-        net = TwoLayerNet(6, 5, 4, std=0.3, dtype=np.float32, rng=seed)
-        X, y = make_data(6, 6, 4, seed=seed)
-        assert check_net(net, scale * X, y).ok
-
-
-def test_predict_that_raises():
-    """train calls predict, so the finding is about train."""
-    report = check_net(Learner("predict raises"), *make_data())
-    assert "train raises ZeroDivisionError: no classes" in report.findings[0]
-
-
-def test_net_and_random_stream_are_restored():
-    """Parameters, other attributes and the random stream are the same as before."""
-    net, (X, y) = Learner(), make_data()
-    net.counter = 0
-    params = {name: param.copy() for name, param in net.params.items()}
-    np.random.seed(3)
-    expected = np.random.rand()
-    np.random.seed(3)
-    check_net(net, X, y)
-    assert np.random.rand() == expected
-    assert net.counter == 0 and set(vars(net)) == {"params", "mistakes", "mistake", "counter"}
-    assert all(np.array_equal(net.params[name], params[name]) for name in params)
+    report = check_net(Learner(mistake, D, H, C), *make_data(N, D, C))
+    assert report.ok and report.stage == "done", report
 
 
 def test_wrong_gradients_come_before_the_update():
@@ -197,12 +153,8 @@ def test_training_uses_the_row_with_most_active_units():
 
 def test_equal_scores_allow_every_class():
     """If all scores are equal, no predicted class is wrong."""
-
-    class Last(Learner):
-        def predict(self, X):
-            return np.full(len(X), 2)
-
-    net = Last()
+    net = Learner()
+    net.predict = lambda X: np.full(len(X), 2)
     net.params["W2"][:] = 0
     net.params["b2"][:] = 0
     assert not any("predict" in finding for finding in check_net(net, *make_data()).findings)
@@ -211,12 +163,9 @@ def test_equal_scores_allow_every_class():
 @pytest.mark.parametrize("classes", [[3, 0, 0, 0, 0], [0.5, 0, 0, 0, 0], [-1, 0, 0, 0, 0]])
 def test_predictions_that_are_not_classes(classes):
     """The finding shows them. They are not used as indices."""
-
-    class Outside(Learner):
-        def predict(self, X):
-            return np.array(classes)[: len(X)]
-
-    report = check_net(Outside(), *make_data())
+    net = Learner()
+    net.predict = lambda X: np.array(classes)[: len(X)]
+    report = check_net(net, *make_data())
     assert f"predict returns class {classes[0]} for row 0" in report.findings[-1]
 
 
@@ -253,34 +202,35 @@ def test_steps_of_zero_have_no_findings():
     for param in net.params.values():
         param[:] = 0
     net.params["b2"][0] = 1000.0
-    training = probe_training(NetUnderTest(net), np.ones((2, 4)), np.array([0, 0]))
-    assert training.names == [] and find_mistakes(TRAIN, training) == []
+    assert check_net(net, np.ones((2, 4)), np.array([0, 0])).ok
 
 
-def test_training_leaves_no_attribute_and_draws_the_same_again():
-    """New attributes are removed. The net's draws do not depend on the random stream outside."""
+def test_training_leaves_the_net_as_it_was():
+    """The net and the random stream are the same as before. The net's draws do not depend on it."""
     drawn = []
 
     class Stores(Learner):
         def train(self, *arguments, **options):
-            self.best_params = self.params
+            self.best_params, self.counter = self.params, 1
             drawn.append(np.random.rand())
             return super().train(*arguments, **options)
 
     net = Stores()
+    net.counter, before = 0, {name: param.copy() for name, param in net.params.items()}
     for seed in (1, 2):
         np.random.seed(seed)
-        assert check_net(net, *make_data()).ok and not hasattr(net, "best_params")
+        assert check_net(net, *make_data()).ok
+        assert vars(net).keys() == {"params", "mistakes", "mistake", "counter"} and net.counter == 0
+        assert np.random.rand() == np.random.RandomState(seed).rand()
+        assert all(np.array_equal(net.params[name], before[name]) for name in before)
     half = len(drawn) // 2
     assert drawn[:half] == drawn[half:] and len(set(drawn)) == 8
 
 
 def test_one_row_may_be_right_by_chance():
     """Predictions are also compared on the check's own data."""
-
-    class First(Learner):
-        def predict(self, X):
-            return super().predict(X) if len(X) == 1 else np.zeros(len(X))
-
-    (finding,) = check_net(First(), *make_data(N=1)).findings
+    net = Learner()
+    right = net.predict
+    net.predict = lambda X: right(X) if len(X) == 1 else np.zeros(len(X))
+    (finding,) = check_net(net, *make_data(N=1)).findings
     assert finding.startswith("predict returns class 0.0 for row ") and " of the check's own data, but cl" in finding

@@ -148,7 +148,6 @@ def test_sparse_check_finds_wrong_gradients(slope, analytic, error):
         (lambda x: eval_numerical_gradient_array(abs, x, 1.0), ValueError, r"df must have the .* \(5,\), got \(\)"),
         (lambda x: eval_numerical_gradient_array(np.sum, x, [1.0]), ValueError, r"f\(x\), \(\), got \(1,\)"),
         (lambda x: rel_error(x, x[None]), ValueError, r"x and y must have one shape, got \(5,\) and \(1, 5\)"),
-        (lambda x: rel_error(x[:, None], x[None]), ValueError, r"one shape, got \(5, 1\) and \(1, 5\)"),
         (lambda x: rel_error(1.0, x[:0]), ValueError, "x and y must not be empty"),
         (lambda x: rel_error(x[:0], 1.0), ValueError, "x and y must not be empty"),
         (lambda x: rel_error(np.ma.array(x), x), TypeError, "x must not be a masked array"),
@@ -176,14 +175,6 @@ def test_f_must_return_a_number(check, returned, got):
     with pytest.raises(TypeError, match=f"f must return a number, got {got}"):
         check(lambda x: returned, x)
     np.testing.assert_array_equal(x, [0, 1, 2])
-
-
-@pytest.mark.parametrize("wrap", [float, np.float64, lambda v: np.array([[v]])])
-def test_f_may_return_one_number_of_any_type(wrap):
-    """A float, a NumPy scalar or an array of one number: the derivative of x^2 / 4 at 2 is 1."""
-    x = np.array([2.0])
-    np.testing.assert_allclose(whole(lambda x: wrap(np.sum(x**2) / 4), x), 1, rtol=1e-8)
-    np.testing.assert_allclose(sparse(lambda x: wrap(np.sum(x**2) / 4), x), 1 / 3, rtol=1e-8)
 
 
 def test_infinite_function_gives_nan():
