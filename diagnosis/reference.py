@@ -81,10 +81,9 @@ class Reference:
         sizes = {"W1": np.abs(X).max(initial=0) * W2, "b1": W2, "W2": hidden, "b2": 1.0}
         self.floor = {"scores": 1e-9, "loss": 1e-9, **{name: 1e-12 * self.N * size for name, size in sizes.items()}}
 
-    def variant(self, y=None, axis=None):
+    def variant(self, **changed):
         """Return a `Reference` with other labels, or with a softmax over another axis."""
-        y, axis = self.y if y is None else y, self.axis if axis is None else axis
-        return Reference(self.params, self.X, y, axis=axis)
+        return Reference(self.params, self.X, **{"y": self.y, "axis": self.axis, **changed})
 
     def grads(self, mask=None, hidden=None):
         """Return the gradients without penalty. An argument replaces the array of its name."""
