@@ -108,6 +108,8 @@ def check_with_random_data(net):
     NetReport
         The same for each call.
     """
+    if net.params is None or not hasattr(net.params, "items"):
+        raise TypeError(f"params must be a dict with W1, b1, W2 and b2, got {type(net.params).__name__}")
     rng = np.random.default_rng(0)
     for name, param in net.params.items():
         net.params[name] = 0.5 * rng.standard_normal(np.shape(param))  # biases too: biases of zero hide mistakes
