@@ -271,16 +271,6 @@ def test_failed_trials_are_tried_again(tmp_path, path, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_diverged_trials_are_not_tried_again(path, no_training):
-    """The journal keeps them, because they would diverge again."""
-    settings = {"grid": {"hidden_size": [3], "learning_rate": [1e200, 0.01]}, "journal": path}
-    first = small_sweep(**settings)
-    no_training()
-    again = small_sweep(**settings)
-    assert [t.state for t in again.trials] == [t.state for t in first.trials] == ["diverged", "done"]
-    assert read_indices(path) == [0, 1]
-
-
 def test_journal_of_a_random_search(path, no_training):
     """The resumed sweep has the same combinations, with its own objects, and trains nothing."""
     grid = {"hidden_size": np.array([3, 5]), "learning_rate": LogUniform(1e-4, 1e-1), "dtype": [np.float32, float]}

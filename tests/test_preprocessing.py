@@ -187,7 +187,6 @@ def test_augmentation_of_rows_and_images(augment, text):
         (lambda: Whitener(np.eye(3), 0), ValueError, "softness must be > 0, got 0"),
         (lambda: Whitener(np.eye(3), -1), ValueError, "softness must be a finite number"),
         (lambda: random_flip_shift(-1), ValueError, "max_shift must be a whole number, at least 0, got -1"),
-        (lambda: random_flip_shift(1.5), TypeError, "max_shift must be a whole number, at least 0, got 1.5"),
         (lambda: random_cutout(-1), ValueError, "size must be a whole number, at least 0, got -1"),
     ],
 )

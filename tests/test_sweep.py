@@ -89,6 +89,7 @@ def test_first_in_the_grid_wins_among_equals(order, tmp_path):
         script.journal.write_bytes(b"".join(lines[: kept + 1]))
         with joblib.parallel_config(backend="threading"):
             resumed.append(small_sweep(grid={"hidden_size": [1, 2, 3, 4, 5]}, n_jobs=5, **settings))
+        assert count_trials(script.journal) == 5  # a trial that diverged is not trained again, either
     for one in (result, *resumed, SweepResult([result.trials[H - 1] for H in order], result.best_net)):
         assert [trial.val_accuracy for trial in one.trials[1:]] == [0.2, 0.4, 0.4, 0.4]
         assert one.best is one.ranked[0] and one.best.index == 2 and one.best_net.params["b1"].shape == (3,)
@@ -122,13 +123,12 @@ def test_number_of_classes_comes_from_all_labels():
 
 
 def test_random_search():
-    """It draws values from lists and distributions. The same seed gives the same values."""
+    """It draws values from lists and distributions. Another seed gives other values."""
     grid = {"hidden_size": [3, 5], "learning_rate": LogUniform(1e-4, 1e-1)}
     result = small_sweep(grid=grid, n_trials=12)
     rates = [t.params["learning_rate"] for t in result.trials]
     assert len(set(rates)) == 12 and all(1e-4 <= rate <= 1e-1 for rate in rates)
     assert {t.params["hidden_size"] for t in result.trials} == {3, 5}
-    assert fingerprint(small_sweep(grid=grid, n_trials=12)) == fingerprint(result)
     assert rates != [t.params["learning_rate"] for t in small_sweep(grid=grid, n_trials=12, seed=1).trials]
 
 
