@@ -59,7 +59,6 @@ class Shift:
         (functools.lru_cache(shift_by(1)), functools.lru_cache(shift_by(2))),
         (functools.partial(shift_by(1), 1), functools.partial(shift_by(2), 1)),
         (EarlyStopping(1), EarlyStopping(2)),
-        (np.sin, np.cos),
         (Shift, dict),
         (warm_cosine, shift_by),
     ],

@@ -217,7 +217,6 @@ def test_journal_of_another_sweep(tmp_path, path, change, message, end):
     [
         lambda line: line.pop("state"),
         lambda line: line.update(color=3),
-        lambda line: line.pop("index"),
         *(lambda line, index=index: line.update(index=index) for index in (None, 3, -1, "0", True)),
         lambda line: line.update(state="well"),
         lambda line: line["params"].update(reg=3),

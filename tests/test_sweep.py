@@ -163,7 +163,6 @@ X, Y = make_data()[:2]
         ({"grid": {"hiden_size": [3]}}, ValueError, "arguments of TwoLayerNet or train .*; got 'hiden_size'"),
         ({"grid": {"rng": [3]}}, ValueError, "arguments .* got 'rng'"),
         ({"grid": {"reg": [3]}}, ValueError, "hidden_size must be swept or fixed"),
-        ({"num_it": 3}, ValueError, "arguments .* got 'num_it'"),
         ({"verbose": True}, ValueError, "arguments .* got 'verbose'"),
         ({"reg": 0.5}, ValueError, "reg must be swept or fixed, not both"),
         ({"grid": {"hidden_size": []}}, ValueError, r"hidden_size must be a list of at least one value, got \[\]"),
@@ -176,7 +175,6 @@ X, Y = make_data()[:2]
         ({"X_train": X[0]}, ValueError, r"X_train must have 2 dimension\(s\)"),
         ({"X_val": X[:, :2]}, ValueError, "X_val must have 4 columns"),
         ({"y_train": Y + 0.5}, ValueError, "y_train must hold class indices"),
-        ({"y_train": Y[:2]}, ValueError, "y_train must hold one label for each of 40"),
         ({"y_val": Y[:2]}, ValueError, "y_val must hold one label for each of 20"),
     ],
 )
@@ -282,15 +280,19 @@ def test_trial_has_one_blas_thread_in_a_worker():
 
 def wait_for_each_other(it, num_iters):
     """Schedule that makes two trials overlap. One waits in its first iteration for the other."""
-    if it == 0:
-        first = BARRIER.wait() == 0
-        if first:
-            ENDED.wait(60)
+    if it == 0 and BARRIER.wait() == 0:
+        ENDED.wait(60)
     elif it == num_iters - 1:
         ENDED.set()
     require_one_blas_thread(it, num_iters)
     warnings.warn("overflow", RuntimeWarning, stacklevel=1)
     return 1.0
+
+
+def interrupt_together(it, num_iters):
+    """Schedule that raises KeyboardInterrupt when both trials have begun."""
+    BARRIER.wait()
+    raise KeyboardInterrupt
 
 
 BARRIER, ENDED = threading.Barrier(2, timeout=60), threading.Event()
@@ -300,18 +302,18 @@ BARRIER, ENDED = threading.Barrier(2, timeout=60), threading.Event()
 def test_threads_leave_the_process_as_it_was(interrupted):
     """Overlapping trials have one BLAS thread and show no warnings. Afterwards both are as before.
 
-    If a trial is interrupted, the others still train after the sweep.
+    An interrupted sweep does not wait for its trials.
     """
     ENDED.clear()
-    with threadpool_limits(2), warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with threadpool_limits(2), warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
         before, filters = count_blas_threads(), list(warnings.filters)
         with joblib.parallel_config(backend="threading"):
             if interrupted:
                 with pytest.raises(KeyboardInterrupt):
-                    small_sweep(n_jobs=2, schedule=interrupt)
+                    small_sweep(grid={"hidden_size": [3, 5]}, n_jobs=2, schedule=interrupt_together)
                 wait_for(lambda: count_blas_threads() == before and warnings.filters == filters)
             else:
                 result = small_sweep(grid={"hidden_size": [3, 5]}, n_jobs=2, schedule=wait_for_each_other)
                 assert states(result) == 2 * [("done", "")]
-        assert count_blas_threads() == before and warnings.filters == filters
+        assert count_blas_threads() == before and warnings.filters == filters and shown == []
