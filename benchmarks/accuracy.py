@@ -10,7 +10,6 @@ one `TwoLayerNet`, and the test calls its `predict`.
 
 import argparse
 import hashlib
-import json
 import statistics
 import time
 from pathlib import Path
@@ -85,12 +84,6 @@ def run_recipe(recipe, images, seed, folder=None, save=None):
     }
 
 
-def mean_and_error(values):
-    """Return the mean and its standard error as text."""
-    error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-    return f"{statistics.mean(values):.4f} ± {error:.4f}"
-
-
 def plot(results, path):
     """Plot test accuracy against training seconds, with one point per seed."""
     import matplotlib.pyplot as plt
@@ -117,7 +110,6 @@ def main(arguments=None):
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--keep", metavar="FOLDER", help="save each net here; do not train nets that are here")
     parser.add_argument("--save", metavar="FILE.npz", help="write the last tested net to this file")
-    parser.add_argument("--json", help="write a row for each recipe and seed to this file")
     parser.add_argument("--plot", help="write a plot to this file")
     args = parser.parse_args(arguments)
 
@@ -131,10 +123,9 @@ def main(arguments=None):
             rows.append(run_recipe(RECIPES[name], images, seed, args.keep, args.save))
             print(" ".join(f"{key}={value:.4g}" for key, value in rows[-1].items()), flush=True)
         tests, seconds = [row["test_accuracy"] for row in rows], statistics.mean(row["seconds"] for row in rows)
-        print(f"{name}: test {mean_and_error(tests)} over {len(tests)} seeds, {seconds:.0f} s", flush=True)
-        if args.json:
-            every = [{"recipe": name, **row} for name, rows in results.items() for row in rows]
-            Path(args.json).write_text(json.dumps(every, indent=1), encoding="utf-8")
+        error = statistics.stdev(tests) / len(tests) ** 0.5 if len(tests) > 1 else float("nan")
+        mean = f"{statistics.mean(tests):.4f} ± {error:.4f}"
+        print(f"{name}: test {mean} over {len(tests)} seeds, {seconds:.0f} s", flush=True)
     if args.plot:
         plot(results, args.plot)
 

@@ -1,7 +1,8 @@
 """Time and peak memory of the loader against the textbook's: ``python -m benchmarks.loader``
 
 Each loader runs in a new process, so the peak does not include memory of other loaders. The peak is
-the largest resident set that the operating system has counted, minus that before loading.
+the largest resident set that the operating system has counted, minus that before loading. The script
+needs Linux or macOS.
 """
 
 import multiprocessing
@@ -12,17 +13,11 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
-import psutil
 
 from data_utils import get_CIFAR10_data, load_CIFAR10
 from datasets.choose import choose_data
 from datasets.names import BATCHES
 from tables import Table
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None
 
 
 def textbook(folder):
@@ -37,19 +32,14 @@ def textbook(folder):
     return np.concatenate(xs[:5]), np.concatenate(ys[:5]), xs[5], ys[5]
 
 
-def all_images(folder):
-    """Load all 60,000 images with `load_CIFAR10`."""
-    return load_CIFAR10(folder)
-
-
 def default_split(folder):
     """Load the default split with `get_CIFAR10_data`."""
     return get_CIFAR10_data(root=folder)
 
 
 def _peak():
-    if resource is None:
-        return psutil.Process().memory_info().peak_wset / 1e6
+    import resource  # Windows does not have it
+
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
@@ -69,7 +59,7 @@ def measure(loader, folder):
 def main(rounds=3):
     """Print the table with the medians of interleaved rounds."""
     source = choose_data()
-    loaders = [textbook, all_images, default_split]
+    loaders = [textbook, load_CIFAR10, default_split]
     results = {loader: [] for loader in loaders}
     for _ in range(rounds):
         for loader in loaders:

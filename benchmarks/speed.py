@@ -18,6 +18,7 @@ change: ``git worktree add ../before v1.0`` and
 """
 
 import argparse
+import functools
 import importlib.util
 import json
 import multiprocessing
@@ -89,11 +90,6 @@ def textbook(H, dtype=np.float64):
     return lambda steps: net.train(X, y, X[:1], y[:1], RATE, reg=REG, num_iters=steps, batch_size=N)
 
 
-def textbook32(H):
-    """The textbook's loop in float32."""
-    return textbook(H, np.float32)
-
-
 def torch_sgd(H, fused=False):
     """PyTorch in eager mode. Each step records the loss with the penalty.
 
@@ -123,11 +119,6 @@ def torch_sgd(H, fused=False):
     return run
 
 
-def torch_fused(H):
-    """PyTorch with its fused SGD."""
-    return torch_sgd(H, fused=True)
-
-
 def sklearn(H):
     """MLPClassifier of scikit-learn in float32, with plain SGD."""
     from sklearn.neural_network import MLPClassifier
@@ -145,22 +136,21 @@ def sklearn(H):
     return run
 
 
-CONTENDERS = {f.__name__: f for f in (floor, before, ours, torch_fused, torch_sgd, sklearn, textbook32, textbook)}
-LABELS = {
-    "floor": "five products alone",
-    "before": "this lab, before",
-    "ours": "this lab",
-    "torch_fused": "PyTorch, fused SGD",
-    "torch_sgd": "PyTorch, SGD",
-    "sklearn": "scikit-learn",
-    "textbook32": "textbook, float32",
-    "textbook": "textbook, float64",
+CONTENDERS = {  # function of H, label, and line in the plot
+    "floor": (floor, "five products alone", "k--"),
+    "before": (before, "this lab, before", "o:"),
+    "ours": (ours, "this lab", "o-"),
+    "torch_fused": (functools.partial(torch_sgd, fused=True), "PyTorch, fused SGD", "v-"),
+    "torch_sgd": (torch_sgd, "PyTorch, SGD", "^-"),
+    "sklearn": (sklearn, "scikit-learn", "D-"),
+    "textbook32": (functools.partial(textbook, dtype=np.float32), "textbook, float32", "s--"),
+    "textbook": (textbook, "textbook, float64", "s-"),
 }
 NEEDS = {"torch_sgd": "torch", "torch_fused": "torch", "sklearn": "sklearn"}
 
 
 def _serve(name, H, connection):
-    run = CONTENDERS[name](H)
+    run = CONTENDERS[name][0](H)
     run(5)
     connection.send("ready")
     while steps := connection.recv():
@@ -211,12 +201,11 @@ def plot(table, path):
     """Plot the time per step against H, with one line per program."""
     import matplotlib.pyplot as plt
 
-    styles = {"floor": "k--", "before": "o:", "ours": "o-", "torch_sgd": "^-", "torch_fused": "v-", "sklearn": "D-"}
-    styles |= {"textbook32": "s--", "textbook": "s-"}
     _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
     sizes = sorted(table)
     for name in table[sizes[0]]:
-        ax.plot(sizes, [statistics.median(table[H][name]) for H in sizes], styles[name], label=LABELS[name])
+        _, label, line = CONTENDERS[name]
+        ax.plot(sizes, [statistics.median(table[H][name]) for H in sizes], line, label=label)
     ax.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="milliseconds per step")
     ax.set_title("Time of a training step (batch of 200 images of 3072 values)")
     ax.set_xticks(sizes, [str(H) for H in sizes], minor=False)
@@ -246,9 +235,9 @@ def main():
     print(describe_machine())
     for name in args.only:
         if name not in names:
-            print(f"{LABELS[name]} is left out, because {NEEDS[name]} is not installed")
+            print(f"{CONTENDERS[name][1]} is left out, because {NEEDS[name]} is not installed")
     print(f"median of {args.rounds} interleaved rounds: milliseconds per step (and ratio of this lab to it)")
-    print(f"{'H':>6}" + "".join(f"{LABELS[name]:>21}" for name in names))
+    print(f"{'H':>6}" + "".join(f"{CONTENDERS[name][1]:>21}" for name in names))
     table = {}
     for H in args.hidden:
         steps = args.steps or min(max(100_000 // H, 150), 1000)

@@ -10,12 +10,12 @@ out if it is not installed (requirements-optional.txt). The rounds are interleav
 import argparse
 import importlib.util
 import itertools
-import json
 import os
 import statistics
 import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from unittest.mock import patch
 
 import joblib
 import numpy as np
@@ -52,54 +52,15 @@ def dask_workers():
     from distributed import Client, LocalCluster
 
     settings = dask.config.merge(dask.config.config, *dask.config.collect_yaml([str(SETTINGS)]))
-    # LocalCluster sets variables for its workers. They are removed at the end, because joblib's
-    # processes would inherit them.
-    environment = dict(os.environ)
-    try:
-        with (
-            dask.config.set(settings),
-            LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
-            Client(cluster, direct_to_workers=True) as client,
-            joblib.parallel_config(backend="dask"),
-        ):
-            client.run(exec, "import classifiers.sweep")
-            yield
-    finally:
-        os.environ.clear()
-        os.environ.update(environment)
-
-
-def measure(ways, rounds):
-    """Return the seconds of each way, one per round."""
-    seconds = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, (surroundings, way) in ways.items():
-            with surroundings():
-                start = time.perf_counter()
-                way()
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
-def list_ways(data, whole):
-    """Return the ways to measure. Each has a context manager and a function to call in it."""
-    grid = WHOLE if whole else GRID
-
-    def ours(n_jobs):
-        return sweep(grid, *data, n_jobs=n_jobs, dtype=np.float32, progress=False).best.val_accuracy
-
-    ways = {"two processes": (nullcontext, lambda: ours(2)), "two Dask workers": (dask_workers, lambda: ours(2))}
-    if not importlib.util.find_spec("distributed"):
-        print("Dask is left out, because it is not installed")
-        del ways["two Dask workers"]
-    if whole:
-        return ways
-    data64 = [a.astype(np.float64) if a.ndim == 2 else a for a in data]
-    return {
-        "textbook": (nullcontext, lambda: textbook(data64)),
-        "one process": (nullcontext, lambda: ours(1)),
-        **ways,
-    }
+    with (
+        patch.dict(os.environ),  # LocalCluster sets variables, and joblib's processes would inherit them
+        dask.config.set(settings),
+        LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
+        Client(cluster, direct_to_workers=True) as client,
+        joblib.parallel_config(backend="dask"),
+    ):
+        client.run(exec, "import classifiers.sweep")
+        yield
 
 
 def main():
@@ -107,22 +68,32 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--whole", action="store_true", help="all iterations, only two processes and two Dask workers")
-    parser.add_argument("--json", help="write the figures to this file")
     args = parser.parse_args()
     source = choose_data()
-    ways = list_ways(get_CIFAR10_data(root=source.folder)[:4], args.whole)
-    seconds = measure(ways, args.rounds)
-    iterations = " or ".join(map(str, (WHOLE if args.whole else GRID)["num_iters"]))
-    print(f"{source.name}; 24 nets, {iterations} iterations; median of {args.rounds} interleaved rounds")
+    data, grid = get_CIFAR10_data(root=source.folder)[:4], WHOLE if args.whole else GRID
+
+    def ours(n_jobs):
+        sweep(grid, *data, n_jobs=n_jobs, dtype=np.float32, progress=False)
+
+    ways = {}  # each has a context manager and a function to call in it
+    if not args.whole:
+        data64 = [a.astype(np.float64) if a.ndim == 2 else a for a in data]
+        ways = {"textbook": (nullcontext, lambda: textbook(data64)), "one process": (nullcontext, lambda: ours(1))}
+    ways["two processes"] = nullcontext, lambda: ours(2)
+    if importlib.util.find_spec("distributed"):
+        ways["two Dask workers"] = dask_workers, lambda: ours(2)
+    seconds = {name: [] for name in ways}
+    for _ in range(args.rounds):
+        for name, (surroundings, way) in ways.items():
+            with surroundings():
+                start = time.perf_counter()
+                way()
+                seconds[name].append(time.perf_counter() - start)
+    print(f"{source.name}; 24 nets, {grid['num_iters']} iterations; median of {args.rounds} interleaved rounds")
+    first = next(iter(seconds))
     for name, row in seconds.items():
-        ratios = [
-            f"{statistics.median(a / b for a, b in zip(row, seconds[base], strict=True)):.2f} of {base}"
-            for base in ("textbook", "one process", "two processes")
-            if base in seconds and base != name
-        ]
-        print(f"{name:<17}{statistics.median(row):7.1f} s   " + ", ".join(ratios))
-    if args.json:
-        Path(args.json).write_text(json.dumps({"seconds": seconds}, indent=1), encoding="utf-8")
+        ratio = statistics.median(a / b for a, b in zip(row, seconds[first], strict=True))
+        print(f"{name:<17}{statistics.median(row):7.1f} s, {ratio:.2f} of {first}")
 
 
 if __name__ == "__main__":

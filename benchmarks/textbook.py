@@ -39,16 +39,7 @@ class TextbookNet:
         return loss, grads
 
     def train(
-        self,
-        X,
-        y,
-        X_val,
-        y_val,
-        learning_rate=1e-3,
-        learning_rate_decay=0.95,
-        reg=1e-5,
-        num_iters=100,
-        batch_size=200,
+        self, X, y, X_val, y_val, learning_rate=1e-3, learning_rate_decay=0.95, reg=1e-5, num_iters=100, batch_size=200
     ):
         """Train with plain SGD and return the histories."""
         iterations_per_epoch = max(X.shape[0] // batch_size, 1)

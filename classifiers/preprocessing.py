@@ -166,8 +166,12 @@ class Whitener:
         self.scale.absorb(net)
 
 
-def random_flip_shift(max_shift, shape=IMAGE_SHAPE):
-    """Make an ``augment`` for `TwoLayerNet.train` that mirrors half of the images and shifts all.
+@dataclass
+class random_flip_shift:
+    """Random mirroring and shifting, an ``augment`` for `TwoLayerNet.train`.
+
+    Half of the images are mirrored, and all are shifted. ``augment(X, rng)`` takes rows (N, D) or
+    images (N, rows, columns, channels), and returns the same shape. It does not change X.
 
     Parameters
     ----------
@@ -176,22 +180,13 @@ def random_flip_shift(max_shift, shape=IMAGE_SHAPE):
         outside the image are 0. In standardised images, 0 is the mean.
     shape : tuple of int
         Rows, columns and channels of an image.
-
-    Returns
-    -------
-    callable
-        ``augment(X, rng)`` takes rows (N, D) or images (N, rows, columns, channels), and returns
-        the same shape. It does not change X.
     """
-    return RandomFlipShift(check_count("max_shift", max_shift, 0), tuple(shape))
-
-
-@dataclass(frozen=True)
-class RandomFlipShift:
-    """Result of `random_flip_shift`. A nested function would have no pickle and no stable repr."""
 
     max_shift: int
-    shape: tuple
+    shape: tuple = IMAGE_SHAPE
+
+    def __post_init__(self):
+        self.max_shift, self.shape = check_count("max_shift", self.max_shift, 0), tuple(self.shape)
 
     def __call__(self, X, rng):
         N, m, (rows, columns, channels) = len(X), self.max_shift, self.shape
@@ -209,10 +204,11 @@ class RandomFlipShift:
         return windows[np.arange(N), down, right].reshape(X.shape)
 
 
-def random_cutout(size, shape=IMAGE_SHAPE):
-    """Make an ``augment`` that sets a random square of each image to 0.
+@dataclass
+class random_cutout:
+    """Random cutout, an ``augment`` that sets a square of each image to 0.
 
-    This is cutout (DeVries and Taylor, "Cutout", 2017).
+    See DeVries and Taylor, "Cutout", 2017. It is called like `random_flip_shift`.
 
     Parameters
     ----------
@@ -221,21 +217,13 @@ def random_cutout(size, shape=IMAGE_SHAPE):
         can be outside the image.
     shape : tuple of int
         Rows, columns and channels of an image.
-
-    Returns
-    -------
-    callable
-        See `random_flip_shift`.
     """
-    return RandomCutout(check_count("size", size, 0), tuple(shape))
-
-
-@dataclass(frozen=True)
-class RandomCutout:
-    """Result of `random_cutout`."""
 
     size: int
-    shape: tuple
+    shape: tuple = IMAGE_SHAPE
+
+    def __post_init__(self):
+        self.size, self.shape = check_count("size", self.size, 0), tuple(self.shape)
 
     def __call__(self, X, rng):
         N, (rows, columns, _) = len(X), self.shape

@@ -58,8 +58,7 @@ class Script:
     """
 
     folder: str
-    beside: dict = field(default_factory=dict)  # wait until the trial of this H has started
-    after: dict = field(default_factory=dict)  # then wait until the journal has this number of trials
+    after: dict = field(default_factory=dict)  # wait until the journal has this number of trials
     deaths: dict = field(default_factory=dict)  # then kill the process, so many times
     predict: dict = field(default_factory=dict)  # predict this class for all examples, or diverge if it is None
 
@@ -72,9 +71,6 @@ class Script:
 
     def __call__(self, net, it, stats):
         H, folder = len(net.params["b1"]), Path(self.folder)
-        (folder / f"start-{H}").touch()
-        if H in self.beside:
-            wait_for((folder / f"start-{self.beside[H]}").exists)
         if H in self.after:
             wait_for(lambda: count_trials(self.journal) >= self.after[H])
         if (number := self.count_deaths(H)) < self.deaths.get(H, 0):

@@ -1,26 +1,25 @@
 """Tests of callbacks: their calls, how they end training, and their use in a sweep."""
 
 import signal
-import warnings
 
-import joblib
 import numpy as np
 import pytest
 from conftest import make_toy_net
-from test_sweep import make_data
+from sweep_helpers import small_sweep
 
 from classifiers.callbacks import Callbacks, EarlyStopping
 from classifiers.neural_net import TwoLayerNet
-from classifiers.sweep import sweep
+
+rng = np.random.default_rng(0)
+X, Y = rng.standard_normal((30, 4)), rng.integers(0, 3, 30)
+X_VAL, Y_VAL = X[:8], Y[:8]
 
 
 def train(callback=None, num_iters=12, **arguments):
     """Train a net on 30 examples in batches of 10, so an epoch has three iterations."""
-    rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((30, 4)), rng.integers(0, 3, 30)
     net = TwoLayerNet(4, 10, 3, std=0.1, rng=0)
     arguments = {"learning_rate": 0.5, "rng": 1, **arguments}
-    stats = net.train(X, y, X[:8], y[:8], num_iters=num_iters, batch_size=10, callback=callback, **arguments)
+    stats = net.train(X, Y, X_VAL, Y_VAL, num_iters=num_iters, batch_size=10, callback=callback, **arguments)
     return net, stats
 
 
@@ -62,11 +61,6 @@ def test_true_ends_training(stop):
     assert [end for end, _ in recorder.ends] == ["stopped"]
 
 
-def test_stop_at_an_iteration_that_is_not_of_an_epoch():
-    """The callback is not called at this iteration."""
-    assert train(Recorder(stop=4))[1].ended == "finished"
-
-
 @pytest.mark.parametrize(
     "answer, ends", [(None, False), (False, False), (np.False_, False), (True, True), (np.True_, True)]
 )
@@ -81,16 +75,6 @@ def test_callback_is_checked_before_training():
     with pytest.raises(TypeError, match="callback must be None or a function, got 3"):
         net.train(np.ones((2, 4)), [0, 1], np.ones((2, 4)), [0, 1], callback=3)
     assert net.history is None
-
-
-def test_finish_after_divergence():
-    """`finish` gets the restored parameters."""
-    recorder = Recorder()
-    with pytest.warns(RuntimeWarning, match="diverged"):
-        net, stats = train(recorder, learning_rate=1e300)
-    ((ended, W1),) = recorder.ends
-    assert ended == stats.ended == "diverged"
-    np.testing.assert_array_equal(W1, net.params["W1"])
 
 
 def test_ctrl_c_restores_the_best_epoch():
@@ -143,13 +127,7 @@ def test_best_parameters_are_restored(stop_early):
     assert stopper.best_epoch(stats) == best < len(stats["val_loss_history"]) - 1
     assert stats.ended == ("stopped" if stop_early else "finished")
     np.testing.assert_array_equal(net.params["W1"], recorder.calls[best][2])
-    assert net.loss(*validation(), 1e-5)[0] == pytest.approx(min(stats["val_loss_history"]), rel=1e-12)
-
-
-def validation():
-    rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((30, 4)), rng.integers(0, 3, 30)
-    return X[:8], y[:8]
+    assert net.loss(X_VAL, Y_VAL, 1e-5)[0] == pytest.approx(min(stats["val_loss_history"]), rel=1e-12)
 
 
 def test_last_parameters_stay_if_asked():
@@ -225,18 +203,11 @@ def test_all_callbacks_are_called():
 # In a sweep
 
 
-def stopping_sweep(tmp_path=None, **arguments):
+def stopping_sweep(**arguments):
     """Sweep three learning rates with early stopping. The trial with rate 0 is stopped."""
-    X, y = make_data()[:2]
-    settings = {"hidden_size": 5, "num_iters": 40, "batch_size": len(X) // 2, "callback": EarlyStopping(3)}
     grid = {"learning_rate": [0.05, 0.0, 0.1]}
-    journal = tmp_path and tmp_path / "sweep.jsonl"
-    settings = {"n_jobs": 1, "journal": journal, "progress": False, "std": 0.1, **settings, **arguments}
-    return sweep(grid, X, y, X, y, **settings)
-
-
-def summary(result):
-    return [(t.state, t.stopped, t.val_accuracy, t.stats) for t in result.trials]
+    settings = {"hidden_size": 5, "num_iters": 40, "batch_size": 20, "callback": EarlyStopping(3)}
+    return small_sweep(**{"grid": grid, **settings, **arguments})
 
 
 def test_stopped_trial_is_recorded():
@@ -249,22 +220,6 @@ def test_stopped_trial_is_recorded():
     assert not any(trial.stopped for trial in without.trials)
 
 
-def test_diverged_trial_was_not_stopped():
-    """The trial is recorded as diverged, not as stopped."""
-    X, y = make_data()[:2]
-    grid = {"learning_rate": [0.1, 1e300]}
-    result = sweep(grid, X, y, X, y, hidden_size=5, num_iters=9, n_jobs=1, progress=False, callback=EarlyStopping(9))
-    assert [(trial.state, trial.stopped) for trial in result.trials] == [("done", False), ("diverged", False)]
-
-
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
-def test_stopped_trials_do_not_depend_on_the_backend(backend):
-    """Each trial has its own copy of the callback, also in threads."""
-    expected = summary(stopping_sweep())
-    with joblib.parallel_config(backend=backend):
-        assert summary(stopping_sweep(n_jobs=2)) == expected
-
-
 def test_sweep_does_not_change_the_callback():
     """Each trial gets a copy of the callback."""
     recorder = Recorder(stop=2)
@@ -272,51 +227,17 @@ def test_sweep_does_not_change_the_callback():
     assert recorder.calls == [] and [trial.stopped for trial in result.trials] == 3 * [True]
 
 
-def test_stopped_trials_are_read_from_the_journal(tmp_path, monkeypatch):
-    """The values are the same. A sweep with another patience is another sweep."""
-    first = stopping_sweep(tmp_path)
-    with monkeypatch.context() as patched:
-        patched.setattr(TwoLayerNet, "train", lambda *arguments, **more: pytest.fail("nothing is trained again"))
-        again = stopping_sweep(tmp_path)
-    assert summary(again) == summary(first)
-    with pytest.raises(ValueError, match="belongs to another sweep: its fixed is"):
-        stopping_sweep(tmp_path, callback=EarlyStopping(4))
-
-
 def test_several_callbacks_in_a_journal(tmp_path):
     """Their repr is the same in every process, so the journal recognises them."""
-    both = [Callbacks(EarlyStopping(3), EarlyStopping(9)) for _ in range(2)]
-    assert summary(stopping_sweep(tmp_path, callback=both[0])) == summary(stopping_sweep(tmp_path, callback=both[1]))
+    journal, both = tmp_path / "sweep.jsonl", [Callbacks(EarlyStopping(3), EarlyStopping(9)) for _ in range(2)]
+    first, again = (stopping_sweep(journal=journal, callback=callback) for callback in both)
+    assert [(t.stopped, t.stats) for t in first.trials] == [(t.stopped, t.stats) for t in again.trials]
     with pytest.raises(ValueError, match="belongs to another sweep: its fixed is"):
-        stopping_sweep(tmp_path, callback=Callbacks(EarlyStopping(3)))
-
-
-def test_resumed_sweep_gives_the_same_results(tmp_path):
-    """The journal loses all lines after the first trial. The sweep trains the two others again."""
-    first = stopping_sweep(tmp_path)
-    path = tmp_path / "sweep.jsonl"
-    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
-    assert summary(stopping_sweep(tmp_path)) == summary(first)
+        stopping_sweep(journal=journal, callback=Callbacks(EarlyStopping(3)))
 
 
 def test_swept_callbacks():
     """Callbacks can be values of the grid."""
-    X, y = make_data()[:2]
     grid = {"callback": [None, EarlyStopping(1), EarlyStopping(3)]}
-    settings = {"hidden_size": 5, "num_iters": 40, "batch_size": len(X) // 2, "learning_rate": 0.0, "progress": False}
-    result = sweep(grid, X, y, X, y, n_jobs=1, **settings)
+    result = small_sweep(grid=grid, hidden_size=5, num_iters=40, batch_size=20, learning_rate=0.0)
     assert [len(trial.stats["loss_history"]) for trial in result.trials] == [40, 3, 7]
-
-
-def test_callback_that_raises_fails_its_trial():
-    """The sweep continues, and warns."""
-
-    def fail(net, it, stats):
-        if stats["val_loss_history"][-1] < stats["val_loss_history"][0]:
-            raise ValueError("enough")
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        result = stopping_sweep(callback=fail)
-    assert [trial.state for trial in result.trials] == ["failed", "done", "failed"]
-    assert "enough" in str(caught[0].message)

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -14,34 +13,19 @@ from conftest import ROOT
 
 import classifiers
 from classifiers.callbacks import EarlyStopping
-from classifiers.preprocessing import random_flip_shift
 from classifiers.sgd import warm_cosine
 from classifiers.sweep.code_hash import TRAINING, hash_code
 from classifiers.sweep.trials import run_trial
 
 
-def shift_by(amount):
+def shift_by(amount, attribute=None):
     """Return a function. Functions of different amounts differ only in their closures."""
 
     def shift(X, rng):
         return X + amount
 
+    shift.attribute = attribute
     return shift
-
-
-def with_attribute(value):
-    """Return a function with an attribute."""
-
-    def scale(X, rng):
-        return X * scale.factor
-
-    scale.factor = value
-    return scale
-
-
-def powers(n):
-    """Function that calls itself."""
-    return 2 * powers(n - 1) if n else 1
 
 
 class Shift:
@@ -57,14 +41,6 @@ class Shift:
         return X + self.amount
 
 
-@dataclass
-class Halve:
-    """Callable with two attributes."""
-
-    names: set
-    part: float = 0.5
-
-
 @pytest.mark.parametrize(
     "one, other",
     [
@@ -76,22 +52,15 @@ class Halve:
         (lambda it, n, *, k=1: k, lambda it, n, *, k=2: k),
         (shift_by(1), shift_by(2)),
         (shift_by(np.zeros(2)), shift_by(np.ones(2))),
-        (shift_by({"a": [1, 2, 1]}), shift_by({"a": [1, 2, 2]})),
         (shift_by(shift_by(1)), shift_by(shift_by(2))),
-        (with_attribute(1), with_attribute(2)),
+        (shift_by(1, "a"), shift_by(1, "b")),
         (Shift(1), Shift(2)),
         (Shift(1).__call__, Shift(2).__call__),
-        (Halve({"a", "b"}).__eq__, Halve({"a", "c"}).__eq__),
         (functools.lru_cache(shift_by(1)), functools.lru_cache(shift_by(2))),
         (functools.partial(shift_by(1), 1), functools.partial(shift_by(2), 1)),
-        (functools.partial(shift_by(1), 1), functools.partial(shift_by(1), 2)),
-        (functools.partial(shift_by(1), rng=1), functools.partial(shift_by(1), rng=2)),
-        (random_flip_shift(1), random_flip_shift(2)),
         (EarlyStopping(1), EarlyStopping(2)),
-        (np.sin, np.cos),
-        (min, max),
         (Shift, dict),
-        (warm_cosine, powers),
+        (warm_cosine, shift_by),
     ],
 )
 def test_functions_that_differ(one, other):
@@ -99,11 +68,6 @@ def test_functions_that_differ(one, other):
     assert hash_code([one]) != hash_code([other])
     assert hash_code([one]) == hash_code([one]) and hash_code([other]) == hash_code([other])
     assert hash_code([one, other]) != hash_code([other, one])
-
-
-def test_values_that_cannot_be_called_do_not_count():
-    """The plan of a journal has them already."""
-    assert hash_code([0.5, None, [warm_cosine]]) == hash_code([])
 
 
 NOTEBOOK = """

@@ -2,17 +2,14 @@
 
 import pickle
 import re
-import subprocess
-import sys
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import joblib
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from conftest import ROOT
 from sweep_helpers import (
     Script,
     count_blas_threads,
@@ -22,12 +19,13 @@ from sweep_helpers import (
     make_data,
     require_one_blas_thread,
     small_sweep,
+    wait_for,
 )
 from threadpoolctl import threadpool_limits
 
 from classifiers.neural_net import TwoLayerNet
 from classifiers.sweep import LogUniform, SweepError, SweepResult, Trial, sweep
-from vis_utils import plot_history, sweep_table
+from vis_utils import sweep_table
 
 # Results
 
@@ -46,6 +44,7 @@ def test_result_holds_every_trial_in_grid_order():
         a = trial.val_accuracy
         assert trial.state == "done" and trial.standard_error == pytest.approx(np.sqrt(a * (1 - a) / 20))
         assert len(trial.stats["loss_history"]) == 30 and trial.seconds > 0 and trial.seed == [0, trial.index]
+        assert trial.stats.iterations_per_epoch == 1 and trial.stats.ended == "finished" and not trial.stopped
     assert result.best.val_accuracy == max(t.val_accuracy for t in result.trials)
     _, _, X_val, y_val = make_data()
     assert np.mean(result.best_net.predict(X_val) == y_val) == result.best.val_accuracy
@@ -72,19 +71,6 @@ def test_results_do_not_depend_on_the_backend(backend, tmp_path):
     assert fingerprint(small_sweep(seed=1)) != expected
 
 
-@pytest.mark.parametrize("source", ["this process", "worker", "journal"])
-def test_history_knows_the_length_of_an_epoch(source, tmp_path):
-    """40 examples in batches of 9 are epochs of 4 iterations. The picture has its points there."""
-    settings = {"grid": {"hidden_size": [3, 5]}, "batch_size": 9, "n_jobs": 2 if source == "worker" else 1}
-    for _ in range(2):
-        result = small_sweep(**settings, journal=tmp_path / "sweep.jsonl" if source == "journal" else None)
-    for trial in result.trials:
-        assert trial.stats.iterations_per_epoch == 4 and trial.stats.ended == "finished"
-        axes = plot_history(trial.stats)
-        np.testing.assert_array_equal(axes[0].lines[1].get_xdata(), range(0, 30, 4))
-        plt.close(axes[0].figure)
-
-
 @pytest.mark.parametrize("order", [(1, 2, 3, 4, 5), (5, 4, 3, 2, 1), (3, 1, 4, 2, 5)])
 def test_first_in_the_grid_wins_among_equals(order, tmp_path):
     """Neither the order in which trials end nor a resumed journal matters for ranking and best net.
@@ -103,6 +89,7 @@ def test_first_in_the_grid_wins_among_equals(order, tmp_path):
         script.journal.write_bytes(b"".join(lines[: kept + 1]))
         with joblib.parallel_config(backend="threading"):
             resumed.append(small_sweep(grid={"hidden_size": [1, 2, 3, 4, 5]}, n_jobs=5, **settings))
+        assert count_trials(script.journal) == 5  # a trial that diverged is not trained again, either
     for one in (result, *resumed, SweepResult([result.trials[H - 1] for H in order], result.best_net)):
         assert [trial.val_accuracy for trial in one.trials[1:]] == [0.2, 0.4, 0.4, 0.4]
         assert one.best is one.ranked[0] and one.best.index == 2 and one.best_net.params["b1"].shape == (3,)
@@ -132,23 +119,16 @@ def test_number_of_classes_comes_from_all_labels():
         small_sweep(**settings, output_size=3)
 
 
-def test_workers_need_no_matplotlib():
-    """Importing the sweep does not import matplotlib or vis_utils."""
-    code = "import sys, classifiers.sweep; sys.exit('matplotlib' in sys.modules or 'vis_utils' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-
-
 # Random search
 
 
 def test_random_search():
-    """It draws values from lists and distributions. The same seed gives the same values."""
+    """It draws values from lists and distributions. Another seed gives other values."""
     grid = {"hidden_size": [3, 5], "learning_rate": LogUniform(1e-4, 1e-1)}
     result = small_sweep(grid=grid, n_trials=12)
     rates = [t.params["learning_rate"] for t in result.trials]
     assert len(set(rates)) == 12 and all(1e-4 <= rate <= 1e-1 for rate in rates)
     assert {t.params["hidden_size"] for t in result.trials} == {3, 5}
-    assert fingerprint(small_sweep(grid=grid, n_trials=12)) == fingerprint(result)
     assert rates != [t.params["learning_rate"] for t in small_sweep(grid=grid, n_trials=12, seed=1).trials]
 
 
@@ -183,7 +163,6 @@ X, Y = make_data()[:2]
         ({"grid": {"hiden_size": [3]}}, ValueError, "arguments of TwoLayerNet or train .*; got 'hiden_size'"),
         ({"grid": {"rng": [3]}}, ValueError, "arguments .* got 'rng'"),
         ({"grid": {"reg": [3]}}, ValueError, "hidden_size must be swept or fixed"),
-        ({"num_it": 3}, ValueError, "arguments .* got 'num_it'"),
         ({"verbose": True}, ValueError, "arguments .* got 'verbose'"),
         ({"reg": 0.5}, ValueError, "reg must be swept or fixed, not both"),
         ({"grid": {"hidden_size": []}}, ValueError, r"hidden_size must be a list of at least one value, got \[\]"),
@@ -193,13 +172,9 @@ X, Y = make_data()[:2]
         ({"grid": [3]}, TypeError, r"grid must be a dict, got \[3\]"),
         ({"n_trials": 0}, ValueError, "n_trials must be a whole number, at least 1, got 0"),
         ({"seed": -1}, ValueError, "seed must be a whole number, at least 0, got -1"),
-        ({"seed": "a"}, TypeError, "seed must be a whole number"),
         ({"X_train": X[0]}, ValueError, r"X_train must have 2 dimension\(s\)"),
         ({"X_val": X[:, :2]}, ValueError, "X_val must have 4 columns"),
         ({"y_train": Y + 0.5}, ValueError, "y_train must hold class indices"),
-        ({"y_train": Y[:2]}, ValueError, "y_train must hold one label for each of 40"),
-        ({"y_train": Y.astype(str)}, TypeError, "y_train must hold real numbers"),
-        ({"y_val": [0, np.nan]}, ValueError, "y_val must hold finite numbers, got nan at row 1"),
         ({"y_val": Y[:2]}, ValueError, "y_val must hold one label for each of 20"),
     ],
 )
@@ -211,17 +186,10 @@ def test_mistakes_are_found_before_anything_trains(settings, error, message, mon
     assert re.match(message, str(caught.value)), str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "low, high, error, message",
-    [
-        (0, 1, ValueError, "LogUniform must have 0 < low <= high, got low=0 and high=1"),
-        (1, 0.1, ValueError, "LogUniform must have 0 < low <= high, got low=1 and high=0.1"),
-        ("a", 1, TypeError, "low must be a finite number, at least 0, got 'a'"),
-    ],
-)
-def test_bounds_of_log_uniform(low, high, error, message):
+@pytest.mark.parametrize("low, high", [(0, 1), (1, 0.1)])
+def test_bounds_of_log_uniform(low, high):
     """The error says which bound is wrong."""
-    with pytest.raises(error, match=message):
+    with pytest.raises(ValueError, match=f"LogUniform must have 0 < low <= high, got low={low} and high={high}"):
         LogUniform(low, high)
 
 
@@ -243,14 +211,6 @@ def test_bad_trials_do_not_stop_the_others(n_jobs):
     assert "Error: " in result.trials[2].error and not np.isfinite(result.trials[0].stats["loss_history"][-1])
     assert result.best.index == 1 and np.isnan(result.trials[0].val_accuracy)
     assert result.trials[2].stats == Trial(2, {}, []).stats and len(result.trials[2].stats["loss_history"]) == 0
-
-
-def test_divergence_at_the_last_step():
-    """The trial has diverged if the last loss is finite, but the step after it is not. No warning."""
-    result = small_sweep(grid={"hidden_size": [3], "learning_rate": [1e308, 0.01]}, num_iters=1)
-    assert [t.state for t in result.trials] == ["diverged", "done"]
-    assert len(result.trials[0].stats["loss_history"]) == 1 and np.isfinite(result.trials[0].stats["loss_history"][0])
-    assert result.best.index == 1
 
 
 @pytest.mark.parametrize(
@@ -295,27 +255,18 @@ def test_workers_that_die(tmp_path):
     assert fingerprint(small_sweep(**settings)) == fingerprint(small_sweep(grid=grid))
 
 
-def test_backend_without_generators_works_in_rounds(tmp_path):
-    """A round has as many trials as workers. They are in the journal before the next round."""
-    script = Script(str(tmp_path), beside={1: 2, 2: 1, 3: 4, 4: 3}, after={3: 2, 4: 2, 5: 4})
-    with joblib.parallel_config(backend="multiprocessing"):
-        result = small_sweep(
-            grid={"hidden_size": [1, 2, 3, 4, 5]}, n_jobs=2, num_iters=1, callback=script, journal=script.journal
-        )
-    assert states(result) == 5 * [("done", "")]
-
-
 # One BLAS thread and no warnings in a trial
 
 
 def test_trial_has_one_blas_thread_in_this_process():
-    """The process has two threads before and after the sweep."""
-    with threadpool_limits(2):
+    """Also if another running thread has set a different number. It is two before and after the sweep."""
+    with ThreadPoolExecutor(1) as other:
+        limits = other.submit(threadpool_limits, 2).result()
         if count_blas_threads() != {2}:
             pytest.skip("BLAS has no second thread here, or threadpoolctl does not know it")
         result = small_sweep(grid={"hidden_size": [3]}, schedule=require_one_blas_thread)
-        assert count_blas_threads() == {2}
-    assert states(result) == [("done", "")]
+        assert states(result) == [("done", "")] and count_blas_threads() == {2}
+        other.submit(limits.restore_original_limits).result()
 
 
 def test_trial_has_one_blas_thread_in_a_worker():
@@ -329,15 +280,19 @@ def test_trial_has_one_blas_thread_in_a_worker():
 
 def wait_for_each_other(it, num_iters):
     """Schedule that makes two trials overlap. One waits in its first iteration for the other."""
-    if it == 0:
-        first = BARRIER.wait() == 0
-        if first:
-            ENDED.wait(60)
+    if it == 0 and BARRIER.wait() == 0:
+        ENDED.wait(60)
     elif it == num_iters - 1:
         ENDED.set()
     require_one_blas_thread(it, num_iters)
     warnings.warn("overflow", RuntimeWarning, stacklevel=1)
     return 1.0
+
+
+def interrupt_together(it, num_iters):
+    """Schedule that raises KeyboardInterrupt when both trials have begun."""
+    BARRIER.wait()
+    raise KeyboardInterrupt
 
 
 BARRIER, ENDED = threading.Barrier(2, timeout=60), threading.Event()
@@ -347,17 +302,18 @@ BARRIER, ENDED = threading.Barrier(2, timeout=60), threading.Event()
 def test_threads_leave_the_process_as_it_was(interrupted):
     """Overlapping trials have one BLAS thread and show no warnings. Afterwards both are as before.
 
-    This also holds if a trial is interrupted.
+    An interrupted sweep does not wait for its trials.
     """
     ENDED.clear()
-    with threadpool_limits(2), warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with threadpool_limits(2), warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
         before, filters = count_blas_threads(), list(warnings.filters)
         with joblib.parallel_config(backend="threading"):
             if interrupted:
                 with pytest.raises(KeyboardInterrupt):
-                    small_sweep(n_jobs=2, schedule=interrupt)
+                    small_sweep(grid={"hidden_size": [3, 5]}, n_jobs=2, schedule=interrupt_together)
+                wait_for(lambda: count_blas_threads() == before and warnings.filters == filters)
             else:
                 result = small_sweep(grid={"hidden_size": [3, 5]}, n_jobs=2, schedule=wait_for_each_other)
                 assert states(result) == 2 * [("done", "")]
-        assert count_blas_threads() == before and warnings.filters == filters
+        assert count_blas_threads() == before and warnings.filters == filters and shown == []

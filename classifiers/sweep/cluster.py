@@ -33,10 +33,10 @@ def copy_odd_maps(arrays, n_jobs):
 def _is_odd_map(array):
     """Return whether an array is a view of a mapped file, and a worker that maps it gets another array."""
     whole = array
-    while not (isinstance(whole, np.memmap) and not isinstance(whole.base, np.ndarray)):
+    while isinstance(whole.base, np.ndarray):
         whole = whole.base
-        if not isinstance(whole, np.ndarray):
-            return False
+    if not isinstance(whole, np.memmap):
+        return False
     in_order = array.flags.c_contiguous and (whole.ndim == 1 or not whole.flags.f_contiguous)
     on_disk = isinstance(whole.filename, (str, Path)) and Path(whole.filename).exists()
     return not (in_order and on_disk and whole.mode != "c")  # "c": changes stay in the memory of this process
@@ -79,10 +79,3 @@ def send_data(arrays, function):
     # Each worker gets its own copy, so the data are not lost if other workers die. There is no hash
     # of the data, because that takes half a second for 250 MB.
     return backend.client.scatter(arrays, broadcast=True, hash=False)
-
-
-def receive_data(arrays):
-    """Return the arrays on a worker that received the result of `send_data`."""
-    # Dask replaces Futures by their data. But joblib does not send trials to a cluster of one core,
-    # and then the Futures arrive here.
-    return [array.result() if hasattr(array, "result") else array for array in arrays]

@@ -101,15 +101,11 @@ class Journal:
 
     def _to_trial(self, line, combinations):
         """Return the trial of a line that `add` wrote."""
-        if differing := sorted(KEYS ^ line.keys()):
-            raise self._damaged(f"a trial must have the keys of Trial, but differs in {differing[0]!r}")
-        index, state = line["index"], line["state"]
-        if index not in range(len(combinations)) or type(index) is not int:
-            raise self._damaged(f"it has a trial {index!r}, but the grid has {len(combinations)}")
-        if state not in ("done", "diverged", "failed"):
-            raise self._damaged(f"trial {index} has the state {state!r}")
-        if line["params"] != json.loads(_to_line(combinations[index])):
-            raise self._damaged(f"trial {index} has other hyperparameters than the grid, {line['params']}")
+        index = line.get("index")
+        fits = line.keys() == KEYS and type(index) is int and index in range(len(combinations))
+        fits = fits and line["params"] == json.loads(_to_line(combinations[index]))
+        if not fits or line["state"] not in ("done", "diverged", "failed"):
+            raise self._damaged(f"the line of trial {index!r} is not that of a trial of this sweep")
         history = History(line["stats"], line.pop("iterations_per_epoch"))
         history.ended = line.pop("ended")
         return Trial(**{**line, "params": combinations[index], "stats": history})

@@ -5,7 +5,7 @@ import warnings
 from contextlib import nullcontext
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from checks import check_array, check_count, check_labels
@@ -13,7 +13,6 @@ from classifiers.sweep.cluster import copy_odd_maps, send_data
 from classifiers.sweep.code_hash import hash_code
 from classifiers.sweep.grid import list_combinations
 from classifiers.sweep.journal import Journal
-from classifiers.sweep.limits import limits_of_sweep
 from classifiers.sweep.trials import run_trial
 
 ATTEMPTS = 3  # a sweep ends with an error after this number of worker deaths, if no trial ends between them
@@ -119,8 +118,8 @@ def sweep(
 
     Inside ``joblib.parallel_config(backend="dask")`` the trials run on the Dask cluster.
 
-    Some backends cannot return results one by one, for example "multiprocessing". Such a backend
-    gets as many trials at once as it has workers. The journal grows when all of these have ended.
+    Some backends cannot return results one by one, for example "multiprocessing". The journal then
+    gets all trials at the end of the sweep.
     """
     seed = check_count("seed", seed, 0)
     combinations = list_combinations(grid, n_trials, seed, fixed)
@@ -133,7 +132,7 @@ def sweep(
     todo = {i: params for i, params in enumerate(combinations) if i not in finished}
 
     bar = tqdm(total=len(combinations), initial=len(finished), disable=not progress, file=sys.stdout, unit="net")
-    with limits_of_sweep(), bar, log or nullcontext():
+    with bar, log or nullcontext():
         for trial, net in run_trials(todo, arrays, seed, n_jobs, fixed):
             if log is not None:
                 log.add(trial, net)
@@ -191,7 +190,7 @@ def run_trials(todo, arrays, seed, n_jobs, fixed):
         try:
             data = send_data(arrays, run_trial)
             calls = [delayed(run_trial)(i, params, seed, fixed, *data) for i, params in todo.items()]
-            for trial, net in run_calls(calls, n_jobs):
+            for trial, net in make_parallel(n_jobs)(calls):
                 del todo[trial.index]
                 attempts = ATTEMPTS
                 yield trial, net
@@ -201,19 +200,11 @@ def run_trials(todo, arrays, seed, n_jobs, fixed):
                 raise
 
 
-def run_calls(calls, n_jobs):
-    """Yield the results of joblib's calls as they end.
-
-    A backend that can only return lists gets the calls in rounds.
-    """
+def make_parallel(n_jobs):
+    """Return a `joblib.Parallel` that yields results as they end, or a list if the backend cannot."""
     try:
         # Dispatch only as many trials as workers. A further trial could wait for a busy worker
         # while another worker is idle.
-        parallel = Parallel(n_jobs=n_jobs, batch_size=1, pre_dispatch="n_jobs", return_as="generator_unordered")
-    except ValueError:  # only lists
-        workers = effective_n_jobs(n_jobs)
-        with Parallel(n_jobs=n_jobs, batch_size=1) as parallel:  # one pool of workers for all rounds
-            for i in range(0, len(calls), workers):
-                yield from parallel(calls[i : i + workers])
-    else:
-        yield from parallel(calls)
+        return Parallel(n_jobs=n_jobs, batch_size=1, pre_dispatch="n_jobs", return_as="generator_unordered")
+    except ValueError:
+        return Parallel(n_jobs=n_jobs, batch_size=1)

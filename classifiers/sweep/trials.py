@@ -1,16 +1,18 @@
 """Trials of a sweep: how one net is trained, and what is recorded of it."""
 
 import copy
+import threading
 import time
+import warnings
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
+import threadpoolctl
 
 from classifiers.history import History
 from classifiers.neural_net import TwoLayerNet
-from classifiers.sweep.cluster import receive_data
 from classifiers.sweep.grid import NET_ARGUMENTS
-from classifiers.sweep.limits import limits_of_trial
 
 
 @dataclass
@@ -53,6 +55,48 @@ class Trial:
     stopped: bool = False
 
 
+class SharedLimits:
+    """Context manager that sets one BLAS thread and no RuntimeWarning, for several threads at once.
+
+    Both belong to the process. If each thread set and restored them by itself, one thread would
+    undo the limits of another. So the first thread sets them, and the last one restores what was
+    before.
+    """
+
+    def __init__(self):
+        self._lock, self._undo, self._users = threading.Lock(), ExitStack(), 0
+
+    def __enter__(self):
+        with self._lock:
+            if self._users == 0:
+                take_control()
+                self._undo.callback(take_control)
+                self._undo.callback(threadpoolctl.threadpool_limits(1).restore_original_limits)
+                self._undo.callback(take_control)
+                self._undo.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore", RuntimeWarning)  # divergence is recorded in the trial's state
+            self._users += 1
+
+    def __exit__(self, *exception):
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._undo.close()
+
+
+def take_control():
+    """Let this thread set the number of BLAS threads.
+
+    In threadpoolctl 3.8 and later, only the thread that set the number can change it. But the first
+    and the last thread of `SharedLimits` can differ.
+    """
+    if hasattr(threadpoolctl.OpenBLASController, "clear_controlling_thread"):
+        threadpoolctl.OpenBLASController.clear_controlling_thread(force=True)
+
+
+limits = SharedLimits()
+
+
 def run_trial(index, params, seed, fixed, *arrays):
     """Train one net and measure its validation accuracy, with one BLAS thread. Workers call this.
 
@@ -61,13 +105,15 @@ def run_trial(index, params, seed, fixed, *arrays):
     Trial, TwoLayerNet or None
         None unless the trial is done.
     """
-    X_train, y_train, X_val, y_val = receive_data(arrays)
+    # Dask replaces Futures by their data. But joblib does not send trials to a cluster of one core,
+    # and then the Futures arrive here.
+    X_train, y_train, X_val, y_val = (a.result() if hasattr(a, "result") else a for a in arrays)
     trial = Trial(index, params, [seed, index])
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
     arguments = {**fixed, **params}
     start = time.perf_counter()
     try:
-        with limits_of_trial():
+        with limits:
             net_arguments = {name: arguments.pop(name) for name in NET_ARGUMENTS & arguments.keys()}
             net = TwoLayerNet(X_train.shape[1], **net_arguments, rng=rng)
             callback = copy.deepcopy(arguments.pop("callback", None))  # trials in threads would share its state
