@@ -239,20 +239,25 @@ def test_ctrl_c_while_the_callback_finishes():
             press()
             self.done = stats.ended
 
-    callback = Late()
+    callback, net = Late(), make_toy_net()
     with pytest.raises(KeyboardInterrupt):
-        train(num_iters=2, callback=callback)
-    assert callback.done == "finished"
+        train(net, num_iters=2, callback=callback)
+    assert callback.done == "finished" and net.history.ended == "interrupted"
 
 
-def test_second_ctrl_c_takes_effect_at_once():
-    """The net has the parameters of the last epoch, because the step may be half done."""
+@pytest.mark.parametrize("presses", [2, 0])
+def test_interrupt_at_once(presses):
+    """By a second Ctrl-C, or if something raises KeyboardInterrupt. The step may be half done.
+
+    Therefore the net has the parameters of the last epoch.
+    """
     net, twin = make_toy_net(), make_toy_net()
 
     def hang():
-        press()
-        press()
-        raise AssertionError("the second one was delayed too")
+        for _ in range(presses):
+            press()
+        assert not presses, "the second one was delayed too"
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train(net, num_iters=9, schedule=call_at(4, hang))
