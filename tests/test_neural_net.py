@@ -424,7 +424,13 @@ BAD = [
     (lambda: train(augment=3), TypeError, "augment must be None or a function, got 3"),
     (lambda: train(schedule="cosine"), TypeError, "schedule must be None or a function, got 'cosine'"),
     (lambda: train(rng=1.5), TypeError, "rng must be None, an int .* got 1.5"),
-    # predict
+    # evaluate and predict
+    (lambda: make_toy_net().evaluate(np.ones((2, 5)), Y[:2]), ValueError, "X must have 4 columns, got .* \\(2, 5\\)"),
+    (
+        lambda: make_toy_net().evaluate(np.ones((1000, 4)), np.zeros(1500)),
+        ValueError,
+        "y must hold one label for each of 1000 rows, got 1500",
+    ),
     (lambda: make_toy_net().predict(np.ones(4)), ValueError, r"X must have 2 dimension\(s\)"),
     (lambda: make_toy_net().predict(np.ones((2, 5))), ValueError, "X must have 4 columns"),
     (lambda: make_toy_net().predict(with_value(X, np.nan, 1, 1)), ValueError, "X must hold finite .* row 1, column 1"),

@@ -101,11 +101,16 @@ def test_augment_may_change_the_number_of_inputs(toy_data):
     np.testing.assert_equal(nets[0].params, nets[1].params)
 
 
-def test_augment_may_return_another_dtype(toy_data):
-    """The step uses the dtype of the net."""
-    X, y = toy_data
+def test_augment_and_dtypes(toy_data):
+    """augment gets the dtype of the net, and may return another one."""
+    X, y = toy_data[0].astype(np.int8), toy_data[1]
     nets = [TwoLayerNet(4, 10, 3, std=0.1, dtype=np.float32, rng=0) for _ in range(2)]
-    stats = nets[0].train(X, y, X, y, num_iters=3, augment=lambda X, rng: X.astype(np.float64), rng=1)
+
+    def augment(X_batch, rng):
+        assert X_batch.dtype == np.float32
+        return X_batch.astype(np.float64)
+
+    stats = nets[0].train(X, y, X, y, num_iters=3, augment=augment, rng=1)
     assert stats == nets[1].train(X, y, X, y, num_iters=3, rng=1)
     np.testing.assert_equal(nets[0].params, nets[1].params)
 
