@@ -142,6 +142,7 @@ def test_arrays_are_not_copied():
     with pytest.warns(PendingDeprecationWarning):
         matrix = np.matrix([[1.0, 2.0], [3.0, 4.0]])
     assert type(check_array("a", matrix, 2)) is np.ndarray  # the * of matrices is a matrix product
+    assert check_array("a", [np.nan], 1, finite=False).size == 1  # this check is left out if asked
     big = np.full((3, 2), 1e308)  # an overflow of the sum is not an error
     assert check_array("a", big, 2) is big
 

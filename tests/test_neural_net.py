@@ -250,8 +250,10 @@ def test_inputs_too_large_for_float32(method):
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "scores"])
 def test_scores_that_are_not_finite(method):
-    """There is no best class then."""
+    """There is no best class if the largest score is not finite. Other scores may be -infinity."""
     net = make_toy_net(dtype=np.float32)
+    net.params["b2"][0] = -np.inf
+    assert len(getattr(net, method)(np.ones((2, 4)))) == 2
     net.params["W2"] *= 1e10
     with pytest.raises(ValueError, match="the largest scores of X must hold finite numbers, got .* at row 0"):
         getattr(net, method)(np.full((2, 4), 1e35))
