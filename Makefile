@@ -24,10 +24,9 @@ coverage: .venv/ready  # all tests, then a list of untested branches
 exercise: .venv/ready  # make the exercise from the solution, in build/exercise
 	$(VENV)/python -m exercise.make build/exercise
 
-bench: .venv/ready  # speed and memory, as ratios; the memory benchmark runs on Linux only
+bench: .venv/ready  # speed and memory, as ratios
 	$(VENV)/python -m benchmarks.speed
 	$(VENV)/python -m benchmarks.loader
-	[ "$$(uname)" != Linux ] || $(VENV)/python -m benchmarks.memory
 
 lint: .venv/ready  # check code and format before a commit
 	$(VENV)/ruff check . && $(VENV)/ruff format --check .

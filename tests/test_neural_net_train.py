@@ -165,12 +165,12 @@ def test_training_from_a_mapped_file(tmp_path, dtype):
     assert all(history == histories[0] for history in histories)
 
 
-def test_training_memory_does_not_grow_with_the_data():
-    """train needs at most four arrays of the size of W1 and six of the size of a batch."""
+def test_training_memory_does_not_grow_with_the_data(tmp_path):
+    """From a mapped file, train needs at most four arrays of the size of W1 and six of the size of a batch."""
     D, H, batch_size = 1000, 400, 100
     peaks = []
     for N in (1000, 5000):  # at least a chunk
-        X, y = np.zeros((N, D), np.uint8), np.zeros(N, int)
+        X, y = np.lib.format.open_memmap(tmp_path / f"{N}.npy", "w+", np.uint8, (N, D)), np.zeros(N, int)
         net = TwoLayerNet(D, H, 3, rng=0)
         tracemalloc.start()
         net.train(X, y, X, y, num_iters=3, batch_size=batch_size)
