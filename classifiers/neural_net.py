@@ -138,8 +138,8 @@ class TwoLayerNet:
         -------
         History
             A dict of lists. ``loss_history`` has a value per iteration. ``train_acc_history`` (of
-            the batch, after the step), ``val_acc_history`` and ``val_loss_history`` (with the penalty) have a value
-            per epoch. The attribute ``ended`` says how training ended.
+            the batch, after the step), ``val_acc_history`` and ``val_loss_history`` (with the
+            penalty) have a value per epoch. The attribute ``ended`` says how training ended.
 
         Notes
         -----
@@ -147,12 +147,12 @@ class TwoLayerNet:
         `train` records the values of the epoch, decays the learning rate, and calls the callback.
         If a subclass overrides `loss` or `predict`, its methods are used.
 
-        If the loss becomes infinite or NaN, training stops with a `RuntimeWarning`. This loss is
-        the last one in ``loss_history``. The net gets the parameters of the last epoch with a finite
-        validation loss, or its initial ones.
+        If the loss, or a parameter in the last step, becomes infinite or NaN, training stops with
+        a `RuntimeWarning`. Such a loss is the last one in ``loss_history``. The net gets the
+        parameters of the last epoch with a finite validation loss, or its initial ones.
 
         Ctrl-C raises `KeyboardInterrupt` after the current iteration. The net keeps the parameters
-        of this iteration, and ``history`` has what was recorded.
+        of this iteration, and ``history`` has what was recorded. See `SafeLoop` for a second Ctrl-C.
         """
         D, H, C = check_params(self.params)
         X, X_val = check_array("X", X, 2, None if augment else D), check_array("X_val", X_val, 2, D)

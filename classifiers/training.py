@@ -117,7 +117,7 @@ class SafeLoop:
             if diverged:
                 warnings.warn(
                     f"training diverged at iteration {done - 1}: the net has the parameters of the last epoch with a "
-                    "finite loss. Try a lower learning_rate, or standardise X",
+                    "finite validation loss. Try a lower learning_rate, or standardise X",
                     RuntimeWarning,
                     stacklevel=3,
                 )

@@ -200,7 +200,7 @@ def grade_part(part, text, plan):
     Returns
     -------
     dict
-        ``state`` is one of the table in README. ``points`` maps each aspect to its points.
+        ``state`` is one of the table in exercise/README.md. ``points`` maps each aspect to its points.
         ``wrong`` lists the aspect, label and sentence of each wrong case. ``problem`` is a sentence
         if no case was tested, else empty. ``check`` lists the sentences of `check_net`. ``seconds``
         is the time.

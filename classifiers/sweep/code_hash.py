@@ -16,7 +16,7 @@ import classifiers
 from classifiers import history, layers, neural_net, preprocessing, sgd, training
 from classifiers.sweep import trials
 
-TRAINING = (checks, layers, sgd, history, training, neural_net, preprocessing, trials)  # what trains every net
+TRAINING = (checks, layers, sgd, history, training, neural_net, preprocessing, trials)  # what trains nets
 
 
 def hash_code(values):
