@@ -32,6 +32,13 @@ def is_float_array(value):
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
+def squares_are_finite(params):
+    """Return whether the sum of squares of each floating-point array in a dict is finite."""
+    with np.errstate(all="ignore"):
+        squares = [np.vdot(array, array) for array in params.values() if is_float_array(array)]
+    return bool(np.isfinite(squares).all())
+
+
 class SafeLoop:
     """Context that keeps the loop of a training safe. Its method `iterations` drives the loop.
 
@@ -132,9 +139,8 @@ class SafeLoop:
         Return whether training diverged.
         """
         losses = history["loss_history"]
-        with np.errstate(all="ignore"):  # the last step has no loss: if a square overflows, its penalty is infinite
-            squares = [np.vdot(array, array) for array in self.net.params.values() if is_float_array(array)]
-        diverged = bool(losses) and not np.isfinite([losses[-1], *squares]).all()
+        # The last step has no loss: if a square overflows, its penalty is infinite.
+        diverged = bool(losses) and not (np.isfinite(losses[-1]) and squares_are_finite(self.net.params))
         if diverged or broken_off:
             self._snapshot.restore(self.net.params)
         if self._pressed or broken_off:

@@ -18,7 +18,7 @@ from sweep_helpers import fingerprint, make_data, small_sweep, wait_for
 from test_journal import read_indices
 
 from classifiers.sweep.cluster import copy_odd_maps, send_data
-from classifiers.sweep.trials import run_trial
+from classifiers.sweep.trials import run_group
 
 GRID = {"hidden_size": [3, 4, 5, 6]}
 
@@ -189,7 +189,7 @@ def test_dask_data_are_on_each_worker(client):
     """The arrays on each worker are bit-identical."""
     arrays = list(make_data())
     with joblib.parallel_config(backend="dask"):
-        sent = send_data(arrays, run_trial)
+        sent = send_data(arrays, run_group)
     assert {len(workers) for workers in client.who_has(sent).values()} == {2}
     for worker in client.ncores():
         there = client.submit(list, sent, workers=worker, pure=False).result()

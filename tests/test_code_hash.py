@@ -15,7 +15,7 @@ import classifiers
 from classifiers.callbacks import EarlyStopping
 from classifiers.sgd import warm_cosine
 from classifiers.sweep.code_hash import TRAINING, hash_code
-from classifiers.sweep.trials import run_trial
+from classifiers.sweep.trials import run_group
 
 
 def shift_by(amount, attribute=None):
@@ -143,11 +143,11 @@ def test_object_that_cannot_be_compared():
 
 
 def test_every_module_that_trains_counts():
-    """These are the module of `run_trial` and what the net imports, except what reads and writes files."""
+    """These are the module of `run_group` and what the net imports, except what reads and writes files."""
     code = "import sys, classifiers.neural_net; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
     imported = {name for name in run.stdout.split() if (ROOT / f"{name.replace('.', '/')}.py").exists()}
-    assert imported - {"files"} | {run_trial.__module__} <= {module.__name__ for module in TRAINING}
+    assert imported - {"files"} | {run_group.__module__} <= {module.__name__ for module in TRAINING}
 
 
 def test_versions_count(monkeypatch):

@@ -6,6 +6,7 @@ import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from itertools import product
 
 import joblib
 import numpy as np
@@ -23,7 +24,9 @@ from sweep_helpers import (
 )
 from threadpoolctl import threadpool_limits
 
+from classifiers.callbacks import EarlyStopping
 from classifiers.neural_net import TwoLayerNet
+from classifiers.sgd import warm_cosine
 from classifiers.sweep import LogUniform, SweepError, SweepResult, Trial, sweep
 from vis_utils import sweep_table
 
@@ -57,6 +60,55 @@ def test_each_trial_can_be_repeated_alone():
     net = TwoLayerNet(4, trial.params["hidden_size"], 3, std=0.3, rng=rng)
     rates = {name: trial.params[name] for name in ("learning_rate", "reg")}
     assert net.train(*make_data(), num_iters=30, rng=rng, **rates) == trial.stats
+
+
+GROUPS = {"learning_rate": [1e-1, 1e5], "num_iters": [3, 0, 12, 7, *range(25, 40)], "reg": [0.0, 0.5]}
+
+
+@pytest.mark.filterwarnings("ignore:training diverged")
+@pytest.mark.parametrize("option", [{}, {"schedule": warm_cosine}, {"callback": EarlyStopping(3)}])
+def test_nets_that_differ_only_in_num_iters(option, tmp_path):
+    """They share a seed. Each equals the net that is trained alone, also if longer trainings diverge."""
+    data, settings = make_data(), {"batch_size": 10, "momentum": 0.5, **option}
+    journal = tmp_path / "sweep.jsonl"
+
+    def run():
+        return sweep(
+            GROUPS, *data, hidden_size=3, std=0.3, seed=7, n_jobs=1, journal=journal, progress=False, **settings
+        )
+
+    result = run()
+    firsts = dict(zip(product(GROUPS["learning_rate"], GROUPS["reg"]), (0, 1, 38, 39), strict=True))
+    for trial in result.trials:
+        first = firsts[trial.params["learning_rate"], trial.params["reg"]]
+        rng = np.random.default_rng(np.random.SeedSequence(7, spawn_key=(first,)))
+        net = TwoLayerNet(4, 3, 3, std=0.3, rng=rng)
+        history = net.train(*data, rng=rng, **settings, **trial.params)
+        diverged = history.ended == "diverged"
+        assert (tmp_path / "sweep.jsonl.nets" / f"{trial.index:05}.npz").exists() != diverged
+        accuracy = np.nan if diverged else np.mean(net.predict(data[2]) == data[3])
+        assert trial.seed == [7, first] and repr(trial.stats) == repr(history)
+        assert vars(trial.stats) == vars(history)
+        assert trial.state == ("diverged" if diverged else "done")
+        assert np.array_equal(trial.val_accuracy, accuracy, equal_nan=True)
+    assert option or {trial.state for trial in result.trials[38::2]} == {"done", "diverged"}
+    lines = journal.read_bytes().splitlines(keepends=True)
+    for kept in (1, 2, 20, 50):  # an interruption may leave a part of a group
+        journal.write_bytes(b"".join(lines[: kept + 1]))
+        assert repr(fingerprint(run())) == repr(fingerprint(result))  # NaN is not equal to NaN
+
+
+def test_nets_that_differ_only_in_num_iters_are_one_training():
+    """The longest one takes all steps of the others. In a random search, each trial has its own seed."""
+    steps, data, settings = [], make_data(), {"hidden_size": 3, "n_jobs": 1, "progress": False}
+
+    def count(X, rng):
+        steps.append(len(X))
+        return X
+
+    sweep({"num_iters": [3, 12, 7]}, *data, augment=count, **settings)
+    assert len(steps) == 12
+    assert [t.seed[1] for t in sweep({"num_iters": [1, 2]}, *data, n_trials=3, **settings).trials] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing", "sequential"])
@@ -209,6 +261,8 @@ def test_bad_trials_do_not_stop_the_others(n_jobs):
     assert [warning.filename for warning in caught] == [__file__]
     assert [t.state for t in result.trials] == ["diverged", "done", "failed", "failed"]
     assert "Error: " in result.trials[2].error and not np.isfinite(result.trials[0].stats["loss_history"][-1])
+    with pytest.warns(RuntimeWarning, match="1 of 2 trials failed"):
+        assert sweep({"num_iters": ["many", 3]}, *data, hidden_size=3, n_jobs=n_jobs, progress=False).best.index == 1
     assert result.best.index == 1 and np.isnan(result.trials[0].val_accuracy)
     assert result.trials[2].stats == Trial(2, {}, []).stats and len(result.trials[2].stats["loss_history"]) == 0
 

@@ -13,7 +13,7 @@ from classifiers.sweep.cluster import copy_odd_maps, send_data
 from classifiers.sweep.code_hash import hash_code
 from classifiers.sweep.grid import list_combinations
 from classifiers.sweep.journal import Journal
-from classifiers.sweep.trials import run_trial
+from classifiers.sweep.trials import group_trials, run_group, share_seeds
 
 ATTEMPTS = 3  # a sweep ends with an error after this number of worker deaths, if no trial ends between them
 
@@ -70,7 +70,8 @@ def sweep(
         Random search: the number of combinations to draw. By default, all are trained.
     seed : int
         Seed of all randomness. Trial i draws its weights and batches from
-        ``SeedSequence(seed, spawn_key=(i,))``. Random search draws the combination of trial i from
+        ``SeedSequence(seed, spawn_key=(i,))``. In a grid, trials that differ only in ``num_iters``
+        use the i of the first of them. Random search draws the combination of trial i from
         ``SeedSequence(seed, spawn_key=(i, 0))``.
     n_jobs : int
         Processes that train at the same time, each with one BLAS thread. -1 means one per core.
@@ -116,6 +117,9 @@ def sweep(
     interruptions. They are bit-identical only on the same type of processor, because BLAS rounds
     differently on other types. In float32, these differences grow over a thousand steps.
 
+    Trials of a grid that differ only in ``num_iters`` are one training, unless it has a schedule or
+    a callback. The shorter trials are its first iterations, bit for bit.
+
     Inside ``joblib.parallel_config(backend="dask")`` the trials run on the Dask cluster.
 
     Some backends cannot return results one by one, for example "multiprocessing". The journal then
@@ -130,10 +134,11 @@ def sweep(
         result = SweepResult(log.trials, None)
     finished = {trial.index for trial in result.trials}
     todo = {i: params for i, params in enumerate(combinations) if i not in finished}
+    seeds = share_seeds(grid, combinations) if n_trials is None else range(len(combinations))
 
     bar = tqdm(total=len(combinations), initial=len(finished), disable=not progress, file=sys.stdout, unit="net")
     with bar, log or nullcontext():
-        for trial, net in run_trials(todo, arrays, seed, n_jobs, fixed):
+        for trial, net in run_trials(todo, seeds, arrays, seed, n_jobs, fixed):
             if log is not None:
                 log.add(trial, net)
             result = SweepResult([*result.trials, trial], result.best_net)
@@ -183,17 +188,19 @@ def check_data(X_train, y_train, X_val, y_val, fixed):
     return [X_train, y_train, X_val, y_val], {"output_size": classes, **fixed}
 
 
-def run_trials(todo, arrays, seed, n_jobs, fixed):
+def run_trials(todo, seeds, arrays, seed, n_jobs, fixed):
     """Yield (trial, net) as the trials end. If a worker dies, run its trials again."""
     todo, arrays, attempts = dict(todo), copy_odd_maps(arrays, n_jobs), ATTEMPTS
     while todo:
         try:
-            data = send_data(arrays, run_trial)
-            calls = [delayed(run_trial)(i, params, seed, fixed, *data) for i, params in todo.items()]
-            for trial, net in make_parallel(n_jobs)(calls):
-                del todo[trial.index]
-                attempts = ATTEMPTS
-                yield trial, net
+            data = send_data(arrays, run_group)
+            groups = group_trials(todo, seeds, fixed)
+            calls = [delayed(run_group)(trials, seed, seeds[min(trials)], fixed, *data) for trials in groups]
+            for ended in make_parallel(n_jobs)(calls):
+                for trial, net in ended:
+                    del todo[trial.index]
+                    attempts = ATTEMPTS
+                    yield trial, net
         except Exception:  # a dead worker, or joblib: errors of training are in the Trial
             attempts -= 1
             if attempts == 0:

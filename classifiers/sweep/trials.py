@@ -6,6 +6,7 @@ import time
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import numpy as np
 import threadpoolctl
@@ -13,6 +14,7 @@ import threadpoolctl
 from classifiers.history import History
 from classifiers.neural_net import TwoLayerNet
 from classifiers.sweep.grid import NET_ARGUMENTS
+from classifiers.training import squares_are_finite
 
 
 @dataclass
@@ -26,7 +28,8 @@ class Trial:
     params : dict
         The swept hyperparameters.
     seed : list of int
-        The sweep's seed and the index. `numpy.random.SeedSequence` makes the trial's rng from them.
+        The sweep's seed, and the index of the first trial in the grid that differs from this one
+        only in ``num_iters``. `numpy.random.SeedSequence` makes the trial's rng from them.
     state : str
         "diverged" if the loss became infinite or NaN, "failed" if training raised an error, else
         "done".
@@ -97,35 +100,97 @@ def take_control():
 limits = SharedLimits()
 
 
-def run_trial(index, params, seed, fixed, *arrays):
-    """Train one net and measure its validation accuracy, with one BLAS thread. Workers call this.
+def share_seeds(grid, combinations):
+    """Return the index that seeds each trial of a grid: that of the first in its group.
+
+    The trials of a group differ only in ``num_iters``. So a shorter training is the beginning of a
+    longer one.
+    """
+    indices = np.arange(len(combinations))
+    if "num_iters" in grid:
+        indices = indices.reshape([len(values) for values in grid.values()])
+        firsts = indices.take([0], list(grid).index("num_iters"))
+        indices = np.broadcast_to(firsts, indices.shape).ravel()
+    return indices.tolist()
+
+
+def group_trials(todo, seeds, fixed):
+    """Return the trials to do as a list of dicts. One training makes the nets of a dict."""
+    groups = {}
+    for i, params in todo.items():
+        arguments = {**fixed, **params}
+        depends = arguments.get("schedule") is not None or arguments.get("callback") is not None  # on num_iters
+        alone = depends or not isinstance(params.get("num_iters"), Integral)
+        groups.setdefault((seeds[i], i if alone else None), {})[i] = params
+    return list(groups.values())
+
+
+def run_group(trials, seed, first, fixed, *arrays):
+    """Train the nets of a group and measure their validation accuracies. Workers call this.
+
+    Parameters
+    ----------
+    trials : dict
+        Maps the index of each trial to its swept hyperparameters, see `group_trials`.
+    seed, first : int
+        The sweep's seed, and the index that seeds the group.
+    fixed : dict
+        See `classifiers.sweep.sweep`.
+    *arrays : ndarray or distributed.Future
+        The data.
 
     Returns
     -------
-    Trial, TwoLayerNet or None
+    list of (Trial, TwoLayerNet or None)
         None unless the trial is done.
     """
     # Dask replaces Futures by their data. But joblib does not send trials to a cluster of one core,
     # and then the Futures arrive here.
-    X_train, y_train, X_val, y_val = (a.result() if hasattr(a, "result") else a for a in arrays)
-    trial = Trial(index, params, [seed, index])
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
-    arguments = {**fixed, **params}
-    start = time.perf_counter()
-    try:
-        with limits:
-            net_arguments = {name: arguments.pop(name) for name in NET_ARGUMENTS & arguments.keys()}
-            net = TwoLayerNet(X_train.shape[1], **net_arguments, rng=rng)
-            callback = copy.deepcopy(arguments.pop("callback", None))  # trials in threads would share its state
-            history = net.train(X_train, y_train, X_val, y_val, **arguments, rng=rng, callback=callback)
-            if history.ended != "diverged":
-                trial.val_accuracy = float(np.mean(net.predict(X_val) == y_val))
-    except Exception as error:
-        trial.state, trial.error = "failed", f"{type(error).__name__}: {error}"
-        return trial, None
-    trial.seconds, trial.stats, trial.stopped = time.perf_counter() - start, history, history.ended == "stopped"
-    if history.ended == "diverged":
+    data = [array.result() if hasattr(array, "result") else array for array in arrays]
+    *shorter, longest = sorted(trials, key=lambda i: len(trials) > 1 and trials[i]["num_iters"])
+    lengths, ended, kept = {trials[i]["num_iters"] for i in shorter}, [], {}
+    for i in (longest, *shorter):
+        trial, net = Trial(i, trials[i], [seed, first]), None
+        try:
+            with limits:
+                net, trial.seconds = kept.pop(trials[i].get("num_iters"), None) or train_net(
+                    {**fixed, **trials[i]}, np.random.SeedSequence(seed, spawn_key=(first,)), data, lengths, kept
+                )
+                record(trial, net, *data[2:])
+        except Exception as error:
+            trial = Trial(i, trials[i], [seed, first], "failed", error=f"{type(error).__name__}: {error}")
+        ended.append((trial, net if trial.state == "done" else None))
+    return ended
+
+
+def train_net(arguments, seed, data, lengths, kept):
+    """Train one net. Return it and the seconds.
+
+    After the numbers of iterations in the set `lengths`, copies of the net and the seconds are put
+    into the dict `kept`.
+    """
+    rng, start = np.random.default_rng(seed), time.perf_counter()
+    net_arguments = {name: arguments.pop(name) for name in NET_ARGUMENTS & arguments.keys()}
+    net = TwoLayerNet(data[0].shape[1], **net_arguments, rng=rng)
+    arguments["callback"] = copy.deepcopy(arguments.get("callback"))  # trials in threads would share its state
+
+    def keep(it, num_iters):  # a schedule: train calls it before each step
+        if it in lengths and squares_are_finite(net.params):
+            kept[it] = copy.deepcopy(net), time.perf_counter() - start
+            kept[it][0].history.ended = "finished"
+        return 1.0
+
+    if lengths:
+        arguments["schedule"] = keep
+    net.train(*data, **arguments, rng=rng)
+    return net, time.perf_counter() - start
+
+
+def record(trial, net, X_val, y_val):
+    """Record in a trial how the training of its net ended."""
+    trial.stats, trial.stopped = net.history, net.history.ended == "stopped"
+    if net.history.ended == "diverged":
         trial.state = "diverged"
-        return trial, None
-    trial.standard_error = float(np.sqrt(trial.val_accuracy * (1 - trial.val_accuracy) / len(y_val)))
-    return trial, net
+    else:
+        trial.val_accuracy = float(np.mean(net.predict(X_val) == y_val))
+        trial.standard_error = float(np.sqrt(trial.val_accuracy * (1 - trial.val_accuracy) / len(y_val)))
