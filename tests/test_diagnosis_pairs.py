@@ -46,7 +46,7 @@ def kind_of(sentence):
 def is_right(student, X, y):
     """Tell whether two mistakes cancel.
 
-    Then the answers without penalty are right, and loss and gradients with penalty agree.
+    Then the answers without penalty are correct, and loss and gradients with penalty agree.
     """
     net = TwoLayerNet(len(student.params["W1"]), len(student.params["b1"]), len(student.params["b2"]))
     net.params = student.params

@@ -69,7 +69,7 @@ def accuracy_of_the_nearest_mean(features, labels, judged, truth):
 
 
 def test_neither_mean_colour_nor_a_single_value_shows_the_class():
-    """Each of these features is right for fewer than 25% of the images."""
+    """Each of these features is correct for fewer than 25% of the images."""
     (pixels, labels), (judged, truth) = draw_batch(2000, 100), draw_batch(1000, 101)
     pixels, judged = pixels.astype(np.float32), judged.astype(np.float32)
     colours = [images.reshape(-1, 3, 1024).mean(axis=2) for images in (pixels, judged)]  # (N, 3)
