@@ -12,7 +12,7 @@ from checks import WEIGHTS, check_params
 
 from .reference import NAMES, agree
 
-PROBE_SCORE = 1000.0  # exp overflows beyond 709
+PROBE_SCORE = 1000.0  # exp overflows above 709
 PROBE_REG = 0.7  # differs from its square and its double, so a wrong power or factor of reg shows
 
 

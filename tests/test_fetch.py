@@ -144,7 +144,7 @@ def test_python_that_cannot_unpack_safely(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", [ARCHIVE, "cifar-10-python (1).tar.gz"])
 @pytest.mark.parametrize("place", ["datasets", "cache"])
 def test_own_archive_is_taken(server, tmp_path, monkeypatch, capsys, name, place):
-    """An archive that the user has put there or into datasets/ is used, also if a browser renamed it. It stays."""
+    """The user's archive there or in datasets/ is used, also if a browser renamed it. It stays."""
     for folder in ("datasets", "cache"):
         (tmp_path / folder).mkdir()
     (tmp_path / place / name).write_bytes(GOOD)

@@ -19,7 +19,7 @@ def test_same_bytes_everywhere(tmp_path):
 
 
 def test_images_are_drawn_in_chunks():
-    """A batch that is no multiple of a chunk has all its rows, and each class equally often."""
+    """Three chunks, the last one incomplete, give all rows, and each class equally often."""
     pixels, labels = draw_batch(1010, 3)
     assert pixels.shape == (1010, 3072) and len(np.unique(pixels, axis=0)) == 1010
     np.testing.assert_array_equal(np.bincount(labels), np.full(10, 101))
