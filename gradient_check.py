@@ -55,7 +55,7 @@ def _check_perturbable(x, h):
 
 
 def central_difference(f, x, index, h=1e-5):
-    """Differentiate a function numerically by one coordinate of its argument.
+    """Differentiate a function numerically with respect to one coordinate of its argument.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Test accuracy against training time: ``python -m benchmarks.accuracy``
 
 Each recipe trains on the first 49,000 training images. The last 1,000 are its validation images.
-The hyperparameters were chosen by the accuracy on the last 1,000 or 5,000 training images, of nets
+We chose the hyperparameters by the accuracy on the last 1,000 or 5,000 training images, with nets
 that had not trained on these.
 
 Each net reads the 10,000 test images once, after training. No decision uses them. The tested net is

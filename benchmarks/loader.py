@@ -70,7 +70,7 @@ def main(rounds=3):
         seconds, peak, size = map(statistics.median, zip(*measured, strict=True))
         ratios = f"{seconds / textbook_seconds:.2f}", f"{peak / size:.2f}"
         rows.append((loader.__name__, f"{seconds:.2f}", ratios[0], f"{peak:.0f}", f"{size:.0f}", ratios[1]))
-    columns = ["loader", "seconds", "of textbook", "peak MB", "returned MB", "peak / returned"]
+    columns = ["loader", "seconds", "seconds / textbook's", "peak MB", "returned MB", "peak / returned"]
     print(Table(columns, rows, f"{source.name}; median of {rounds} interleaved rounds"))
 
 

@@ -13,7 +13,7 @@ A round is one call of train with 150 to 1000 steps, as in the notebook. Its tim
 cost of a call, mainly the checks of the arguments. In a call of this length, their share is small.
 
 ``--before FOLDER`` adds another checkout of this project. It compares the states before and after a
-change: ``git worktree add ../before v1.0`` and
+change: ``git worktree add ../before HEAD~1`` and
 ``python -m benchmarks.speed --before ../before --only before ours``.
 """
 
@@ -188,7 +188,7 @@ def ratio(numerator, denominator):
 
 
 def describe_machine():
-    """Describe processor, Python, NumPy and BLAS. The figures depend on them."""
+    """Describe processor, Python, NumPy and BLAS. The times depend on them."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     threads = os.environ.get("OPENBLAS_NUM_THREADS", "default")
     return (
@@ -223,7 +223,7 @@ def main():
     parser.add_argument("--steps", type=int, default=0, help="steps per round (default: this lab takes about 1.5 s)")
     parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
     parser.add_argument("--before", type=Path, help="another checkout of this project to compare with")
-    parser.add_argument("--json", help="write the figures to this file")
+    parser.add_argument("--json", help="write the times to this file")
     parser.add_argument("--plot", help="write a plot to this file")
     args = parser.parse_args()
 
@@ -236,7 +236,7 @@ def main():
     for name in args.only:
         if name not in names:
             print(f"{CONTENDERS[name][1]} is left out, because {NEEDS[name]} is not installed")
-    print(f"median of {args.rounds} interleaved rounds: milliseconds per step (and ratio of this lab to it)")
+    print(f"median of {args.rounds} interleaved rounds: milliseconds per step (our time divided by the column's)")
     print(f"{'H':>6}" + "".join(f"{CONTENDERS[name][1]:>21}" for name in names))
     table = {}
     for H in args.hidden:

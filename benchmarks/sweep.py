@@ -93,7 +93,7 @@ def main():
     first = next(iter(seconds))
     for name, row in seconds.items():
         ratio = statistics.median(a / b for a, b in zip(row, seconds[first], strict=True))
-        print(f"{name:<17}{statistics.median(row):7.1f} s, {ratio:.2f} of {first}")
+        print(f"{name:<17}{statistics.median(row):7.1f} s, {ratio:.2f} of the time of {first}")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def softmax_loss(scores, y):
     loss : float
         ``-mean_i log p[i, y_i]`` with ``p = softmax(scores)``.
     dscores : ndarray, shape (N, C)
-        Its gradient, ``(p - onehot(y)) / N``.
+        Its gradient with respect to the scores, ``(p - onehot(y)) / N``.
 
     Notes
     -----
@@ -110,7 +110,7 @@ def add_scaled(out, factor, array):
 
 
 def backward(params, X, hidden, dscores, mask=None):
-    """Compute the gradients of the parameters from that of the scores, by the chain rule.
+    """Compute the gradients with respect to the parameters, by the chain rule.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def backward(params, X, hidden, dscores, mask=None):
     dhidden = dscores @ params["W2"].T  # (N, H)
     if mask is not None:
         dhidden *= mask
-    dhidden *= hidden > 0  # the gradient is 0 if the ReLU is closed
+    dhidden *= hidden > 0  # the gradient is 0 for inactive units
     return {
         "W1": X.T @ dhidden,  # (D, H)
         "b1": dhidden.sum(axis=0),  # (H,)

@@ -1,7 +1,7 @@
 """A fully connected net with one hidden layer: its parameters, loss, training, prediction and file.
 
-N examples, D inputs, H hidden units, C classes. layers.py has the maths, sgd.py gradient descent,
-training.py what stands around the loop of `train`.
+N examples, D inputs, H hidden units, C classes. layers.py has the maths, sgd.py gradient descent.
+training.py handles Ctrl-C and divergence.
 """
 
 import numpy as np

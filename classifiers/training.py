@@ -40,11 +40,11 @@ def squares_are_finite(params):
 
 
 class SafeLoop:
-    """Context that keeps the loop of a training safe. Its method `iterations` drives the loop.
+    """Context manager for the loop of a training. Its method `iterations` drives the loop.
 
     The first Ctrl-C takes effect after the current iteration, a second one at once. This works in
-    the main thread, and if the program has no SIGINT handler of its own. Elsewhere a
-    `KeyboardInterrupt` takes effect at once.
+    the main thread if the program has no other SIGINT handler. Otherwise a `KeyboardInterrupt` takes
+    effect at once.
 
     Parameters
     ----------

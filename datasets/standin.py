@@ -1,7 +1,7 @@
 """Drawing of the stand-in for CIFAR-10, for machines that cannot get CIFAR-10.
 
-The stand-in has ten classes of 32x32 colour images, as many as CIFAR-10 has, in the same file
-layout.
+Like CIFAR-10, the stand-in has 60,000 colour images of 32x32 pixels in ten classes, in the same
+file layout.
 
 The bytes are the same on every machine, for two reasons. The drawing only adds, multiplies,
 divides, compares and takes square roots of float64, and IEEE 754 defines every bit of the results.

@@ -35,7 +35,7 @@ def atomic_folder(target):
     Notes
     -----
     Several processes may do this at the same time. The first that ends makes the folder. The others
-    use it, and their errors count no longer.
+    use it, and ignore their own errors.
     """
     parent = target.parent
     advice = "Set CIFAR10_DIR to a folder that holds the batches, or run python datasets/fetch.py --dir FOLDER"

@@ -37,7 +37,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(
         prog="python -m diagnosis", description="Check the gradients of the two-layer net in a Python file."
     )
-    parser.add_argument("file", type=Path, help="the file; it is run, so use a sandbox for files of unknown people")
+    parser.add_argument("file", type=Path, help="the file; it is run, so use a sandbox if you do not trust it")
     parser.add_argument("--class", dest="name", default="TwoLayerNet", help=f"the class, created as TwoLayerNet{SIZES}")
     parser.add_argument("--timeout", type=_seconds, default=60.0, help="stop the check after this many seconds (60)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the report")

@@ -47,7 +47,7 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
         Step of the numeric derivatives.
     tolerance : float
         Largest relative error between gradient and numeric derivative that passes. It is used only
-        if the scores are wrong, because then the right gradients are unknown.
+        if the scores are wrong, because then the correct gradients are unknown.
     max_checks : int
         Largest number of coordinates of each parameter in the numeric check. If a parameter has
         more, the check draws some at random.
@@ -117,16 +117,16 @@ def check_with_random_data(net):
 
 
 def _check_form(net, X, y, calls, report):
-    """Check the types of the answers. If only the scores exist, check whether they are right."""
+    """Check the types of the answers. If only the scores exist, check whether they are correct."""
     wrong_scores = []
     if calls.error is not None and calls.scores is not None:
         wrong_scores = _compare_scores(calls.scores, Reference(net.params, X, y))
-        calls = replace(calls, scores_right=not wrong_scores)
+        calls = replace(calls, scores_correct=not wrong_scores)
     report.add(find_mistakes(stages.FORM, calls) + wrong_scores)
 
 
 def _compare(net, X, y, reg, calls, report):
-    """Compare scores, loss, gradients and penalty with the right formulas, as far as they exist."""
+    """Compare scores, loss, gradients and penalty, if they exist, with the correct formulas."""
     params, remark = dict(net.params), ""
     for name in BIASES:
         if not params[name].any():  # biases of zero would hide mistakes
@@ -194,7 +194,7 @@ def _check_rows(net, data, report, h, tolerance, max_checks, rng):
     for name in at_kinks:
         report.add(find_mistakes(stages.KINKS, name))
     for row in report.rows:
-        # If the scores are wrong, the right gradients are unknown. The gradients must then be
+        # If the scores are wrong, the correct gradients are unknown. The gradients must then be
         # those of the net's own loss.
         of_own_loss = report.has(stages.SCORES) and not row.error <= tolerance
         if of_own_loss or unexplained and contradicts(net, row, data, h):
@@ -202,7 +202,7 @@ def _check_rows(net, data, report, h, tolerance, max_checks, rng):
 
 
 def _check_training(net, X, y, report):
-    """Check ``train`` and ``predict`` of a net with right gradients, if it has these methods."""
+    """Check ``train`` and ``predict`` of a net with correct gradients, if it has these methods."""
     if net.has("train"):
         report.add(find_mistakes(stages.TRAIN, probe_training(net, X, y)))
     if net.has("predict"):

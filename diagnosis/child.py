@@ -42,7 +42,7 @@ def run_task(task):
         answer = {"file": task["file"], "class": task["name"], **report.to_dict()}
         answer["notes"] += notes
         answer["text"] = "\n".join([str(report), *(f"Note: {note}" for note in notes)])
-    except BaseException as error:  # SystemExit, too: a call of sys.exit(0) is not a right answer
+    except BaseException as error:  # SystemExit, too: a call of sys.exit(0) is not a correct answer
         answer = {"ok": False, "error": task["file"] + explain_failure(error, path, task["name"])}
     faulthandler.cancel_dump_traceback_later()
     Path(task["answer"]).write_text(json.dumps(answer), encoding="utf-8")

@@ -28,7 +28,7 @@ class Mistake:
         A multiple of the formula fits, too, because a second mistake may scale the answer.
     softmax : callable
         Used instead of `formula` for a mistake in the softmax, because it changes the loss and all
-        gradients. Maps the right `Reference` to one with this mistake. The mistake explains the
+        gradients. Maps the correct `Reference` to one with this mistake. The mistake explains the
         gradients only if it explains all of them.
     only : tuple of str
         Names of the answers that may have the mistake. If it also explains other answers, it does

@@ -15,7 +15,7 @@ def find_mistakes(stage, evidence):
     ----------
     stage : str
     evidence : object
-        What the symptoms of this stage look at, see mistakes.py.
+        What the symptoms of this stage get, see stages.py.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def find_mistakes(stage, evidence):
 
 
 def explain_answers(stage, answers, reference):
-    """Explain scores, or loss and gradients, that differ from the right ones.
+    """Explain scores, or loss and gradients, that differ from the correct ones.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def explain_answers(stage, answers, reference):
     answers : dict
         The net's answers. The keys are names as in ``reference.right``.
     reference : Reference
-        Right answers for the same parameters and data.
+        Correct answers for the same parameters and data.
 
     Returns
     -------

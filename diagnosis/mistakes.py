@@ -25,7 +25,7 @@ form = partial(Mistake, stages.FORM, skips=stages.ALL)
 scores, answers, penalty = (partial(Mistake, stage) for stage in (stages.SCORES, stages.ANSWERS, stages.PENALTY))
 overflow, train, predict = (partial(Mistake, stage) for stage in (stages.OVERFLOW, stages.TRAIN, stages.PREDICT))
 
-MASKED = "the gradient of {which} uses the wrong ReLU mask: %s. The right mask is (hidden > 0)"
+MASKED = "the gradient of {which} uses the wrong ReLU mask: %s. The correct mask is (hidden > 0)"
 UNSUMMED = "the gradient of {which} is not summed over the rows. Use .sum(axis=0)"
 SHIFTED = "labels are shifted by one in {where}: the class index is one too %s. Labels start at 0"
 OTHER_PENALTY = (
@@ -41,7 +41,7 @@ MISTAKES = (
         symptom=symptoms.two_dimensional_bias,
         skips=stages.ALL,
     ),
-    form("{so_far}loss is not written to the end. Next: {next}{place}", symptom=symptoms.loss_not_written),
+    form("{so_far}loss is not finished. Next: {next}{place}", symptom=symptoms.loss_not_written),
     form("loss raises {kind}: {error}{place}", symptom=lambda calls: symptoms.raised(calls.error)),
     form(
         "{name} is {got}{place}, but parameters must be finite. Check whether they are set, and whether training "
@@ -91,15 +91,15 @@ MISTAKES = (
     ),
     scores("scores must have shape (N, C) = {right}, got {got}", symptom=symptoms.wrong_shape),
     scores(
-        "scores: the ReLU is missing in the forward pass. The right formula is max(0, X W1 + b1) W2 + b2",
+        "scores: the ReLU is missing in the forward pass. The correct formula is max(0, X W1 + b1) W2 + b2",
         formula=lambda r: {"scores": r.pre @ r.params["W2"] + r.params["b2"]},
     ),
     scores(
-        "scores: b1 is missing in the forward pass. The right formula is max(0, X W1 + b1) W2 + b2",
+        "scores: b1 is missing in the forward pass. The correct formula is max(0, X W1 + b1) W2 + b2",
         formula=lambda r: {"scores": np.maximum(0, r.X @ r.params["W1"]) @ r.params["W2"] + r.params["b2"]},
     ),
     scores(
-        "scores: b2 is missing in the forward pass. The right formula is max(0, X W1 + b1) W2 + b2",
+        "scores: b2 is missing in the forward pass. The correct formula is max(0, X W1 + b1) W2 + b2",
         formula=lambda r: {"scores": r.hidden @ r.params["W2"]},
     ),
     scores(
@@ -222,23 +222,23 @@ MISTAKES = (
     penalty(
         "the penalty on {other} lacks the half, but the penalty on the other weights has it. Use "
         "0.5 * reg * sum(W**2) in the loss and reg * W in the gradient for both",
-        formula=(0.5, 1),  # right by itself
+        formula=(0.5, 1),  # correct by itself
     ),
     penalty(
-        "this net penalises by reg * W**2, without the half, and loss and gradient agree. For the same penalty, its "
-        "reg is half of that in this lab",
+        "this net penalises by reg * W**2, without the half, and loss and gradient agree. For the same penalty, "
+        "our reg must be twice its reg",
         formula=(1, 2),
         note=True,
     ),
     penalty(
-        "the penalty on {which} has the factor {in_loss} in the loss and {in_gradient} in the gradient. The right "
-        "factors are 0.5 and 1",
+        "the penalty on {which} has the factor {in_loss} in the loss and {in_gradient} in the gradient. The "
+        "correct factors are 0.5 and 1",
         formula=(..., ...),
     ),
     Mistake(
         stages.JOINT_PENALTY,
-        "the penalty in {places} is wrong here, at reg={reg:g}, but right for one parameter at a time or for another "
-        "reg. It must be {half}reg * (sum(W1**2) + sum(W2**2){biases}) in the loss, and {full}reg * W in the "
+        "the penalty in {places} is wrong here, at reg={reg:g}, but correct for one parameter at a time or for "
+        "another reg. It must be {half}reg * (sum(W1**2) + sum(W2**2){biases}) in the loss, and {full}reg * W in the "
         "gradient",
         symptom=symptoms.wrong_joint_penalty,
     ),
@@ -252,9 +252,9 @@ MISTAKES = (
         formula=probes.one_high_row,
     ),
     overflow(
-        "the loss takes the logarithm of 0: the probability of the right class is rounded to 0 if its score is 1000 "
-        "lower than another. Compute the logarithm directly: log p = shifted - log(sum(exp(shifted)))",
-        formula=probes.low_right_class,
+        "the loss takes the logarithm of 0: the probability of the correct class is rounded to 0 if its score is "
+        "1000 lower than another. Compute the logarithm directly: log p = shifted - log(sum(exp(shifted)))",
+        formula=probes.low_correct_class,
     ),
     Mistake(
         stages.NUMERIC,
@@ -269,7 +269,7 @@ MISTAKES = (
         symptom=lambda name: {"name": name},
         note=True,
     ),
-    train("train is not written to the end. Next: {next}{place}", symptom=lambda t: symptoms.not_written(t.error)),
+    train("train is not finished. Next: {next}{place}", symptom=lambda t: symptoms.not_written(t.error)),
     train("train raises {kind}: {error}{place}", symptom=lambda t: symptoms.raised(t.error)),
     train(
         "train changes no parameter: the update is missing, or it changes copies. For each parameter, write "
@@ -303,8 +303,8 @@ MISTAKES = (
         symptom=symptoms.not_decayed,
     ),
     train(
-        "the first iteration is right, but the second is wrong. It must be W -= learning_rate * dW, with the gradient "
-        "at the new parameters and the learning rate after one decay",
+        "the first iteration is correct, but the second is wrong. It must be W -= learning_rate * dW, with the "
+        "gradient at the new parameters and the learning rate after one decay",
         symptom=symptoms.unknown_second_step,
     ),
     train(
@@ -327,7 +327,7 @@ MISTAKES = (
         symptom=lambda t: {} if t.batch_ignored else None,
     ),
     predict(
-        "predict is not written to the end. Next: {next}{place}",
+        "predict is not finished. Next: {next}{place}",
         symptom=lambda prediction: symptoms.not_written(prediction.error),
     ),
     predict("predict raises {kind}: {error}{place}", symptom=lambda prediction: symptoms.raised(prediction.error)),
@@ -342,7 +342,7 @@ MISTAKES = (
         "predict returns class {got} for row {row}, but class {right} has the highest score",
         symptom=symptoms.not_highest_class,
     ),
-    Mistake(stages.UNFINISHED, "{right} right. Next: {next}", symptom=symptoms.unfinished),
+    Mistake(stages.UNFINISHED, "{right} correct. Next: {next}", symptom=symptoms.unfinished),
     Mistake(
         stages.PRINTS,
         "loss prints output: {lines} lines are not shown here",

@@ -12,7 +12,7 @@ from checks import WEIGHTS, check_params
 
 from .reference import NAMES, agree
 
-PROBE_SCORE = 1000.0  # exp overflows beyond 709
+PROBE_SCORE = 1000.0  # exp overflows above 709
 PROBE_REG = 0.7  # differs from its square and its double, so a wrong power or factor of reg shows
 
 
@@ -120,8 +120,8 @@ class Calls:
 
     `scores` is the answer without labels. `first` and `second` are loss and gradients of two equal
     calls. `changed` names the arrays that ``loss`` changes in place. If ``loss`` raises an
-    exception, it is stored in `error`, and all later answers are missing. `scores_right` tells
-    whether the scores are right.
+    exception, it is stored in `error`, and all later answers are missing. `scores_correct` tells
+    whether the scores are correct.
     """
 
     params: dict
@@ -130,7 +130,7 @@ class Calls:
     second: tuple = (None, {})
     changed: tuple = ()
     error: Exception | None = None
-    scores_right: bool = False
+    scores_correct: bool = False
 
     @property
     def loss(self):
@@ -172,7 +172,7 @@ def penalty_factors(net, X, y, names):
         Maps each name to a pair of factors. A weight with the penalty ``0.5 * reg * W**2`` has
         (0.5, 1). The first factor is None if the loss is not a multiple of the sum of squares. The
         second is None if the gradient is not a multiple of the parameter. A parameter that is not
-        among `names` has no gradient yet: its second factor is set to a right one.
+        among `names` has no gradient yet: its second factor is set to a correct one.
     """
     factors = {}
     for name in NAMES:
@@ -254,8 +254,8 @@ def high_scores(params):
     return {**zeros, "b2": zeros["b2"] + PROBE_SCORE}, X, y
 
 
-def low_right_class(params):
-    """Return parameters, X and y for one row; its right class has the score -1000, the others 0."""
+def low_correct_class(params):
+    """Return parameters, X and y for one row; its correct class has the score -1000, the others 0."""
     zeros, X, y = zero_scores(params)
     zeros["b2"][0] = -PROBE_SCORE if len(zeros["b2"]) > 1 else 0
     return zeros, X, y

@@ -1,4 +1,4 @@
-"""Right scores, loss and gradients of a two-layer net, and the comparison with an answer."""
+"""Correct scores, loss and gradients of a two-layer net, and the comparison with an answer."""
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def factor_between(answer, right, floor):
 
 
 class Reference:
-    """Right answers for some parameters and data, with the intermediate results.
+    """Correct answers for some parameters and data, with the intermediate results.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ class Reference:
     dscores, dhidden : ndarray, shapes (N, C) and (N, H)
         Gradients with respect to the scores, and to the hidden layer before the ReLU's mask.
     right : dict
-        The right "scores", "loss" (without penalty) and gradients.
+        The correct "scores", "loss" (without penalty) and gradients.
     floor : dict of float
-        Possible rounding error of each right answer, because large terms of a sum may cancel.
+        Possible rounding error of each correct answer, because large terms of a sum may cancel.
     """
 
     def __init__(self, params, X, y, remark="", axis=1):
@@ -98,7 +98,7 @@ class Reference:
         }
 
     def times(self, k):
-        """Return the right answers, all multiplied by k."""
+        """Return the correct answers, all multiplied by k."""
         return {name: k * answer for name, answer in self.right.items()}
 
     def unsummed(self):

@@ -42,9 +42,9 @@ def not_written(error):
 
 
 def loss_not_written(calls):
-    """A loss that is not written to the end; the values say whether the scores are right."""
+    """A loss that is not finished; the values say whether the scores are correct."""
     found = not_written(calls.error)
-    return found and {**found, "so_far": "the scores are right. " if calls.scores_right else ""}
+    return found and {**found, "so_far": "the scores are correct. " if calls.scores_correct else ""}
 
 
 def not_finite(arrays):
@@ -70,14 +70,14 @@ def no_scores(calls):
 
 
 def unfinished(calls):
-    """What is missing after right scores: the loss, or gradients."""
+    """What is missing after correct scores: the loss, or gradients."""
     missing = [name for name in NAMES if name not in calls.grads]
     if calls.loss is None:
         return {"right": "the scores are", "next": "the loss, the mean of -log p over the rows plus the penalty"}
     if not missing:
         return None
-    there = f" and the gradient of {', '.join(calls.names)}" if calls.names else ""
-    return {"right": f"the scores, the loss{there} are", "next": f"the gradient of {', '.join(missing)}"}
+    found = f", the loss and the gradient of {', '.join(calls.names)}" if calls.names else " and the loss"
+    return {"right": f"the scores{found} are", "next": f"the gradient of {', '.join(missing)}"}
 
 
 def wrong_dtype(calls):
@@ -90,7 +90,7 @@ def wrong_dtype(calls):
 
 
 def wrong_shape(name, answer, reference):
-    """An answer of another shape than the right one."""
+    """An answer of another shape than the correct one."""
     got, right = np.shape(answer), np.shape(reference.right[name])
     return None if got == right else {"got": got, "right": right}
 
@@ -119,7 +119,7 @@ def unknown_scores(name, scores, reference):
 
 
 def multiple(name, answer, reference):
-    """A gradient that is a multiple of the right one."""
+    """A gradient that is a multiple of the correct one."""
     k = factor_between(answer, reference.right[name], reference.floor[name]) if name in NAMES else None
     return None if k is None else {"k": float(f"{k:.9g}")}  # rounded, because equal factors share one sentence
 
@@ -261,7 +261,7 @@ def not_highest_class(prediction):
     best, rows = scores.argmax(axis=1), np.arange(len(scores))
     outside = ~np.isin(got, np.arange(scores.shape[1]))
     classes = np.where(outside, 0, got).astype(int)
-    wrong = np.flatnonzero(outside | (scores[rows, classes] < scores[rows, best]))  # equal scores are equally right
+    wrong = np.flatnonzero(outside | (scores[rows, classes] < scores[rows, best]))  # equal scores are equally correct
     if wrong.size == 0:
         return None
     row = wrong[0]

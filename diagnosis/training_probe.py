@@ -1,6 +1,6 @@
 """Calls ``train`` and ``predict`` of a net and records what they do.
 
-The training data have only one or two rows. So the right step is known for every random batch.
+The training data have only one or two rows. So the correct step is known for every random batch.
 """
 
 from dataclasses import dataclass, field
@@ -17,10 +17,10 @@ SEEDS = range(8)  # if a net draws X and y separately, one of the seeds gives di
 
 @dataclass
 class Training:
-    """Results of one and of two training iterations, and the gradients for the right steps.
+    """Results of one and of two training iterations, and the gradients for the correct steps.
 
-    If the data have one row, every batch is that row. So the right step is minus the learning rate
-    times the gradient.
+    If the data have one row, every batch is that row. So the correct step is minus the learning
+    rate times the gradient.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class Prediction(NamedTuple):
 
 
 def probe_predictions(net, X):
-    """Yield a net's predictions for X (N, D), and for more rows: a few may be right by chance."""
+    """Yield a net's predictions for X (N, D), and for more rows: a few may be correct by chance."""
     more = np.abs(X).max(initial=1) * np.cos(np.arange(50 * X.shape[1]).reshape(50, -1) ** 2)
     for rows, remark in ((X, ""), (more, " of the check's own data")):
         scores = np.asarray(net.ask(net.params, rows))
@@ -108,7 +108,7 @@ def probe_training(net, X, y):
     Parameters
     ----------
     net : NetUnderTest
-        A net with right gradients.
+        A net with correct gradients.
     X, y : ndarray, shapes (N, D) and (N,)
         Data. Training uses the row with the most active hidden units.
 

@@ -65,7 +65,7 @@ def test_true_ends_training(stop):
     "answer, ends", [(None, False), (False, False), (np.False_, False), (True, True), (np.True_, True)]
 )
 def test_answers(answer, ends):
-    """True of NumPy ends training as well. None and False do not."""
+    """NumPy's True also ends training. None and False do not."""
     assert (train(lambda net, it, stats: answer)[1].ended == "stopped") is ends
 
 

@@ -116,7 +116,7 @@ def params_with(**changed):
     ],
 )
 def test_refused_values(call, error, message):
-    """The error has the right type. It names the argument, what it must be and what it was."""
+    """The error has the correct type. It names the argument, what it must be and what it was."""
     with pytest.raises(error, match=f"^{message}"):
         call()
 

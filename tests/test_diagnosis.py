@@ -158,7 +158,7 @@ SENTENCES = {
     "biases in gradient": "penalty includes b1 and b2 in the gradient, with the factor 1",
     "penalty of sums": r"penalty on W1 and W2 is the wrong function of W in the loss\. ",
     "penalty of moduli": r"penalty on W1 and W2 is the wrong function of W in the loss\. ",
-    "penalty of products": "penalty in the loss is wrong here, at reg=0.1, but right for one parameter at a time",
+    "penalty of products": "penalty in the loss is wrong here, at reg=0.1, but correct for one parameter at a time",
     "penalty gradient squared": r"penalty on W1 and W2 is the wrong function of W in the gradient\. ",
     "penalty gradient constant": r"penalty on W1 and W2 is the wrong function of W in the gradient\. ",
     "penalty of moduli + penalty gradient constant": r"the wrong function of W in the loss and in the gradient\. ",
@@ -218,7 +218,7 @@ def make_data(N=5, D=4, C=3, seed=1):
 
 
 def diagnose(*mistakes, reg=0.1):
-    """Check a net with these mistakes. D = H = C = 4: a transposed gradient has the right shape."""
+    """Check a net with these mistakes. D = H = C = 4: a transposed gradient has the correct shape."""
     return check_net(Student(4, 4, 4, *mistakes), *make_data(C=4), reg)
 
 
@@ -258,7 +258,7 @@ def scaled(name, factor=1.0, *mistakes, plus=0.0):
 
 @pytest.mark.parametrize("mistake", SENTENCES)
 def test_each_mistake_is_named_alone(mistake):
-    """On eight nets of several shapes, the only finding is the right one."""
+    """On eight nets of several shapes, the only finding is the correct one."""
     for seed, (D, H) in enumerate([(4, 4), (5, 5), (4, 6), (7, 9), (3, 8), (4, 4), (5, 5), (4, 6)]):
         student, data = Student(D, H, 4, *mistake.split(" + "), seed=seed), make_data(5, D, 4, seed=seed + 1)
         report = check_net(student, *data, max_checks=2, rng=seed)
@@ -347,15 +347,16 @@ def test_numeric_check_counts_by_itself(off, found):
     "factors, stage, finding",
     [
         ({}, "scores", r"loss\(X\) returns None. Next: the scores"),
-        ({"scores": 1}, "loss", "the scores are right. Next: the loss, the mean of -log p"),
+        ({"scores": 1}, "loss", "the scores are correct. Next: the loss, the mean of -log p"),
         ({"scores": 2}, "scores", "scores are not max"),
-        ({"scores": 1, "loss": 1}, "gradients", "the scores, the loss are right. Next: the gradient of W1, b1, W2, b2"),
+        ({"scores": 1, "loss": 1}, "gradients",
+         "the scores and the loss are correct. Next: the gradient of W1, b1, W2, b2"),
         ({"scores": 1, "loss": 5}, "loss", "the loss without penalty is 5 times too large"),
         ({"scores": 1, "loss": 1, "b2": 1, "W2": 1}, "gradients",
-         "the scores, the loss and the gradient of W2, b2 are right. Next: the gradient of W1, b1$"),
+         "the scores, the loss and the gradient of W2, b2 are correct. Next: the gradient of W1, b1$"),
         ({"scores": 1, "loss": 1, "b2": -1}, "gradients", "the gradient of b2 has the wrong sign"),
         ({"scores": 1, "loss": 1, "W1": 1.0005}, "gradients", "the gradient of W1 is 1.0005 times"),
-        ({"scores": 1, "W2": 1}, "loss", "the scores are right. Next: the loss"),
+        ({"scores": 1, "W2": 1}, "loss", "the scores are correct. Next: the loss"),
     ],
 )  # fmt: skip
 def test_stages_of_an_unfinished_net(factors, stage, finding, form):
@@ -367,7 +368,7 @@ def test_stages_of_an_unfinished_net(factors, stage, finding, form):
 
 
 @pytest.mark.parametrize("mistakes, words", [
-    ((), "the scores, the loss are right"),
+    ((), "the scores and the loss are correct"),
     (("penalty of moduli",), "wrong function of W in the loss."),
     (("penalty not in loss",), "the penalty on W1 and W2 is missing from the loss"),
     (("biases in loss",), "penalises the biases like the weights"),
@@ -380,7 +381,7 @@ def test_loss_without_gradients(mistakes, words, form):
 
 
 def test_loss_that_is_not_written():
-    """If it is half-written, the report still says whether the scores are right. It quotes the line."""
+    """If it is half-written, the report still says whether the scores are correct. It quotes the line."""
 
     def not_written(*arguments):
         raise NotImplementedError("write me")
@@ -389,10 +390,10 @@ def test_loss_that_is_not_written():
         check_net(Changed(not_written, *more, shape=(4, 4, 4)), *make_data(C=4)) for more in ((), ("forward: no b1",))
     )
     (finding,) = right.findings
-    assert right.stage == "loss" and finding.startswith("the scores are right. loss is not written to the end. Next: ")
+    assert right.stage == "loss" and finding.startswith("the scores are correct. loss is not finished. Next: ")
     assert re.search(r"Next: write me \(test_diagnosis.py, line \d+: raise .*\)$", finding)
     assert wrong.stage == "scores" and len(wrong.findings) == 2 and "b1 is missing" in wrong.findings[1]
-    assert wrong.findings[0].startswith("loss is not written to the end. Next: write me")
+    assert wrong.findings[0].startswith("loss is not finished. Next: write me")
 
 
 def test_nothing_is_written():
@@ -542,7 +543,7 @@ def test_factors_close_to_a_known_factor_are_not_known(name, factor, words):
 
 @pytest.mark.parametrize("off, found", [(1e-5, True), (1e-9, False)])
 def test_gradients_of_wrong_scores_must_be_those_of_the_nets_own_loss(off, found):
-    """The right gradient is unknown then, but the numeric gradient is known. NaN differs from it."""
+    """The correct gradient is unknown then, but the numeric gradient is known. NaN differs from it."""
     report = check_net(scaled("b2", 1 + off, "forward: sigmoid"), *make_data())
     assert ["gradient of b2 is wrong" in finding for finding in report.findings] == [False] + [True] * found
     lenient = check_net(scaled("b2", 1 + off, "forward: sigmoid"), *make_data(), tolerance=1e-4)
@@ -553,7 +554,7 @@ def test_gradients_of_wrong_scores_must_be_those_of_the_nets_own_loss(off, found
 @pytest.mark.parametrize("plus, ok", [(5e-10, True), (3e-9, False)])
 @pytest.mark.parametrize("name", ["scores", "loss"])
 def test_rounding_of_small_scores_and_losses_is_not_a_mistake(name, plus, ok):
-    """A difference of 1e-9 passes even if the right value is almost 0."""
+    """A difference of 1e-9 passes even if the correct value is almost 0."""
     net = scaled(name, plus=plus)
     net.params = {param: 1e-6 * value for param, value in net.params.items()}
     if name == "loss":
@@ -597,7 +598,7 @@ def test_penalty_that_is_wrong_only_for_all_parameters_at_once(net, reg, words):
     ],
 )
 def test_penalty_that_is_nearly_right(change, words):
-    """A small term of another form, a penalty that is right for positive weights, a factor near 1."""
+    """A small term of another form, a penalty that is correct for positive weights, a factor near 1."""
     net = Changed(lambda net, loss, grads, reg: (loss, {**grads, "W2": grads["W2"] + reg * change(net.params["W2"])}))
     report = check_net(net, *make_data())
     assert len(report.findings) == 1 and words in str(report), report
@@ -720,7 +721,7 @@ def test_correct_nets_have_no_findings(N, D, H, C, reg, scale, ours, half, seed)
 
 
 class InPlace(Student):
-    """A right net in another style: ReLU and softmax overwrite their inputs, gradients are added up."""
+    """A correct net in another style: ReLU and softmax overwrite their inputs, gradients are added up."""
 
     def loss(self, X, y=None, reg=0.0):
         W1, b1, W2, b2 = (self.params[name] for name in ("W1", "b1", "W2", "b2"))
@@ -748,7 +749,7 @@ class InPlace(Student):
 
 
 @pytest.mark.parametrize("D, H, C, N", [(4, 6, 3, 5), (3, 1, 2, 1), (5, 4, 5, 5)])
-def test_other_styles_are_right(D, H, C, N):
+def test_other_styles_are_correct(D, H, C, N):
     """This also holds for one hidden unit, or one row."""
     report = check_net(InPlace(D, H, C), *make_data(N, D, C), max_checks=4, rng=0)
     assert report.ok and report.notes == [], report

@@ -127,7 +127,7 @@ def test_modules_of_another_folder_are_named(tmp_path, capsys):
 
 
 def test_the_lab_itself_has_no_note(tmp_path, capsys):
-    """Its file is in the folder of the modules. A file in another folder of the lab is near, too."""
+    """It is in the folder of the modules. A file in another folder of the lab is near, too."""
     assert run(capsys, ROOT / "classifiers" / "neural_net.py")[1].endswith("No mistake found.\n")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "net.py").write_text(f"{NET}    pass\n")

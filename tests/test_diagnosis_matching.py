@@ -1,4 +1,4 @@
-"""Tests of the comparison with right answers, and of the match with the table of mistakes."""
+"""Tests of the comparison with correct answers, and of the match with the table of mistakes."""
 
 import numpy as np
 import pytest
@@ -80,7 +80,7 @@ def test_scores_show_the_largest_difference(reference):
     ],
 )
 def test_agree(answer, right, floor, expected):
-    """Answers of equal shape agree within 1e-7 of the largest right number, or within the floor."""
+    """Answers of equal shape agree within 1e-7 of the largest correct number, or within the floor."""
     assert agree(answer, right, floor) is expected
 
 
@@ -95,7 +95,7 @@ def test_agree(answer, right, floor, expected):
         ([[2.0, -4.0]], [1.0, -2.0], 0.0, None),
         ([np.nan, 1.0], [1.0, 2.0], 0.0, None),
         ([2.0, 2.0], [1.0, 1.0], 0.99e-3, 2.0),
-        ([2.0, 2.0], [1.0, 1.0], 1.01e-3, None),  # the right numbers are near the rounding error
+        ([2.0, 2.0], [1.0, 1.0], 1.01e-3, None),  # the correct numbers are near the rounding error
         ([200.0, 200.05], [1.0, 1.0], 0.9e-3, 200.025),  # rounding grows with the factor
     ],
 )

@@ -43,10 +43,10 @@ def kind_of(sentence):
     return next(kind for kind, (pattern, _) in KINDS.items() if re.search(pattern, sentence, re.DOTALL))
 
 
-def is_right(student, X, y):
+def is_correct(student, X, y):
     """Tell whether two mistakes cancel.
 
-    Then the answers without penalty are right, and loss and gradients with penalty agree.
+    Then the answers without penalty are correct, and loss and gradients with penalty agree.
     """
     net = TwoLayerNet(len(student.params["W1"]), len(student.params["b1"]), len(student.params["b2"]))
     net.params = student.params
@@ -69,7 +69,7 @@ def test_pairs(first):
         findings = check_net(student, *data, max_checks=2, rng=0).findings
         named, there = {kind_of(sentence) for sentence in findings}, kinds_of(first) | kinds_of(second)
         assert named - {"vague"} <= there, (second, findings)
-        assert named & there or not named and is_right(student, *data), (second, findings)
+        assert named & there or not named and is_correct(student, *data), (second, findings)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_pairs(first):
     ],
 )
 def test_two_mistakes_are_both_named(mistakes, first, second):
-    """Each has one finding. A mistake in the softmax comes first. None is the sentence of one alone."""
+    """Each has one finding. A mistake in the softmax comes first. None means the one in SENTENCES."""
     names = mistakes.split(", ")
     report = check_net(Student(4, 4, 4, *names), *make_data(C=4))
     patterns = [

@@ -1,4 +1,4 @@
-"""Tests of `check_net` on update and predict, with nets that make a mistake and right nets."""
+"""Tests of `check_net` on update and predict, with nets that make a mistake and correct nets."""
 
 import re
 
@@ -45,7 +45,7 @@ class Learner(Student):
                     param -= rate * grad
                 elif m == "sign":
                     self.params[name] -= rate * np.sign(grad)
-                elif m == "replaces":  # right, too
+                elif m == "replaces":  # correct, too
                     self.params = {**self.params, name: self.params[name] - rate * grad}
                 else:
                     self.params[name] -= rate * grad
@@ -80,9 +80,9 @@ class Learner(Student):
 
 SENTENCES = {
     "raises": "train raises AttributeError: .*no_such_attribute.*test_diagnosis_training.py, line",
-    "not written": "train is not written to the end. Next: the minibatch .*, line",
+    "not written": "train is not finished. Next: the minibatch .*, line",
     "predict raises": "predict raises ZeroDivisionError: no classes .*, line",
-    "predict not written": "predict is not written to the end. Next: argmax .*, line",
+    "predict not written": "predict is not finished. Next: argmax .*, line",
     "no update": "train changes no parameter",
     "climbs": "the update of W1, b1, W2, b2 goes up the gradient",
     "W2 climbs": "the update of W2 goes up the gradient",
@@ -92,7 +92,7 @@ SENTENCES = {
     "twice": "the update of W1, b1, W2, b2 is 2 times what it should be",
     "sign": r"the update of W1, b1, W2, b2 is not W -= learning_rate \* dW",
     "no decay": "the learning rate does not decay",
-    "decays twice": "the first iteration is right, but the second is wrong",
+    "decays twice": "the first iteration is correct, but the second is wrong",
     "late loss": "loss_history starts with .*, the loss after the step. It must start with the loss before",
     "other loss": r"loss_history starts with [\d.]+. It must start with the loss before the step, [\d.]+$",
     "no accuracies": "train must return a dict .* got .*val_acc_history: missing",
@@ -110,7 +110,7 @@ SENTENCES = {
 
 @pytest.mark.parametrize("mistake", SENTENCES)
 def test_each_mistake_is_named_alone(mistake):
-    """On four nets of different shapes, the only finding is the right one."""
+    """On four nets of different shapes, the only finding is the correct one."""
     for seed, (D, H) in enumerate([(4, 6), (5, 5), (7, 9), (3, 8)]):
         report = check_net(Learner(mistake, D, H, 3, seed), *make_data(5, D, 3, seed=seed + 1), max_checks=2)
         assert len(report.findings) == 1, report

@@ -1,4 +1,4 @@
-"""Tests of README.md, docs/ and the other READMEs: code, quoted output, figures, links."""
+"""Tests of README.md, docs/ and the other READMEs: code, quoted output, numbers, links."""
 
 import json
 import re

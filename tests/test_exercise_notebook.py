@@ -110,9 +110,9 @@ def test_whole_notebook_runs_when_all_is_filled(folder, cifar10_of_the_notebook,
 
 
 STAGES = {
-    2: ["scores are right", "Next: Write softmax_loss (classifiers/layers.py"],
+    2: ["scores are correct", "Next: Write softmax_loss (classifiers/layers.py"],
     3: ["error of dscores", "Next: the gradient of W1, b1, W2, b2"],
-    4: ["W2  shape (10, 3)", "Next: Write draw_minibatch (classifiers/sgd.py", "predict is not written"],
+    4: ["W2  shape (10, 3)", "Next: Write draw_minibatch (classifiers/sgd.py", "predict is not finished"],
 }
 
 

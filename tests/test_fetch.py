@@ -18,7 +18,7 @@ from datasets.fetch import fetch, main
 from datasets.names import ARCHIVE, BATCHES, FOLDER
 
 pytestmark = pytest.mark.skipif(
-    not hasattr(tarfile, "data_filter"), reason="this Python cannot unpack safely, see README"
+    not hasattr(tarfile, "data_filter"), reason="this Python cannot unpack safely, see datasets/README.md"
 )
 
 
@@ -144,7 +144,7 @@ def test_python_that_cannot_unpack_safely(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", [ARCHIVE, "cifar-10-python (1).tar.gz"])
 @pytest.mark.parametrize("place", ["datasets", "cache"])
 def test_own_archive_is_taken(server, tmp_path, monkeypatch, capsys, name, place):
-    """An archive that the user has put there or into datasets/ is used, also if a browser renamed it. It stays."""
+    """The user's archive there or in datasets/ is used, also if a browser renamed it. It stays."""
     for folder in ("datasets", "cache"):
         (tmp_path / folder).mkdir()
     (tmp_path / place / name).write_bytes(GOOD)
@@ -196,7 +196,7 @@ def member(name, kind=tarfile.REGTYPE, link=""):
     ids=lambda evil: evil.name,
 )
 def test_archive_with_surprises(tmp_path, evil):
-    """Even if the hash is right, only plain files and folders with relative names are unpacked."""
+    """Even if the hash is correct, only plain files and folders with relative names are unpacked."""
     content = make_archive([(member(f"{FOLDER}/data_batch_1"), b"fine"), (evil, b"")])
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / ARCHIVE).write_bytes(content)

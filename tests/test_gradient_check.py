@@ -155,7 +155,7 @@ def test_sparse_check_finds_wrong_gradients(slope, analytic, error):
     ],
 )
 def test_bad_arguments(call, error, message):
-    """The error says what must be. Broadcasting would compare or sum entries of other places."""
+    """The error says what the argument must be. Broadcasting would compare or sum entries of other places."""
     with pytest.raises(error, match=message):
         call(np.ones(5))
 

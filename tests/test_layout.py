@@ -18,7 +18,7 @@ datasets
 data_utils vis_utils
 exercise benchmarks run_notebook
 """
-# Rooms that must also work without the classifiers or without matplotlib.
+# Packages and modules that must also work without the classifiers or without matplotlib.
 APART = {
     "gradient_check": {"classifiers"},
     "diagnosis": {"classifiers", "vis_utils", "datasets"},
@@ -53,7 +53,7 @@ def imported(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_imports_point_upwards(path):
-    """A module imports its own room, and rooms of its own line or of the lines above it."""
+    """A module imports only from its own package, and from its line and the lines above it."""
     name = ".".join(path.with_suffix("").parts)
     own = room(name)
     if own is None:

@@ -19,7 +19,7 @@ def test_same_bytes_everywhere(tmp_path):
 
 
 def test_images_are_drawn_in_chunks():
-    """A batch that is no multiple of a chunk has all its rows, and each class equally often."""
+    """Three chunks, the last one incomplete, give all rows, and each class equally often."""
     pixels, labels = draw_batch(1010, 3)
     assert pixels.shape == (1010, 3072) and len(np.unique(pixels, axis=0)) == 1010
     np.testing.assert_array_equal(np.bincount(labels), np.full(10, 101))
@@ -69,7 +69,7 @@ def accuracy_of_the_nearest_mean(features, labels, judged, truth):
 
 
 def test_neither_mean_colour_nor_a_single_value_shows_the_class():
-    """Each of these features is right for fewer than 25% of the images."""
+    """Each of these features is correct for fewer than 25% of the images."""
     (pixels, labels), (judged, truth) = draw_batch(2000, 100), draw_batch(1000, 101)
     pixels, judged = pixels.astype(np.float32), judged.astype(np.float32)
     colours = [images.reshape(-1, 3, 1024).mean(axis=2) for images in (pixels, judged)]  # (N, 3)

@@ -1,4 +1,4 @@
-"""Tests of what stands around the loop of train: history, snapshots, divergence, Ctrl-C, progress."""
+"""Tests of history, snapshots, divergence, Ctrl-C and progress of `train`."""
 
 import json
 import pickle
@@ -247,7 +247,7 @@ def test_ctrl_c_while_the_callback_finishes():
 
 @pytest.mark.parametrize("presses", [2, 0])
 def test_interrupt_at_once(presses):
-    """By a second Ctrl-C, or if something raises KeyboardInterrupt. The step may be half done.
+    """A second Ctrl-C, or another KeyboardInterrupt, may leave a step half done.
 
     Therefore the net has the parameters of the last epoch.
     """
@@ -282,7 +282,7 @@ def test_ctrl_c_and_divergence(action):
 
 
 def test_handler_that_a_callback_installs():
-    """It stays. A training inside a callback does not replace the handler of the outer one."""
+    """It remains. A training inside a callback does not replace the handler of the outer one."""
 
     def own(number, frame):
         raise ZeroDivisionError
