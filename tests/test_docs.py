@@ -68,15 +68,25 @@ def test_answer_of_check_net(capsys):
     assert [float(text) for text in row[4:]] == pytest.approx([float(text) for text in quoted_row[4:]], rel=1e-6)
 
 
+def find_figures(text):
+    """Return the numbers before a ±."""
+    return re.findall(r"(0\.\d+) ±", text)
+
+
 def test_figures_of_readme():
     """Accuracies in README's tables are those of the stored notebook, or of docs/results.md. So is the speed."""
     notebook = json.loads((ROOT / "two_layer_net.ipynb").read_text(encoding="utf-8"))
     outputs = [o for cell in notebook["cells"] for o in cell.get("outputs", ())]
     printed = "".join("".join(o.get("text", ())) for o in outputs)
-    rows = "".join(re.findall(r"^\|.*", README, re.MULTILINE))
-    figures = re.findall(r"(0\.\d+) ±", rows)
-    assert len(figures) >= 6
-    assert [figure for figure in figures if figure not in (printed if len(figure) == 5 else doc("results.md"))] == []
+    notebook_rows, recipe_rows = (
+        re.findall(r"^\|.*", part, re.MULTILINE) for part in doc("results.md").split("## ")[1:3]
+    )
+    assert [figure for figure in find_figures("".join(notebook_rows)) if figure not in printed] == []
+    rounded = {f"{float(row.split(' | ')[1]):.3f}" for row in recipe_rows[2:]} | set(
+        find_figures("".join(notebook_rows))
+    )
+    figures = find_figures("".join(re.findall(r"^\|.*", README, re.MULTILINE)))
+    assert len(figures) >= 6 and set(figures) <= rounded
     table = re.search(r"\|.*PyTorch, fused SGD.*\n(\|.*\n)+", doc("results.md")).group()
     header, _, *rows = [line.split(" | ") for line in table.splitlines()]
     ratios = [re.search(r"\((.*)\)", row[header.index("PyTorch, fused SGD")])[1] for row in rows]
