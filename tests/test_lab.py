@@ -89,7 +89,8 @@ FITS = [
 ]
 FORMULAS = r"""The loss $L$ is $\frac{1}{N} \sum_i L_i$. This is wider than a narrow window:
 
-$$\begin{aligned} \mathtt{s} &= \max(0, X W_1 + b_1) W_2 + b_2 && \in \mathbb{R}^{N \times C} \\ p &= 1 \end{aligned}$$
+$$\begin{aligned} \text{scores} &= \max(0, X W_1 + b_1) W_2 + b_2 && \in \mathbb{R}^{N \times C} \\
+p_{ic} &= e^{s_{ic}} / \textstyle\sum_k e^{s_{ik}} && \in \mathbb{R}^{N \times C} \end{aligned}$$
 """
 # Messages that JupyterLab may write to the console. None of them comes from the notebook.
 HARMLESS = re.compile(
@@ -244,7 +245,7 @@ def count_formulas(driver):
         sizes, text = driver.execute_script(READ_FORMULAS)
         return not re.search(r"\$|\\[a-zA-Z]", text) and sizes
 
-    sizes = wait_for(read_sizes, "the formulas are drawn")
+    sizes = wait_for(read_sizes, "formulas replace all LaTeX", timeout=60)
     assert min(map(min, sizes)) > 0
     return len(sizes)
 
