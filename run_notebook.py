@@ -18,9 +18,11 @@ try:
     import nbformat
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpecManager
+    from math_core import LatexToMathML
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
     from nbconvert import HTMLExporter
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
     from files import atomic_write
 except ImportError as error:
@@ -30,18 +32,22 @@ except ImportError as error:
 
 HERE = Path(__file__).resolve().parent
 NOTEBOOK = HERE / "two_layer_net.ipynb"
-# The report leaves out nbconvert's scripts, because they would be loaded from the internet. It does
-# not need them: the notebook's formulas are plain text. A cell's `alt` describes its picture. Long
-# lines break at spaces, and code that a cell shows has the font of code.
+# The report leaves out nbconvert's scripts, because they would be loaded from the internet. A cell's
+# `alt` describes its picture. Long lines break at spaces, and code that a cell shows has the font of
+# code. In a narrow window, code and formulas scroll. On paper, code breaks.
 TEMPLATE = """{% extends "lab/index.html.j2" %}
 {% block html_head_js %}{% endblock %}
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}
-{% block html_head_css %}<style>.jp-OutputArea-output pre { word-break: normal;
-  font-family: var(--jp-code-font-family); font-size: var(--jp-code-font-size); }</style>{% endblock %}
+{% block html_head_css %}<style>
+.jp-OutputArea-output pre { word-break: normal;
+  font-family: var(--jp-code-font-family); font-size: var(--jp-code-font-size); }
+math { font-family: "Cambria Math", "STIX Two Math", "Latin Modern Math", "DejaVu Math TeX Gyre", math; }
+p:has(math[display="block"]), .jp-InputArea-editor { overflow: auto hidden; }
+@media print { .jp-InputArea-editor pre { white-space: pre-wrap; } .jp-RenderedHTMLCommon table { font-size: 10px; } }
+</style>{% endblock %}
 {% block data_png scoped %}
-{% if cell.metadata.alt %}{{ super() | replace("<img ", '<img alt="' ~ cell.metadata.alt | escape_html ~ '" ') }}
-{% else %}{{ super() }}{% endif %}
+{{ super() | replace("<img", '<img alt="' ~ cell.metadata.alt | escape_html ~ '"' if cell.metadata.alt else "<img") }}
 {% endblock %}
 """
 MEMORY = "Memory is probably full. Close other programs, or lower the numbers in the cell tagged parameters."
@@ -127,9 +133,25 @@ def find_pictures(notebook):
     return pictures
 
 
+class MathMLRenderer(IPythonRenderer):
+    """Renderer of Markdown that writes formulas as MathML. If one has a mistake, it shows the LaTeX source."""
+
+    latex = LatexToMathML(continue_on_error=True)
+
+    def inline_math(self, body, displaystyle=False):
+        return self.latex.convert_with_local_state(body, displaystyle=displaystyle)
+
+    def block_math(self, body):
+        return self.inline_math(body, displaystyle=True)
+
+    def latex_environment(self, name, body):
+        return self.block_math(rf"\begin{{{name}}}{body}\end{{{name}}}")
+
+
 def render(notebook):
     """Return a notebook as HTML that loads nothing. A cell's ``alt`` describes its picture."""
-    exporter = HTMLExporter(raw_template=TEMPLATE)
+    markdown = MarkdownWithMath(MathMLRenderer(escape=False))
+    exporter = HTMLExporter(raw_template=TEMPLATE, filters={"markdown2html": markdown.render})
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": "The two-layer net"}})
     return body
 

@@ -72,6 +72,26 @@ return {
   loaded: performance.getEntriesByType("resource").map((entry) => entry.name),
 };
 """
+READ_FORMULAS = """
+const formulas = [...document.querySelectorAll("mjx-container, math:not(mjx-container *)")];
+const boxes = formulas.map((formula) => formula.getBoundingClientRect());
+const cells = [...document.querySelectorAll(".jp-RenderedMarkdown")];
+return [boxes.map((box) => [box.width, box.height]), cells.map((cell) => cell.innerText).join()];
+"""
+READ_WIDE = """
+const found = [...document.querySelectorAll(arguments[0])];
+return found.filter((element) => element.scrollWidth > element.clientWidth + 1).map((element) => element.innerText);
+"""
+# What must fit on a narrow window, where code, tables and block formulas may scroll, and on A4 paper.
+FITS = [
+    ("screen", 400, "html, .jp-RenderedMarkdown"),
+    ("print", 698, "html, .jp-RenderedMarkdown, p, .jp-InputArea-editor, .jp-OutputArea-output"),
+]
+FORMULAS = r"""The loss $L$ is $\frac{1}{N} \sum_i L_i$. This is wider than a narrow window:
+
+$$\begin{aligned} \text{scores} &= \max(0, X W_1 + b_1) W_2 + b_2 && \in \mathbb{R}^{N \times C} \\
+p_{ic} &= e^{s_{ic}} / \textstyle\sum_k e^{s_{ik}} && \in \mathbb{R}^{N \times C} \end{aligned}$$
+"""
 # Messages that JupyterLab may write to the console. None of them comes from the notebook.
 HARMLESS = re.compile(
     r'"Plugin \S+ (is taking too long|\(with \d+ dependants\) took [\d.]+ms) to activate\."$'  # on a busy machine
@@ -174,6 +194,7 @@ def copy_lab(folder):
             shutil.copy(path, copy)
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     make_tiny(notebook)
+    notebook.cells.append(nbformat.v4.new_markdown_cell(FORMULAS))
     for cell in code_cells(notebook):
         cell.update(outputs=[], execution_count=None)
     nbformat.write(notebook, folder / NOTEBOOK.name)
@@ -217,6 +238,18 @@ def save(driver, path):
     return wait_for(read_saved, "the notebook is saved")
 
 
+def count_formulas(driver):
+    """Wait until no LaTeX is visible. Check that each formula is drawn, and return their number."""
+
+    def read_sizes():
+        sizes, text = driver.execute_script(READ_FORMULAS)
+        return not re.search(r"\$|\\[a-zA-Z]", text) and sizes
+
+    sizes = wait_for(read_sizes, "formulas replace all LaTeX", timeout=60)
+    assert min(map(min, sizes)) > 0
+    return len(sizes)
+
+
 def find_faults(driver, path):
     """Open a report. Return its faults and its number of images."""
 
@@ -229,6 +262,11 @@ def find_faults(driver, path):
     faults = [f"loads {address}" for address in seen["loaded"]]
     faults += [f"image without pixels: {alt}" for alt, *size in seen["images"] if 0 in size]
     faults += [f"code in the font {font}" for font in set(seen["fonts"]) if "monospace" not in font]
+    for media, width, selector in FITS:
+        metrics = {"width": width, "height": 0, "deviceScaleFactor": 0, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media})
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        faults += [f"too wide for {media}: {text}" for text in driver.execute_script(READ_WIDE, selector)]
     return faults + read_console(driver), len(seen["images"])
 
 
@@ -249,9 +287,11 @@ def test_lab(tmp_path, cifar10_of_the_notebook, monkeypatch):
         click_menu(driver, "Run", "runmenu:restart-and-run-all")
         wait_for(lambda: driver.find_elements("css selector", ".jp-Dialog .jp-mod-accept"), "a question")[0].click()
         check_run(driver, *expected)
+        formulas = count_formulas(driver)
         executed = save(driver, notebook)
         outputs = [output for cell in code_cells(executed) for output in cell.outputs]
         assert not [out for out in outputs if out.output_type == "error" or out.get("name") == "stderr"]
         (tmp_path / "report.html").write_text(render(executed), encoding="utf-8")
         driver.switch_to.new_window()
         assert find_faults(driver, tmp_path / "report.html") == ([], expected[1])
+        assert count_formulas(driver) == formulas >= 3
