@@ -43,6 +43,12 @@ def _on_white(draw):
     return draw_on_white
 
 
+def _use_colors(ax):
+    """Set the colours of the next lines. Axes that the caller made have those of another style."""
+    n = len(ax.lines) % len(COLORS)
+    ax.set_prop_cycle(color=COLORS[n:] + COLORS[:n])
+
+
 def visualize_grid(Xs, ubound=255.0, padding=1):
     """Arrange images on a square grid. Each tile is scaled to the full range by itself.
 
@@ -258,6 +264,8 @@ def plot_history(stats, axes=None):
     sequence of two Axes
     """
     axes = plt.subplots(2, 1, figsize=(8, 6), layout="constrained")[1] if axes is None else axes
+    for ax in axes:
+        _use_colors(ax)
     losses, val_losses = stats["loss_history"], stats.get("val_loss_history", ())
     axes[0].plot(losses, linewidth=0.8, label="training (each minibatch)")
     if len(val_losses):
@@ -424,6 +432,7 @@ def _plot_hyperparameter(name, trials, best, ax):
         for place, number in enumerate(np.bincount(places)):  # trials with the same value stand side by side
             xs[places == place] += np.linspace(-0.25, 0.25, 2 * number + 1)[1::2]
         ax.set_xticks(range(len(tried)), labels)
+    _use_colors(ax)
     accuracies, errors = [t.val_accuracy for t in trials], [t.standard_error for t in trials]
     ax.errorbar(xs, accuracies, errors, fmt="o", markersize=4, elinewidth=0.6)
     if best is not None:

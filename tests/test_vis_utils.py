@@ -23,6 +23,7 @@ from classifiers.layers import backward, forward, softmax_loss
 from classifiers.neural_net import TwoLayerNet
 from classifiers.sweep import SweepResult, Trial
 from vis_utils import (
+    COLORS,
     EDGES,
     LivePlot,
     plot_history,
@@ -501,7 +502,9 @@ def draw_speed(names):
 
 LINES = {
     "history": lambda: plot_history(make_history()),
+    "history on Axes": lambda: plot_history(make_history(), plt.subplots(1, 2)[1]),
     "sweep": lambda: plot_sweep(make_result()),
+    "sweep on Axes": lambda: plot_sweep(make_result(), plt.subplots(1, 2)[1]),
     "graph": show_graph,
     "accuracy, usual": lambda: draw_accuracy(4),
     "accuracy": lambda: draw_accuracy(7),
@@ -514,10 +517,22 @@ LINES = {
 @pytest.mark.parametrize("draw", LINES.values(), ids=LINES)
 def test_lines_differ_for_everybody(draw):
     """Lines differ in brightness however one sees colours. More than two differ in marker or dashes, too."""
-    for ax in np.ravel(draw()):
+    with plt.style.context("dark_background"):
+        axes = draw()
+    for ax in np.ravel(axes):
         colors, styles = lines_of(ax)
         assert [name for name, matrix in VISIONS.items() if not differ(colors, matrix)] == []
         assert len(colors) == 2 or len(set(styles)) == len(colors)
+
+
+def test_more_histories_on_the_same_axes():
+    """Their lines have the next colours. After the eighth, the first comes again."""
+    axes = plt.subplots(2, 1)[1]
+    axes[0].axhline(0.5, color="green")
+    for _ in range(5):
+        plot_history(make_history(), axes)
+    colors = [[line.get_color() for line in ax.lines] for ax in axes]
+    assert colors[1] == [*COLORS, *COLORS[:2]] and colors[0] == ["green", *COLORS[1:], *COLORS[:3]]
 
 
 def test_usual_colours_do_not_differ():
@@ -549,6 +564,7 @@ PICTURES = {
     "history": lambda: plot_history(make_history()),
     "history on Axes": lambda: plot_history(make_history(), plt.subplots(1, 2)[1]),
     "sweep": lambda: plot_sweep(make_result()),
+    "sweep on Axes": lambda: plot_sweep(make_result(), plt.subplots(1, 2)[1]),
     "graph": show_graph,
     "graph on Axes": lambda: show_graph(plt.subplots()[1]),
     "images": lambda: show_images(IMAGES - 1, ["a", "b"], heading="c"),
