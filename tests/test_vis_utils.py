@@ -500,9 +500,15 @@ def draw_speed(names):
     return speed.plot({H: {name: [H / 50] for name in names} for H in (50, 200)}, io.BytesIO())
 
 
+def draw_live():
+    make_toy_net().train(np.ones((5, 4)), [0] * 5, np.ones((5, 4)), [0] * 5, num_iters=3, callback=LivePlot(seconds=0))
+    return plt.gcf().axes
+
+
 LINES = {
     "history": lambda: plot_history(make_history()),
     "history on Axes": lambda: plot_history(make_history(), plt.subplots(1, 2)[1]),
+    "live": draw_live,
     "sweep": lambda: plot_sweep(make_result()),
     "sweep on Axes": lambda: plot_sweep(make_result(), plt.subplots(1, 2)[1]),
     "graph": show_graph,
@@ -563,6 +569,7 @@ IMAGES = np.zeros((2, 4, 4, 3))
 PICTURES = {
     "history": lambda: plot_history(make_history()),
     "history on Axes": lambda: plot_history(make_history(), plt.subplots(1, 2)[1]),
+    "live": draw_live,
     "sweep": lambda: plot_sweep(make_result()),
     "sweep on Axes": lambda: plot_sweep(make_result(), plt.subplots(1, 2)[1]),
     "graph": show_graph,
