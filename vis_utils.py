@@ -1,17 +1,52 @@
-"""Pictures of images, weights, confusion matrices, training histories and sweeps; table of a sweep."""
+"""Pictures of images, weights, the net's graph, confusion, histories and sweeps; table of a sweep.
+
+All pictures are dark on white, also if the caller's style or the notebook's theme is dark.
+"""
 
 import sys
 import time
+from functools import wraps
 from math import ceil, isqrt, sqrt
 from numbers import Real
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import FancyBboxPatch
 
 from checks import check_array, check_count, check_labels, check_number
 from tables import Table
 
 DARK = 16  # on the scale 0..255, an image looks black if no value is larger than this
+# The first n of these colours differ in brightness for every n, also in grey and for colour-blind readers.
+COLORS = "#678fcf", "#462100", "#1b5f25", "#000000", "#804bcd", "#4a2f77", "#2c0b2d", "#817f00"
+# Settings of matplotlib in which all pictures are drawn: its own colours on white, and ours for lines.
+STYLE = {name: value for name, value in plt.rcParamsDefault.items() if "color" in name}
+STYLE["axes.prop_cycle"] = plt.cycler(color=COLORS)
+
+
+def _on_white(draw):
+    """Decorate a plotting function: it draws in STYLE, and makes the Axes that the caller gave white."""
+
+    @wraps(draw)
+    def draw_on_white(*args, **kwargs):
+        with plt.rc_context(STYLE):
+            axes = draw(*args, **kwargs)
+        for ax in np.ravel(axes):
+            ax.figure.set_facecolor("white")
+            ax.set_facecolor("white")
+            ax.spines[:].set_color("black")
+            ax.tick_params(which="both", colors="black")
+            for text in (ax.title, ax.xaxis.label, ax.yaxis.label, *ax.figure.texts):
+                text.set_color("black")
+        return axes
+
+    return draw_on_white
+
+
+def _use_colors(ax):
+    """Set the colours of the next lines. Axes that the caller made have those of another style."""
+    n = len(ax.lines) % len(COLORS)
+    ax.set_prop_cycle(color=COLORS[n:] + COLORS[:n])
 
 
 def visualize_grid(Xs, ubound=255.0, padding=1):
@@ -74,6 +109,7 @@ def _show(image, ax):
     return ax
 
 
+@_on_white
 def show_net_weights(net, ax=None):
     """Show the weights of each hidden unit as an image.
 
@@ -98,6 +134,7 @@ def show_net_weights(net, ax=None):
     return ax
 
 
+@_on_white
 def show_examples(images, labels, class_names, per_class=10, ax=None):
     """Show the first images of each class, one row for each class.
 
@@ -140,7 +177,8 @@ def show_examples(images, labels, class_names, per_class=10, ax=None):
     return ax
 
 
-def show_images(images, titles, columns=5):
+@_on_white
+def show_images(images, titles, columns=5, heading=""):
     """Show each image with its title.
 
     Parameters
@@ -151,6 +189,8 @@ def show_images(images, titles, columns=5):
         One title for each image.
     columns : int
         Number of images in a row.
+    heading : str
+        Title of the whole picture.
 
     Returns
     -------
@@ -167,9 +207,11 @@ def show_images(images, titles, columns=5):
     for ax, image, title in zip(axes.flat, images, titles, strict=False):
         _show(_to_rgb(image, low, high), ax).set_title(title, fontsize=9)
     figure.supxlabel(note, fontsize=9)
+    figure.suptitle(heading)
     return axes
 
 
+@_on_white
 def show_confusion(y_true, y_pred, class_names, ax=None):
     """Show the confusion matrix: the share of each predicted class in each true class.
 
@@ -195,7 +237,7 @@ def show_confusion(y_true, y_pred, class_names, ax=None):
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ax.imshow(shares, cmap="cividis", vmin=0, vmax=100)
     for (i, j), share in np.ndenumerate(shares):
-        color = "black" if share > 50 else "white"
+        color = "black" if share > 47 else "white"  # the contrast is at least 4.5
         ax.text(j, i, f"{share:.0f}", ha="center", va="center", color=color, fontsize=8)
     ax.set_xticks(range(C), class_names, rotation=90)
     ax.set_yticks(range(C), class_names)
@@ -203,6 +245,7 @@ def show_confusion(y_true, y_pred, class_names, ax=None):
     return ax
 
 
+@_on_white
 def plot_history(stats, axes=None):
     """Plot the losses and the accuracies that `TwoLayerNet.train` returned.
 
@@ -221,6 +264,8 @@ def plot_history(stats, axes=None):
     sequence of two Axes
     """
     axes = plt.subplots(2, 1, figsize=(8, 6), layout="constrained")[1] if axes is None else axes
+    for ax in axes:
+        _use_colors(ax)
     losses, val_losses = stats["loss_history"], stats.get("val_loss_history", ())
     axes[0].plot(losses, linewidth=0.8, label="training (each minibatch)")
     if len(val_losses):
@@ -233,6 +278,90 @@ def plot_history(stats, axes=None):
     axes[1].set(title="Accuracy at each epoch", xlabel="epoch", ylabel="accuracy")
     axes[1].legend()
     return axes
+
+
+NODES = {  # centre in inches; operations have a text of their own, arrays are called by their name
+    "X": (0.2, 2),
+    "W1": (1.15, 3.4),
+    "dot1": (1.15, 2, "@"),
+    "b1": (2.1, 0.6),
+    "plus1": (2.1, 2, "+"),
+    "relu": (3.35, 2, "ReLU\nmax(0, ·)"),
+    "hidden": (4.8, 2),
+    "W2": (5.95, 3.4),
+    "dot2": (5.95, 2, "@"),
+    "b2": (6.9, 0.6),
+    "plus2": (6.9, 2, "+"),
+    "scores": (8.05, 2),
+    "y": (9.45, 3.4),
+    "softmax": (9.45, 2, "softmax\nloss"),
+    "W1, W2, reg": (8.15, 0.6),
+    "penalty": (10.65, 0.6, "penalty"),
+    "plus3": (10.65, 2, "+"),
+    "loss": (11.7, 2),
+}
+EDGES = [  # from, to, shape, and the gradient that flows back
+    ("X", "dot1", "(N, D)", ""),
+    ("W1", "dot1", "(D, H)", "dW1"),
+    ("dot1", "plus1", "(N, H)", "dhidden"),
+    ("b1", "plus1", "(H,)", "db1"),
+    ("plus1", "relu", "(N, H)", "dhidden"),
+    ("relu", "hidden", "(N, H)", "dhidden"),
+    ("hidden", "dot2", "(N, H)", "dhidden"),
+    ("W2", "dot2", "(H, C)", "dW2"),
+    ("dot2", "plus2", "(N, C)", "dscores"),
+    ("b2", "plus2", "(C,)", "db2"),
+    ("plus2", "scores", "(N, C)", "dscores"),
+    ("scores", "softmax", "(N, C)", "dscores"),
+    ("y", "softmax", "(N,)", ""),
+    ("softmax", "plus3", "scalar", "1"),
+    ("W1, W2, reg", "penalty", "(D, H), (H, C), scalar", "reg * W1, reg * W2"),
+    ("penalty", "plus3", "scalar", "1"),
+    ("plus3", "loss", "scalar", "1"),
+]
+
+
+@_on_white
+def show_graph(ax=None):
+    """Show the computational graph of the net, with the shapes of its arrays and gradients.
+
+    Parameters
+    ----------
+    ax : Axes, optional
+        It should be 12 inches wide. By default it is made in a new figure.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = plt.subplots(figsize=(12, 4), layout="constrained")[1] if ax is None else ax
+    halves = {}  # half of the width and height of each box
+    for name, (x, y, *operation) in NODES.items():
+        text, style = (*operation, "round,pad=0,rounding_size=0.13") if operation else (name, "square,pad=0")
+        w, h = halves[name] = np.array([0.1 + 0.04 * max(map(len, text.split("\n"))), 0.25])
+        ax.add_patch(FancyBboxPatch((x - w, y - h), 2 * w, 2 * h, style, facecolor="#eeeeee"))
+        ax.text(x, y, text, ha="center", va="center", fontsize=10)
+    for start, end, shape, gradient in EDGES:
+        a, b = np.array(NODES[start][:2]), np.array(NODES[end][:2])
+        forward = np.sign(b - a)
+        a, b = a + forward * halves[start], b - forward * halves[end]
+        left = np.array([-forward[1], forward[0]])
+        _draw_arrow(ax, a, b, left, shape, "black", "-")
+        if gradient:
+            text = f"{gradient}\n{shape}" if gradient.startswith("d") else gradient
+            _draw_arrow(ax, b, a, -left, text, COLORS[4], "--")
+    ax.set(title="Arrays flow from left to right (solid). Gradients flow back (dashed).")
+    ax.set(xlim=(0, 12), ylim=(0.3, 3.7), aspect="equal")
+    ax.axis("off")
+    return ax
+
+
+def _draw_arrow(ax, start, end, side, text, color, line):
+    """Draw an arrow a little to one side of the way from start to end, and its text beside it."""
+    style = dict(arrowstyle="-|>", color=color, linestyle=line, shrinkA=0, shrinkB=0)
+    ax.annotate("", end + 0.08 * side, start + 0.08 * side, arrowprops=style)
+    ha, va = {-1: "right", 0: "center", 1: "left"}[side[0]], {-1: "top", 0: "center", 1: "bottom"}[side[1]]
+    ax.text(*((start + end) / 2 + 0.14 * side), text, ha=ha, va=va, color=color, fontsize=9)
 
 
 class LivePlot:
@@ -303,8 +432,9 @@ def _plot_hyperparameter(name, trials, best, ax):
         for place, number in enumerate(np.bincount(places)):  # trials with the same value stand side by side
             xs[places == place] += np.linspace(-0.25, 0.25, 2 * number + 1)[1::2]
         ax.set_xticks(range(len(tried)), labels)
+    _use_colors(ax)
     accuracies, errors = [t.val_accuracy for t in trials], [t.standard_error for t in trials]
-    ax.errorbar(xs, accuracies, errors, fmt="o", markersize=4, elinewidth=0.6, alpha=0.6)
+    ax.errorbar(xs, accuracies, errors, fmt="o", markersize=4, elinewidth=0.6)
     if best is not None:
         i = trials.index(best)
         ax.plot(xs[i], accuracies[i], "o", markersize=11, markerfacecolor="none", markeredgewidth=2)
@@ -312,6 +442,7 @@ def _plot_hyperparameter(name, trials, best, ax):
     ax.set_xlabel(name)
 
 
+@_on_white
 def plot_sweep(result, axes=None):
     """Plot the validation accuracy of a sweep's trials against each hyperparameter.
 

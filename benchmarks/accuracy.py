@@ -88,19 +88,23 @@ def plot(results, path):
     """Plot test accuracy against training seconds, with one point per seed."""
     import matplotlib.pyplot as plt
 
-    _, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-    for (name, rows), marker in zip(results.items(), "osD^v", strict=False):
-        seconds, accuracies = [r["seconds"] for r in rows], [r["test_accuracy"] for r in rows]
-        # Hollow markers stay visible if the points of two seeds overlap.
-        ax.plot(seconds, accuracies, marker, markerfacecolor="none", label=name)
-    ax.set(xscale="log", xlabel="seconds of whitening and training", ylabel="test accuracy")
-    ax.set_title("One hidden layer on CIFAR-10")
-    ticks = [20, 50, 100, 200, 500, 1000, 2000, 5000]
-    ax.set_xticks(ticks, [str(tick) for tick in ticks])
-    ax.minorticks_off()
-    ax.grid(alpha=0.3)
-    ax.legend()
-    ax.figure.savefig(path, dpi=90)
+    from vis_utils import STYLE
+
+    with plt.rc_context(STYLE):
+        _, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+        for (name, rows), marker in zip(results.items(), "osD^v*P", strict=False):
+            seconds, accuracies = [r["seconds"] for r in rows], [r["test_accuracy"] for r in rows]
+            # Hollow markers stay visible if the points of two seeds overlap.
+            ax.plot(seconds, accuracies, marker, markerfacecolor="none", label=name)
+        ax.set(xscale="log", xlabel="seconds of whitening and training", ylabel="test accuracy")
+        ax.set_title("One hidden layer on CIFAR-10")
+        ticks = [20, 50, 100, 200, 500, 1000, 2000, 5000]
+        ax.set_xticks(ticks, [str(tick) for tick in ticks])
+        ax.minorticks_off()
+        ax.grid(alpha=0.3)
+        ax.legend()
+        ax.figure.savefig(path, dpi=90)
+    return ax
 
 
 def main(arguments=None):

@@ -137,14 +137,14 @@ def sklearn(H):
 
 
 CONTENDERS = {  # function of H, label, and line in the plot
-    "floor": (floor, "five products alone", "k--"),
-    "before": (before, "this lab, before", "o:"),
-    "ours": (ours, "this lab", "o-"),
-    "torch_fused": (functools.partial(torch_sgd, fused=True), "PyTorch, fused SGD", "v-"),
-    "torch_sgd": (torch_sgd, "PyTorch, SGD", "^-"),
-    "sklearn": (sklearn, "scikit-learn", "D-"),
-    "textbook32": (functools.partial(textbook, dtype=np.float32), "textbook, float32", "s--"),
-    "textbook": (textbook, "textbook, float64", "s-"),
+    "floor": (floor, "five products alone", "C3--"),
+    "before": (before, "this lab, before", "C7o:"),
+    "ours": (ours, "this lab", "C1o-"),
+    "torch_fused": (functools.partial(torch_sgd, fused=True), "PyTorch, fused SGD", "C0v-"),
+    "torch_sgd": (torch_sgd, "PyTorch, SGD", "C2^-"),
+    "sklearn": (sklearn, "scikit-learn", "C4D-"),
+    "textbook32": (functools.partial(textbook, dtype=np.float32), "textbook, float32", "C5s--"),
+    "textbook": (textbook, "textbook, float64", "C6s-"),
 }
 NEEDS = {"torch_sgd": "torch", "torch_fused": "torch", "sklearn": "sklearn"}
 
@@ -201,18 +201,22 @@ def plot(table, path):
     """Plot the time per step against H, with one line per program."""
     import matplotlib.pyplot as plt
 
-    _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    from vis_utils import STYLE
+
     sizes = sorted(table)
-    for name in table[sizes[0]]:
-        _, label, line = CONTENDERS[name]
-        ax.plot(sizes, [statistics.median(table[H][name]) for H in sizes], line, label=label)
-    ax.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="milliseconds per step")
-    ax.set_title("Time of a training step (batch of 200 images of 3072 values)")
-    ax.set_xticks(sizes, [str(H) for H in sizes], minor=False)
-    ax.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
-    ax.minorticks_off()
-    ax.legend()
-    ax.figure.savefig(path, dpi=90)
+    with plt.rc_context(STYLE):
+        _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+        for name in table[sizes[0]]:
+            _, label, line = CONTENDERS[name]
+            ax.plot(sizes, [statistics.median(table[H][name]) for H in sizes], line, label=label)
+        ax.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="milliseconds per step")
+        ax.set_title("Time of a training step (batch of 200 images of 3072 values)")
+        ax.set_xticks(sizes, [str(H) for H in sizes], minor=False)
+        ax.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
+        ax.minorticks_off()
+        ax.legend()
+        ax.figure.savefig(path, dpi=90)
+    return ax
 
 
 def main():

@@ -112,6 +112,13 @@ def test_links(page):
             assert anchor in [re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings], name
 
 
+def test_pictures_have_a_description():
+    """The text beside each picture of the project says what one sees, in at least a dozen words."""
+    pictures = [found for page in PAGES for found in re.findall(r"!\[([^]]*)\]\(([^):]+)\)", page.read_text("utf-8"))]
+    assert {Path(name).name for _, name in pictures} == {path.name for path in (ROOT / "docs").glob("*.png")}
+    assert [name for text, name in pictures if len(text.split()) < 12] == []
+
+
 def test_points_in_the_readme_of_the_exercise():
     """The table has the file and the points of each function."""
     text = (ROOT / "exercise" / "README.md").read_text(encoding="utf-8")

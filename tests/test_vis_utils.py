@@ -1,6 +1,8 @@
 """Tests of the pictures. They read the arrays and texts of the matplotlib figures."""
 
+import io
 import sys
+from itertools import combinations
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -11,17 +13,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb, to_rgba
+from matplotlib.text import Annotation, Text
 
 import vis_utils
+from benchmarks import accuracy, speed
 from classifiers.callbacks import Callbacks
+from classifiers.layers import backward, forward, softmax_loss
 from classifiers.neural_net import TwoLayerNet
 from classifiers.sweep import SweepResult, Trial
 from vis_utils import (
+    COLORS,
+    EDGES,
     LivePlot,
     plot_history,
     plot_sweep,
     show_confusion,
     show_examples,
+    show_graph,
     show_images,
     show_net_weights,
     sweep_table,
@@ -128,6 +137,7 @@ def test_pictures_are_drawn_on_given_axes(toy_data):
     stats = make_toy_net().train(*toy_data, *toy_data, num_iters=2)
     assert plot_history(stats, list(axes[0])) == list(axes[0])
     assert show_net_weights(TwoLayerNet(12, 3, 2), ax=axes[1, 0]) is axes[1, 0]
+    assert show_graph(axes[1, 0]) is axes[1, 0]
     images, labels = np.zeros((4, 2, 2, 3)), [0, 1, 0, 1]
     assert show_examples(images, labels, ["cat", "dog"], ax=axes[1, 1]) is axes[1, 1]
     assert show_confusion(labels, labels, ["cat", "dog"], ax=axes[1, 1]) is axes[1, 1]
@@ -147,8 +157,8 @@ def test_examples_stand_in_the_row_of_their_class():
 
 def test_images_have_their_titles():
     """Three images in two columns leave one place empty."""
-    axes = show_images(np.zeros((3, 2, 2, 3)), ["a", "b", "c"], columns=2)
-    assert axes.shape == (2, 2)
+    axes = show_images(np.zeros((3, 2, 2, 3)), ["a", "b", "c"], columns=2, heading="The alphabet")
+    assert axes.shape == (2, 2) and labels_of(axes[0, 0].figure.texts) == ["", "The alphabet"]
     assert [ax.get_title() for ax in axes.flat] == ["a", "b", "c", ""]
     assert not any(ax.axison for ax in axes.flat)
 
@@ -171,7 +181,7 @@ def test_images_of_any_scale(images, pixels, note):
     images = images.reshape(2, 1, 1, 3)
     axes = show_images(images, ["a", "b"], columns=2)
     np.testing.assert_array_equal(np.concatenate([shown(ax).ravel() for ax in axes.flat]), pixels)
-    assert [text.get_text() for text in axes[0, 0].figure.texts] == [note]
+    assert [text.get_text() for text in axes[0, 0].figure.texts] == [note, ""]
     ax = show_examples(images, [0, 1], ["cat", "dog"], per_class=1, ax=plt.subplots()[1])
     np.testing.assert_array_equal(shown(ax)[[0, 3], 0].ravel(), pixels)
     assert ax.get_xlabel() == note
@@ -188,8 +198,6 @@ def test_confusion_counts_by_true_class():
     ax = show_confusion([0] * 20, np.array([0] * 11 + [1] * 9), ["cat", "dog"])
     np.testing.assert_allclose(ax.images[0].get_array(), [[55, 45], [0, 0]])
     assert labels_of(ax.texts) == ["55", "45", "0", "0"]
-    # Black on yellow, white on blue.
-    assert [text.get_color() for text in ax.texts] == ["black", "white", "white", "white"]
     assert ax.get_xlabel() == "predicted" and ax.get_yticklabels()[1].get_text() == "dog"
 
 
@@ -363,3 +371,246 @@ def test_table_says_what_was_stopped():
     table = sweep_table(SweepResult([*trials, Trial(2, trials[0].params, [0, 2], state="failed")], None))
     assert table.columns[-3:] == ["validation accuracy", "iterations", "seconds"]
     assert [row[-2] for row in table.rows] == ["2, stopped", "3", "0"]
+
+
+# The graph of the net
+
+
+def test_shapes_of_the_graph():
+    """Each edge from an array has its shape, and each gradient the shape that `backward` gives it."""
+    N, D, H, C = 5, 4, 10, 3
+    net, X, y = make_toy_net(), np.ones((N, D)), np.zeros(N, int)
+    hidden, scores = forward(net.params, X)
+    loss, dscores = softmax_loss(scores, y)
+    grads = {f"d{name}": grad for name, grad in backward(net.params, X, hidden, dscores).items()}
+    arrays = dict(X=X, y=y, hidden=hidden, scores=scores, dhidden=hidden, dscores=dscores, **net.params, **grads)
+    sizes, shown_shapes = dict(N=N, D=D, H=H, C=C), []
+    for start, end, shape, gradient in EDGES:
+        for name in {start, end, gradient} & set(arrays):
+            assert eval(shape, sizes) == arrays[name].shape
+            shown_shapes.append(name)
+    assert set(shown_shapes) == set(arrays)
+    texts = labels_of(show_graph().texts)
+    for _, _, shape, gradient in EDGES:
+        assert shape in texts and gradient in (text.partition("\n")[0] for text in texts)
+    assert "dW2\n(H, C)" in texts and "dhidden\n(N, H)" in texts and "dscores\n(N, C)" in texts
+
+
+@pytest.fixture
+def drawn_graph():
+    """The graph as the notebook shows it: 72 dpi. Return its Axes, renderer, texts and arrows."""
+    with plt.rc_context({"figure.dpi": 72}):
+        ax = show_graph()
+    ax.figure.canvas.draw()
+    arrows = [text for text in ax.texts if isinstance(text, Annotation)]
+    return ax, ax.figure.canvas.get_renderer(), [text for text in ax.texts if text.get_text()], arrows
+
+
+def test_nothing_overlaps_in_the_graph(drawn_graph):
+    """Texts overlap neither texts nor arrows. A text is in the box of its node or outside all boxes."""
+    ax, renderer, texts, arrows = drawn_graph
+    figure = ax.figure.bbox
+    places = [text.get_window_extent(renderer) for text in [ax.title, *texts]]
+    for place in places:
+        assert figure.contains(*place.min) and figure.contains(*place.max)
+        for arrow in arrows:
+            assert not place.overlaps(arrow.arrow_patch.get_window_extent(renderer))
+        boxes = [box.get_window_extent(renderer) for box in ax.patches]
+        holding = [box for box in boxes if box.overlaps(place)]
+        assert len(holding) <= 1 and all(box.contains(*place.min) and box.contains(*place.max) for box in holding)
+    assert [pair for pair in combinations(places, 2) if pair[0].overlaps(pair[1])] == []
+
+
+def test_arrows_of_the_graph(drawn_graph):
+    """Arrows join the borders of two boxes. Gradients flow against their edge."""
+    ax, renderer, _, arrows = drawn_graph
+    boxes = [box.get_window_extent(renderer) for box in ax.patches]
+    ends = [[ax.transData.transform(end) for end in (arrow.xyann, arrow.xy)] for arrow in arrows]
+    for points in ends:
+        near = [[i for i, box in enumerate(boxes) if box.padded(1).contains(*point)] for point in points]
+        inside = [box for box in boxes for point in points if box.padded(-1).contains(*point)]
+        assert [len(found) for found in near] == [1, 1] and near[0] != near[1] and inside == []
+    forward_arrows = [arrow.arrow_patch.get_linestyle() in ("-", "solid") for arrow in arrows]
+    assert sum(forward_arrows) == len(EDGES) and len(arrows) == len(EDGES) + sum(bool(edge[3]) for edge in EDGES)
+    for (start, end), is_forward in zip(ends, forward_arrows, strict=True):
+        assert is_forward or start[0] >= end[0] - 1e-6  # no gradient flows to the right
+
+
+# Colours
+
+
+def linear(colors):
+    """Return colours in linear RGB, shape (n, 3)."""
+    rgb = np.array([to_rgb(color) for color in colors])
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def luminance(rgb):
+    return np.clip(rgb, 0, 1) @ [0.2126, 0.7152, 0.0722]
+
+
+def lightness(rgb):
+    """Return L* of CIELAB, from 0 to 100."""
+    Y = luminance(rgb)
+    return np.where(Y > 216 / 24389, 116 * np.cbrt(Y) - 16, 24389 / 27 * Y)
+
+
+def contrast(color, background):
+    """Return the contrast ratio of WCAG 2.2, from 1 to 21."""
+    dark, light = np.sort(luminance(linear([color, background])))
+    return (light + 0.05) / (dark + 0.05)
+
+
+# Severity 1.0 in Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of
+# color vision deficiency", 2009. The matrices are for linear RGB. A grey picture keeps lightness.
+VISIONS = {
+    "normal, and grey": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+def differ(colors, matrix):
+    """Tell if the lightness of n colours differs by 40 / n, and their contrast with white is 3."""
+    seen = linear(colors) @ np.transpose(matrix)
+    return np.diff(np.sort(lightness(seen))).min() > 40 / len(colors) and 1.05 / (luminance(seen).max() + 0.05) > 3
+
+
+def lines_of(ax):
+    """Return the colours on white and the styles of a picture's lines, and of its kinds of arrows."""
+    lines = [(to_rgba(a.get_color(), a.get_alpha()), a.get_marker(), a.get_linestyle()) for a in ax.lines]
+    arrows = [text.arrow_patch for text in ax.texts if isinstance(text, Annotation)]
+    colors, *styles = zip(*lines, *{(a.get_edgecolor(), "", a.get_linestyle()) for a in arrows}, strict=True)
+    return [tuple(1 - alpha * (1 - np.array(rgb))) for *rgb, alpha in colors], list(zip(*styles, strict=True))
+
+
+def make_history():
+    points = [0.1, 0.2, 0.3]
+    names = ("loss_history", "val_loss_history", "train_acc_history", "val_acc_history")
+    return {name: points for name in names}
+
+
+def draw_accuracy(n):
+    rows = [{"seconds": 30, "test_accuracy": 0.5}, {"seconds": 31, "test_accuracy": 0.51}]
+    return accuracy.plot({f"recipe {i}": rows for i in range(n)}, io.BytesIO())
+
+
+def draw_speed(names):
+    return speed.plot({H: {name: [H / 50] for name in names} for H in (50, 200)}, io.BytesIO())
+
+
+def draw_live():
+    make_toy_net().train(np.ones((5, 4)), [0] * 5, np.ones((5, 4)), [0] * 5, num_iters=3, callback=LivePlot(seconds=0))
+    return plt.gcf().axes
+
+
+LINES = {
+    "history": lambda: plot_history(make_history()),
+    "history on Axes": lambda: plot_history(make_history(), plt.subplots(1, 2)[1]),
+    "live": draw_live,
+    "sweep": lambda: plot_sweep(make_result()),
+    "sweep on Axes": lambda: plot_sweep(make_result(), plt.subplots(1, 2)[1]),
+    "graph": show_graph,
+    "accuracy, usual": lambda: draw_accuracy(4),
+    "accuracy": lambda: draw_accuracy(7),
+    "speed": lambda: draw_speed([name for name in speed.CONTENDERS if name != "before"]),
+    "speed, all": lambda: draw_speed(speed.CONTENDERS),
+    "speed before": lambda: draw_speed(["before", "ours"]),
+}
+
+
+@pytest.mark.parametrize("draw", LINES.values(), ids=LINES)
+def test_lines_differ_for_everybody(draw):
+    """Lines differ in brightness however one sees colours. More than two differ in marker or dashes, too."""
+    with plt.style.context("dark_background"):
+        axes = draw()
+    for ax in np.ravel(axes):
+        colors, styles = lines_of(ax)
+        assert [name for name, matrix in VISIONS.items() if not differ(colors, matrix)] == []
+        assert len(colors) == 2 or len(set(styles)) == len(colors)
+
+
+def test_more_histories_on_the_same_axes():
+    """Their lines have the next colours. After the eighth, the first comes again."""
+    axes = plt.subplots(2, 1)[1]
+    axes[0].axhline(0.5, color="green")
+    for _ in range(5):
+        plot_history(make_history(), axes)
+    colors = [[line.get_color() for line in ax.lines] for ax in axes]
+    assert colors[1] == [*COLORS, *COLORS[:2]] and colors[0] == ["green", *COLORS[1:], *COLORS[:3]]
+
+
+def test_usual_colours_do_not_differ():
+    """The test above would find matplotlib's colours too similar or too bright."""
+    for colors in ["C0", "C1"], ["C1", "C2"], ["C2", "C3"], ["C0", "C2"]:
+        assert not all(differ(colors, matrix) for matrix in VISIONS.values())
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_confusion_gets_brighter(vision):
+    """A share that is 10 percent larger is brighter however one sees colours."""
+    colors = show_confusion([0], [0], ["cat", "dog"]).images[0].cmap(np.linspace(0, 1, 11))[:, :3]
+    assert np.diff(lightness(linear(colors) @ np.transpose(VISIONS[vision]))).min() > 5
+
+
+@pytest.mark.parametrize("share", [0, 40, *range(44, 52), 60, 100])
+def test_numbers_in_a_confusion_are_readable(share):
+    """The contrast of the number with its cell is at least 4.5."""
+    ax = show_confusion([0] * 100, [0] * share + [1] * (100 - share), ["cat", "dog"])
+    text, image = ax.texts[0], ax.images[0]
+    assert text.get_text() == str(share)
+    assert contrast(text.get_color(), image.cmap(image.norm(image.get_array()[0, 0]))) >= 4.5
+
+
+# Styles of the caller
+
+IMAGES = np.zeros((2, 4, 4, 3))
+PICTURES = {
+    "history": lambda: plot_history(make_history()),
+    "history on Axes": lambda: plot_history(make_history(), plt.subplots(1, 2)[1]),
+    "live": draw_live,
+    "sweep": lambda: plot_sweep(make_result()),
+    "sweep on Axes": lambda: plot_sweep(make_result(), plt.subplots(1, 2)[1]),
+    "graph": show_graph,
+    "graph on Axes": lambda: show_graph(plt.subplots()[1]),
+    "images": lambda: show_images(IMAGES - 1, ["a", "b"], heading="c"),
+    "weights": lambda: show_net_weights(TwoLayerNet(12, 3, 2)),
+    "examples": lambda: show_examples(IMAGES - 1, [0, 1], ["cat", "dog"]),
+    "confusion": lambda: show_confusion([0, 1], [0, 1], ["cat", "dog"]),
+    "accuracy": lambda: draw_accuracy(2),
+    "speed": lambda: draw_speed(["ours"]),
+}
+
+
+@pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES)
+@pytest.mark.parametrize("style", ["dark_background", {"figure.facecolor": "none", "axes.facecolor": "none"}])
+def test_pictures_are_dark_on_white(draw, style):
+    """They are opaque, too. The caller's own style stays what it is."""
+    with plt.style.context(style):
+        before = dict(plt.rcParams)
+        axes = np.ravel(draw())
+        assert dict(plt.rcParams) == before
+        figure, file = axes[0].figure, io.BytesIO()
+        figure.savefig(file)
+    file.seek(0)
+    pixels = plt.imread(file)
+    assert (pixels[[0, 0, -1, -1], [0, -1, 0, -1]] == 1).all()  # white, alpha 1
+    for ax in axes:
+        cells = set(ax.texts) if ax.images else set()
+        texts = {text for text in figure.findobj(Text) if text.get_text() and text.get_visible()} - cells
+        assert texts and min(contrast(text.get_color(), "white") for text in texts) >= 4.5
+        assert {to_rgba(spine.get_edgecolor()) for spine in ax.spines.values()} == {to_rgba("black")}
+        backgrounds = [ax.patch, *([ax.get_legend().get_frame()] if ax.get_legend() else [])]
+        assert {to_rgb(patch.get_facecolor()) for patch in backgrounds} == {(1, 1, 1)}
+
+
+def test_title_of_the_caller_is_dark():
+    """Titles that stood on a dark figure are readable on the white one, and so are small ticks."""
+    with plt.style.context("dark_background"):
+        figure, ax = plt.subplots()
+        figure.suptitle("Mine")
+        ax.set_yscale("log")
+        show_graph(ax)
+    assert figure.texts[0].get_color() == "black"
+    assert {tick.tick1line.get_color() for tick in ax.yaxis.get_minor_ticks()} == {"black"}
