@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import make_toy_net
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -80,6 +80,7 @@ def test_each_tile_is_scaled_by_itself():
     assert not grid[1:].any()  # padding, the constant tile, and an unused tile
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_grid_of_any_shape(data):
     """It has ceil(sqrt(N)) tiles a side, and padding only between tiles. Values are in 0..ubound."""
