@@ -11,6 +11,7 @@ from numbers import Real
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import rcParamsDefault
 from matplotlib.patches import FancyBboxPatch
 
 from checks import check_array, check_count, check_labels, check_number
@@ -20,7 +21,7 @@ DARK = 16  # on the scale 0..255, an image looks black if no value is larger tha
 # The first n of these colours differ in brightness for every n, also in grey and for colour-blind readers.
 COLORS = "#678fcf", "#462100", "#1b5f25", "#000000", "#804bcd", "#4a2f77", "#2c0b2d", "#817f00"
 # Settings of matplotlib in which all pictures are drawn: its own colours on white, and ours for lines.
-STYLE = {name: value for name, value in plt.rcParamsDefault.items() if "color" in name}
+STYLE = {name: value for name, value in rcParamsDefault.items() if "color" in name}
 STYLE["axes.prop_cycle"] = plt.cycler(color=COLORS)
 
 
