@@ -11,6 +11,7 @@ from numbers import Real
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import rcParamsDefault
 from matplotlib.patches import FancyBboxPatch
 
 from checks import check_array, check_count, check_labels, check_number
@@ -20,7 +21,7 @@ DARK = 16  # on the scale 0..255, an image looks black if no value is larger tha
 # The first n of these colours differ in brightness for every n, also in grey and for colour-blind readers.
 COLORS = "#678fcf", "#462100", "#1b5f25", "#000000", "#804bcd", "#4a2f77", "#2c0b2d", "#817f00"
 # Settings of matplotlib in which all pictures are drawn: its own colours on white, and ours for lines.
-STYLE = {name: value for name, value in plt.rcParamsDefault.items() if "color" in name}
+STYLE = {name: value for name, value in rcParamsDefault.items() if "color" in name}
 STYLE["axes.prop_cycle"] = plt.cycler(color=COLORS)
 
 
@@ -280,26 +281,13 @@ def plot_history(stats, axes=None):
     return axes
 
 
-NODES = {  # centre in inches; operations have a text of their own, arrays are called by their name
-    "X": (0.2, 2),
-    "W1": (1.15, 3.4),
-    "dot1": (1.15, 2, "@"),
-    "b1": (2.1, 0.6),
-    "plus1": (2.1, 2, "+"),
-    "relu": (3.35, 2, "ReLU\nmax(0, ·)"),
-    "hidden": (4.8, 2),
-    "W2": (5.95, 3.4),
-    "dot2": (5.95, 2, "@"),
-    "b2": (6.9, 0.6),
-    "plus2": (6.9, 2, "+"),
-    "scores": (8.05, 2),
-    "y": (9.45, 3.4),
-    "softmax": (9.45, 2, "softmax\nloss"),
-    "W1, W2, reg": (8.15, 0.6),
-    "penalty": (10.65, 0.6, "penalty"),
-    "plus3": (10.65, 2, "+"),
-    "loss": (11.7, 2),
-}
+NODES = {  # centre in inches, row by row; operations have a text of their own, arrays are called by their name
+    "W1": (1.15, 3.4), "W2": (5.95, 3.4), "y": (9.45, 3.4),
+    "X": (0.2, 2), "dot1": (1.15, 2, "@"), "plus1": (2.1, 2, "+"), "relu": (3.35, 2, "ReLU\nmax(0, ·)"),
+    "hidden": (4.8, 2), "dot2": (5.95, 2, "@"), "plus2": (6.9, 2, "+"), "scores": (8.05, 2),
+    "softmax": (9.45, 2, "softmax\nloss"), "plus3": (10.65, 2, "+"), "loss": (11.7, 2),
+    "b1": (2.1, 0.6), "b2": (6.9, 0.6), "W1, W2, reg": (8.15, 0.6), "penalty": (10.65, 0.6, "penalty"),
+}  # fmt: skip
 EDGES = [  # from, to, shape, and the gradient that flows back
     ("X", "dot1", "(N, D)", ""),
     ("W1", "dot1", "(D, H)", "dW1"),
@@ -350,8 +338,8 @@ def show_graph(ax=None):
         if gradient:
             text = f"{gradient}\n{shape}" if gradient.startswith("d") else gradient
             _draw_arrow(ax, b, a, -left, text, COLORS[4], "--")
-    ax.set(title="Arrays flow from left to right (solid). Gradients flow back (dashed).")
-    ax.set(xlim=(0, 12), ylim=(0.3, 3.7), aspect="equal")
+    ax.set(xlim=(0, 12), ylim=(0.3, 3.7))
+    ax.set_title("Arrays flow from left to right (solid). Gradients flow back (dashed).")
     ax.axis("off")
     return ax
 
