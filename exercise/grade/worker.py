@@ -1,6 +1,6 @@
-"""Worker process that runs a student's function. `exercise.apart` copies and starts this file.
+"""Worker process that runs a student's file. `exercise.grade.apart` copies and starts this module.
 
-The process limits its own rights before it loads the function. This stops accidents and simple
+The process limits its own rights before it loads the file. This stops accidents and simple
 attempts to cheat. It does not stop an attacker.
 """
 
@@ -75,65 +75,68 @@ def guard(own):
     return left
 
 
-def describe_error(error, folder):
-    """Say which error was raised, and in which line of the function. The folder is not named."""
-    import linecache
-    import traceback
-
-    ours = os.path.join(folder, "lab", "classifiers")
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(ours)]
-    line = linecache.getline(frames[-1].filename, frames[-1].lineno).strip() if frames else ""
-    try:
-        text = " ".join(str(error).replace(folder, "").split())[:300]
-    except Exception:
-        text = "(its text cannot be printed)"
-    hint = ". Define helpers inside the function" if isinstance(error, NameError) else ""
-    return f"raises {type(error).__name__}: {text}".removesuffix(": ") + hint + (f" ({line[:200]})" if line else "")
-
-
-def run_cases(folder, part_name):
-    """Call the function with each case, and write each answer to a separate file."""
-    import random
-
+def run_cases(folder, name):
+    """Call a function with each case, and write each answer to a separate file."""
     import numpy as np
+
+    from exercise.cases import load_cases
+    from exercise.student import load, try_case
 
     def write(name, text):
         left["files"] = FILES
         with open(os.path.join(folder, name), "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
 
+    text = read_homework(folder)
     left, me, end = guard(folder), os.getpid(), os._exit
-    try:
-        from exercise import cases, parts
-
-        function = cases.load_function(next(part for part in parts.PARTS if part.name == part_name))
-    except BaseException as error:  # a default argument may raise any error
-        return write("import.txt", describe_error(error, folder))
-    for number, case in enumerate(cases.load_cases(os.path.join(folder, "cases.npz"))[0]):
-        try:
-            random.seed(0)  # the global streams are the same in each run
-            np.random.seed(0)
-            answers = cases.call(part_name, function, case.arrays)
-            if os.getpid() == me:
-                left["files"] = FILES
-                np.savez(os.path.join(folder, "part.npz"), **answers)
-                os.replace(os.path.join(folder, "part.npz"), os.path.join(folder, f"{number}.npz"))
-        except BaseException as error:  # SystemExit and KeyboardInterrupt, too
-            if os.getpid() == me:
-                write(f"{number}.txt", describe_error(error, folder))
+    module, problems = load(text, folder)
+    if os.getpid() != me:  # a child process that the file forked
+        end(0)
+    write("sentences.json", json.dumps(problems))
+    function = getattr(module, name, None)
+    if function is None:
+        return write("import.txt", problems[0] if problems else f"{name} is not defined when the file has run")
+    for number, case in enumerate(load_cases(os.path.join(folder, "cases.npz"))[0]):
+        answers = try_case(function, case, folder)
         if os.getpid() != me:  # a child process that the function forked
             end(0)
+        if isinstance(answers, str):
+            write(f"{number}.txt", answers)
+            continue
+        left["files"] = FILES
+        try:
+            np.savez(os.path.join(folder, "part.npz"), **answers)
+            os.replace(os.path.join(folder, "part.npz"), os.path.join(folder, f"{number}.npz"))
+        except BaseException as error:
+            write(f"{number}.txt", f"gives an answer that cannot be saved: {type(error).__name__}")
     return None
 
 
-def write_findings(folder):
-    """Run `check_net` on a net with the function, and write the findings to a file."""
-    guard(folder)
-    from classifiers.neural_net import TwoLayerNet
-    from diagnosis.check import check_with_random_data
+def read_homework(folder):
+    with open(os.path.join(folder, "homework.py"), encoding="utf-8", errors="surrogatepass") as file:
+        return file.read()
 
-    report = check_with_random_data(TwoLayerNet(4, 10, 3, rng=0))
-    with open(os.path.join(folder, "findings.json"), "w", encoding="utf-8") as file:
+
+def write_findings(folder, name):
+    """Run `check_net` on a net with one function of the student, and write the findings to a file."""
+    import linecache
+    import shutil
+    from types import SimpleNamespace
+
+    from diagnosis.check import check_with_random_data
+    from diagnosis.functions import FunctionNet
+    from diagnosis.loading import SIZES
+    from exercise.parts import PARTS, solution
+    from exercise.student import load
+
+    functions = {part.name: solution(part.name) for part in PARTS}
+    shutil.rmtree(os.path.join(folder, "lab", "classifiers"))  # its lines must not be quoted
+    linecache.clearcache()
+    text = read_homework(folder)
+    guard(folder)
+    functions[name] = getattr(load(text)[0], name)
+    report = check_with_random_data(FunctionNet(SimpleNamespace(**functions), *SIZES))
+    with open(os.path.join(folder, "sentences.json"), "w", encoding="utf-8") as file:
         json.dump([finding.replace(folder, "") for finding in report.findings], file)
 
 
@@ -147,7 +150,7 @@ def do_task(folder):
         os.chdir(os.path.join(folder, "empty"))
         sys.path.insert(0, os.path.join(folder, "lab"))
         if order["task"] == "check_net":
-            write_findings(folder)
+            write_findings(folder, order["part"])
         else:
             run_cases(folder, order["part"])
         end(0)  # do not wait for threads of the function
@@ -160,6 +163,7 @@ def main():
 
     NumPy is imported once, here. An import for each part would take longer than the part.
     """
+    import ast  # noqa: F401
     import linecache  # noqa: F401
     import random  # noqa: F401
     import traceback  # noqa: F401

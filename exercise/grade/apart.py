@@ -1,4 +1,4 @@
-"""Runs one student function in a separate process with limits. All other code is the solution's."""
+"""Runs a student's file in a separate process with limits."""
 
 import contextlib
 import ctypes
@@ -24,17 +24,13 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 
-from .cases import save_cases
-from .function_text import replace_function
+from ..cases import save_cases
 
-ROOT = Path(__file__).resolve().parents[1]
-LAB = [  # files that each part needs
-    *("checks.py", "files.py"),
-    *(f"classifiers/{name}.py" for name in ("__init__", "layers", "sgd", "history", "training", "neural_net")),
-    *(f"exercise/{name}.py" for name in ("__init__", "parts", "cases")),
-]
+ROOT = Path(__file__).resolve().parents[2]
+LAB = [f"exercise/{name}.py" for name in ("__init__", "parts", "cases", "student")]  # without the solution
 CHECK_NET = [  # files that `check_net` needs, too
-    *("gradient_check.py", "tables.py"),
+    *("checks.py", "gradient_check.py", "tables.py"),
+    *(f"classifiers/{name}.py" for name in ("__init__", "layers", "sgd")),
     *(f"diagnosis/{path.name}" for path in sorted((ROOT / "diagnosis").glob("*.py"))),
 ]
 PROCESSES = 256  # of a submission at a time; the limit does not apply to root
@@ -75,23 +71,26 @@ class Run(NamedTuple):
         "finished", "timeout", "memory" or "ended". The last one means that the process ended early.
     answers : list of (dict or str)
         For each case, what `cases.call` returned, or a sentence that says why there is no answer.
+    problems : list of str
+        What is wrong with the file itself, see `student.load`.
     seconds : float
         Duration of the run.
     """
 
     state: str
     answers: list
+    problems: list
     seconds: float
 
 
 def run_part(part, text, cases, limits):
-    """Call a student's function with all given cases.
+    """Run a student's file, and call one of its functions with all given cases.
 
     Parameters
     ----------
     part : parts.Part
     text : str
-        Source of the function, from column 0 on. All other code is the solution's.
+        The file as it is.
     cases : list of cases.Case
     limits : Limits
 
@@ -99,42 +98,43 @@ def run_part(part, text, cases, limits):
     -------
     Run
     """
-    with _temporary_folder() as folder:
-        _make_lab(folder / "lab", part, text, LAB)
+    with _temporary_folder(text, LAB) as folder:
         save_cases(folder / "cases.npz", cases)
         started = time.monotonic()
         status = _run_worker(folder, limits, task="cases", part=part.name)
         seconds = time.monotonic() - started
         end = _describe_end(status, limits)
         answers = [_read_answer(folder, number, end) for number in range(len(cases))]
+        problems = _read_sentences(folder)
     texts = [answer for answer in answers if isinstance(answer, str)]
     if any(answer.startswith("raises MemoryError") for answer in texts):
-        return Run("memory", answers, seconds)
-    if status == 0 and end not in texts:
-        return Run("finished", answers, seconds)
-    return Run("timeout" if status in (None, -signal.SIGXCPU) else "ended", answers, seconds)
+        state = "memory"
+    elif status == 0 and end not in texts:
+        state = "finished"
+    else:
+        state = "timeout" if status in (None, -signal.SIGXCPU) else "ended"
+    return Run(state, answers, problems, seconds)
 
 
 def run_check_net(part, text, limits):
-    """Return the findings of `check_net` about a net with a student's function.
+    """Return the findings of `check_net` about a net with a student's function and the solution's others.
 
     The list is empty if the check fails or reaches a limit.
     """
-    with _temporary_folder() as folder:
-        _make_lab(folder / "lab", part, text, LAB + CHECK_NET)
-        _run_worker(folder, limits, task="check_net")
-        try:
-            findings = [*json.loads(_read_file(folder / "findings.json") or b"[]")]
-        except (OSError, ValueError, TypeError, RecursionError):  # written by the function
-            return []
-    return [str(finding) for finding in findings]
+    with _temporary_folder(text, LAB + CHECK_NET) as folder:
+        _run_worker(folder, limits, task="check_net", part=part.name)
+        return _read_sentences(folder)
 
 
 @contextlib.contextmanager
-def _temporary_folder():
-    """Make a folder, and remove it at the end with everything in it."""
+def _temporary_folder(text, files):
+    """Make a folder with a student's file and modules of the lab. Remove it at the end with everything in it."""
     folder = Path(tempfile.mkdtemp(prefix="part-")).resolve()
     try:
+        (folder / "homework.py").write_text(text, encoding="utf-8", errors="surrogatepass")
+        for name in files:
+            (folder / "lab" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / "lab" / name)
         yield folder
     finally:
         try:
@@ -144,14 +144,12 @@ def _temporary_folder():
             subprocess.run(["rm", "-rf", str(folder)], check=False, capture_output=True)
 
 
-def _make_lab(lab, part, text, files):
-    """Copy the modules that the function needs, and put the student's text into its file."""
-    for name in files:
-        (lab / name).parent.mkdir(parents=True, exist_ok=True)
-        source = (ROOT / name).read_text(encoding="utf-8")
-        if name == part.file:
-            source = replace_function(source, part.function, text)
-        (lab / name).write_text(source, encoding="utf-8", errors="surrogatepass")
+def _read_sentences(folder):
+    """Return the list of sentences that the worker wrote, or an empty one."""
+    try:
+        return [str(sentence)[:1000] for sentence in json.loads(_read_file(folder / "sentences.json") or b"[]")][:20]
+    except (OSError, ValueError, TypeError, RecursionError):  # written by the student's code
+        return []
 
 
 def _run_worker(folder, limits, **order):
@@ -178,7 +176,7 @@ class Server:
 
     def __init__(self):
         folder = tempfile.mkdtemp(prefix="part-server-")
-        shutil.copy(ROOT / "exercise" / "worker.py", folder)
+        shutil.copy(ROOT / "exercise" / "grade" / "worker.py", folder)
         threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         _adopt_orphans()
         with _starting:

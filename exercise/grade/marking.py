@@ -1,4 +1,4 @@
-"""Grades functions in parallel, and logs the results."""
+"""Grades the functions of files in parallel, and logs the results."""
 
 import contextlib
 import functools
@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from ..cases import call, make_cases
+from ..judge import judge, points
+from ..parts import BY_NAME, solution
+from ..student import read
 from .apart import CHECK_NET, LAB, ROOT, Limits, kill_workers, run_check_net, run_part
-from .cases import call, load_function, make_cases
-from .judge import judge, points
-from .parts import PARTS
 
 try:
     import fcntl
@@ -26,11 +27,10 @@ STOPPED = ("timeout", "memory", "ended")  # in these states `check_net` is not r
 
 
 class Plan(NamedTuple):
-    """Settings of grading: limits, seed of the hidden cases, and whether `check_net` runs."""
+    """Settings of grading: limits, and the seed of the hidden cases."""
 
     limits: Limits = Limits()
     seed: int = 0
-    explains: bool = True
 
 
 class GradeLog:
@@ -46,7 +46,7 @@ class GradeLog:
     Attributes
     ----------
     graded : dict of str to dict
-        Maps the key of a part to what `grade_part` returned. See `hash_inputs`.
+        Maps keys to what `grade_part` and `check_part` returned. See `hash_inputs`.
     """
 
     def __init__(self, path):
@@ -82,69 +82,93 @@ class GradeLog:
         self._file.flush()
 
 
-def hash_inputs(part, text, plan):
-    """Return a hash of everything that decides the result of a part: its key in a `GradeLog`.
+def hash_inputs(task, name, text, plan):
+    """Return a hash of everything that decides a result: its key in a `GradeLog`.
 
     Parameters
     ----------
-    part : parts.Part
+    task : str
+        Name of the function that makes the result.
+    name : str
+        Name of the part.
     text : str
-        Source of the function.
+        The student's file.
     plan : Plan
 
     Returns
     -------
     str
     """
-    facts = [part.name, text, plan, _hash_code(), np.__version__, sys.version]
+    facts = [task, name, text, plan, _hash_code(), np.__version__, sys.version]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 @functools.cache
 def _hash_code():
     """Hash the solution, the points, the code that grades, and all sentences of the feedback."""
-    grader = (f"exercise/{path.name}" for path in (ROOT / "exercise").glob("*.py"))
+    grader = (path.relative_to(ROOT).as_posix() for path in (ROOT / "exercise").glob("**/*.py"))
     names = sorted({*LAB, *CHECK_NET, *grader})
     return hashlib.sha256(b"\0".join((ROOT / name).read_bytes() for name in names)).hexdigest()
 
 
-def grade_parts(submissions, plan, jobs, log):
-    """Grade the functions of all submissions in parallel. Equal functions are graded once.
+def grade_all(choices, plan, jobs, log, explain=False):
+    """Grade the functions of all submissions in parallel. Equal files are graded once.
 
     Parameters
     ----------
-    submissions : list of dict
-        Results of `submissions.read_parts`.
+    choices : list of choose.Choice
     plan : Plan
     jobs : int
         Number of parts that are graded at a time.
     log : GradeLog
-        Parts that it already has are not graded again.
+        What it already has is not done again.
+    explain : bool
+        Whether `check_net` explains the parts that are wrong.
 
     Returns
     -------
-    callable
-        Maps a part and its text to the result of `grade_part`. If `grade_part` raised an error, the
-        state is "not graded".
+    list of dict
+        For each submission, a dict that maps the name of each part to the result of `grade_part`,
+        with the sentences of `check_net` as "check". If grading failed, the state is "not graded".
     """
-    tasks = {}
-    for part in PARTS:
-        texts = {parts[part.name].text for parts in submissions if parts[part.name].state == "found"}
-        tasks |= {hash_inputs(part, text, plan): (part, text) for text in sorted(texts)}
-    tasks = {key: task for key, task in tasks.items() if key not in log.graded}
-    for name in {part.name for part, _ in tasks.values()}:
+    written = {(name, c.text): None for c in choices for name, state in c.found.items() if state == "written"}
+    graded = _run_all(grade_part, sorted(written), plan, jobs, log)
+    wrong = [pair for pair, result in graded.items() if result["wrong"] and result["state"] not in STOPPED]
+    checks = _run_all(check_part, wrong, plan, jobs, log) if explain else {}
+
+    def result(name, choice):
+        pair, state = (name, choice.text), choice.found.get(name)
+        if state == "written":
+            return {**graded[pair], "check": checks.get(pair, {}).get("check", [])}
+        if choice.reason:
+            return no_points(name, "unreadable", choice.reason)
+        if state == "syntax error":
+            return no_points(name, state, next(why for why, names in read(choice.text)[1] if name in names))
+        if state == "not written":
+            return no_points(name, state, f"{name} is not written")
+        return no_points(name, "missing", f"{choice.file} does not define {name}")
+
+    return [{name: result(name, choice) for name in BY_NAME} for choice in choices]
+
+
+def _run_all(function, pairs, plan, jobs, log):
+    """Call a function for pairs of a part and a text in parallel. Return a dict from pairs to results."""
+    keys = {pair: hash_inputs(function.__name__, *pair, plan) for pair in pairs}
+    left = {pair: key for pair, key in keys.items() if key not in log.graded}
+    for name in {name for name, _ in left}:
         make_trial(name, plan.seed)  # cached before several threads need it
     executor, failed = ThreadPoolExecutor(jobs), {}
-    futures = {executor.submit(grade_part, *task, plan): key for key, task in tasks.items()}
+    futures = {executor.submit(function, *pair, plan): pair for pair in left}
     try:
         for future in tqdm(as_completed(futures), total=len(futures), unit=" parts", disable=None):
+            pair = futures[future]
             if error := future.exception():
-                failed[futures[future]] = no_points(tasks[futures[future]][0], "not graded", f"Not graded: {error}")
+                failed[pair] = no_points(pair[0], "not graded", f"Not graded: {error}")
             else:
-                log.add(futures[future], future.result())
+                log.add(keys[pair], future.result())
     finally:
         _stop(executor, futures)
-    return lambda part, text: {**failed, **log.graded}[hash_inputs(part, text, plan)]
+    return {pair: failed.get(pair) or log.graded[key] for pair, key in keys.items()}
 
 
 def _stop(executor, futures):
@@ -182,19 +206,19 @@ def make_trial(name, seed):
     -------
     list of (cases.Case, dict of ndarray)
     """
-    function = load_function(next(part for part in PARTS if part.name == name))
     cases = make_cases(name, 0, False) + make_cases(name, seed, True)
-    return [(case, call(name, function, case.arrays)) for case in cases]
+    return [(case, call(name, solution(name), case.arrays)) for case in cases]
 
 
-def grade_part(part, text, plan):
-    """Test a student's function with all cases.
+def grade_part(name, text, plan):
+    """Test a function of a student's file with all cases.
 
     Parameters
     ----------
-    part : parts.Part
+    name : str
+        Name of the part.
     text : str
-        Source of the function, from column 0 on.
+        The file.
     plan : Plan
 
     Returns
@@ -202,10 +226,10 @@ def grade_part(part, text, plan):
     dict
         ``state`` is one of the table in exercise/README.md. ``points`` maps each aspect to its points.
         ``wrong`` lists the aspect, label and sentence of each wrong case. ``problem`` is a sentence
-        if no case was tested, else empty. ``check`` lists the sentences of `check_net`. ``seconds``
-        is the time.
+        if no case was tested, else empty. ``notes`` lists what is wrong with the file itself.
+        ``seconds`` is the time.
     """
-    trial = make_trial(part.name, plan.seed)
+    trial, part = make_trial(name, plan.seed), BY_NAME[name]
     run = run_part(part, text, [case for case, _ in trial], plan.limits)
     verdicts = [(case, judge(case, got, right)) for (case, right), got in zip(trial, run.answers, strict=True)]
     gained, wrong = points(part, verdicts), [(case.aspect, case.label, what) for case, what in verdicts if what]
@@ -217,22 +241,16 @@ def grade_part(part, text, plan):
         state = "error"
     else:
         state = "partly" if any(gained.values()) else "wrong"
-    check = run_check_net(part, text, plan.limits) if plan.explains and wrong and state not in STOPPED else []
     seconds = round(run.seconds, 2)
-    return {"state": state, "points": gained, "wrong": wrong, "problem": "", "check": check, "seconds": seconds}
+    return {**no_points(name, state, ""), "points": gained, "wrong": wrong, "notes": run.problems, "seconds": seconds}
 
 
-def no_points(part, state, problem):
-    """Return the result of a part that is not tested, in the form of `grade_part`.
+def check_part(name, text, plan):
+    """Return what `check_net` says of a function: a dict with the list ``check``. See `grade_part`."""
+    return {"check": run_check_net(BY_NAME[name], text, plan.limits)}
 
-    Parameters
-    ----------
-    part : parts.Part
-    state, problem : str
 
-    Returns
-    -------
-    dict
-    """
-    nothing = dict.fromkeys(part.points, 0.0)
-    return {"state": state, "points": nothing, "wrong": [], "problem": problem, "check": [], "seconds": 0.0}
+def no_points(name, state, problem):
+    """Return the result of a part that is not tested, in the form of `grade_part`."""
+    empty = {"wrong": [], "notes": [], "check": [], "seconds": 0.0}
+    return {"state": state, "points": dict.fromkeys(BY_NAME[name].points, 0.0), "problem": problem, **empty}
