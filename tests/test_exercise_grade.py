@@ -199,7 +199,7 @@ def test_late_submissions_and_feedback(tmp_path):
     before, lines = log.read_text(), (tmp_path / "g.csv").read_text().splitlines()
     assert run(*arguments, "--feedback", tmp_path / "pages") == 0
     added = [json.loads(line)[1] for line in log.read_text().removeprefix(before).splitlines()]
-    assert log.read_text().startswith(before) and [list(entry) for entry in added] == [["check"]] * 2
+    assert log.read_text().startswith(before) and [list(entry) for entry in added] == [["penalty"]] * 2
     assert (tmp_path / "g.csv").read_text().splitlines() == lines
     (tmp_path / "in" / "a.py").unlink()
     small(tmp_path, "bc", ["return 2", "return 0"])

@@ -8,7 +8,7 @@ from conftest import ROOT, run_python
 from exercise.cases import make_cases
 from exercise.grade.apart import Limits
 from exercise.grade.choose import Choice
-from exercise.grade.marking import GradeLog, Plan, check_part, grade_all, grade_part, hash_inputs, no_points
+from exercise.grade.marking import GradeLog, Plan, grade_all, grade_file, hash_inputs, result_of
 from exercise.parts import BY_NAME
 from exercise.student import find_functions
 
@@ -48,31 +48,32 @@ def test_log_restores_results(tmp_path):
 def test_hidden_cases_count():
     """A function that is right only in the visible cases loses points."""
     seen = [float(case.arrays["W1"].flat[0]) for case in make_cases("penalty", 0, False)]
-    graded = grade_part("penalty", penalty(f"float(params['W1'].flat[0]) not in {seen}"), Plan(LIMITS))
+    text = penalty(f"float(params['W1'].flat[0]) not in {seen}")
+    graded = grade_file(text, ["penalty"], Plan(LIMITS))["penalty"]
     assert graded["state"] == "partly" and graded["points"]["value"] < PENALTY.points["value"]
     assert len(graded["wrong"]) == sum(case.aspect == "value" for case in make_cases("penalty", 0, True))
 
 
 def test_hash_of_a_part(monkeypatch):
-    """Task, part, text, plan and NumPy's version decide the hash. It is the same in each call."""
-    given = [("a", "b", "c", Plan()), ("x", "b", "c", Plan()), ("a", "x", "c", Plan()), ("a", "b", "x", Plan())]
+    """Task, text, names, plan and NumPy's version decide the hash. It is the same in each call."""
+    given = [("a", "b", ["c"], Plan()), ("x", "b", ["c"], Plan()), ("a", "x", ["c"], Plan()), ("a", "b", [], Plan())]
     plans = Plan(Limits(3)), Plan(Limits(10, 3)), Plan(Limits(10, 2048, 3)), Plan(seed=1)
-    hashes = [hash_inputs(*facts) for facts in [*given, *(("a", "b", "c", plan) for plan in plans)]]
-    assert hash_inputs("a", "b", "c", Plan()) == hashes[0]
+    hashes = [hash_inputs(*facts) for facts in [*given, *(("a", "b", ["c"], plan) for plan in plans)]]
+    assert hash_inputs("a", "b", ["c"], Plan()) == hashes[0]
     monkeypatch.setattr("numpy.__version__", "0")
-    assert len({*hashes, hash_inputs("a", "b", "c", Plan())}) == 9
+    assert len({*hashes, hash_inputs("a", "b", ["c"], Plan())}) == 9
 
 
 HASHES = """
 import importlib, sys
 from pathlib import Path
-from exercise.grade import apart, marking
+from exercise.grade import marking
 
 for name in ["README.md", *sys.argv[1:]]:
-    path = apart.ROOT / name
+    path = marking.ROOT / name
     path.write_bytes(path.read_bytes() + b"#")
     importlib.reload(marking)
-    print(marking.hash_inputs("grade_part", "forward", "a", marking.Plan()))
+    print(marking.hash_inputs("grade", "a", ["forward"], marking.Plan()))
 """
 
 
@@ -97,9 +98,9 @@ def test_equal_files_are_graded_once(tmp_path):
     empty = "def update(): pass\n" + right
     choices = [submission(text) for text in (wrong, right, wrong, known, broken, empty)] + [Choice(reason="no")]
     plan, path = Plan(LIMITS), tmp_path / "log.jsonl"
-    keys = {text: hash_inputs("grade_part", "penalty", text, plan) for text in (wrong, right, known, empty)}
+    keys = {text: hash_inputs("grade", text, ["penalty"], plan) for text in (wrong, right, known, empty)}
     with GradeLog(path) as log:
-        log.add(keys[known], no_points("penalty", "right", "known"))
+        log.add(keys[known], {"penalty": result_of("penalty", "right", "known")})
         graded = grade_all(choices, plan, 2, log)
         assert len(path.read_text().splitlines()) == 4 and log.graded.keys() == set(keys.values())
         explained = grade_all(choices, plan, 2, log, explain=True)
@@ -107,14 +108,14 @@ def test_equal_files_are_graded_once(tmp_path):
     states = ["partly", "right", "partly", "right", "syntax error", "right", "unreadable"]
     assert [parts["penalty"]["state"] for parts in graded] == states
     assert [parts["update"]["state"] for parts in graded] == ["missing"] * 5 + ["not written", "unreadable"]
-    assert len(lines) == 5 and json.loads(lines[4])[0] == hash_inputs("check_part", "penalty", wrong, plan)
+    assert len(lines) == 5 and json.loads(lines[4])[0] == hash_inputs("check", wrong, ["penalty"], plan)
     assert [bool(parts["penalty"]["check"]) for parts in explained] == [state == "partly" for state in states]
     assert not any(part["check"] for parts in graded for part in parts.values())
-    assert check_part("penalty", wrong, plan)["check"] == explained[0]["penalty"]["check"]
 
 
 def test_equal_functions_get_equal_points():
     """What stands beside a function does not change its points."""
     for error in (0, 1, "np.random.rand()", "len({'a', 'b'} - {next(iter({'a', 'b', 'c'}))})"):
-        first, second = (grade_part("penalty", text + penalty(error), Plan(LIMITS)) for text in ("", "x = 'other'\n"))
+        first, second = (grade_file(text + penalty(error), ["penalty"], Plan(LIMITS)) for text in ("", "x = 'other'\n"))
+        first, second = first["penalty"], second["penalty"]
         assert first["points"] == second["points"] and first["state"] == second["state"]

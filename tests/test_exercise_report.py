@@ -6,7 +6,7 @@ import io
 import pytest
 
 from exercise.grade.choose import Choice
-from exercise.grade.marking import no_points
+from exercise.grade.marking import result_of
 from exercise.grade.report import COLUMNS, assemble, make_table, sentences
 from exercise.parts import BY_NAME
 
@@ -23,7 +23,7 @@ def test_equal_sentences_appear_once():
 
 def result(name, file="homework.py", **points):
     """The result of a submission with some points of the aspect "classes"."""
-    parts = {part: no_points(part, "right" if part in points else "missing", "") for part in BY_NAME}
+    parts = {part: result_of(part, "right" if part in points else "missing") for part in BY_NAME}
     for part, number in points.items():
         parts[part]["points"]["classes"] = number
     return assemble(name, Choice(file, warning="other.py differs"), parts)

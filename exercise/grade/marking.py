@@ -16,7 +16,7 @@ from ..cases import call, make_cases
 from ..judge import judge, points
 from ..parts import BY_NAME, solution
 from ..student import read
-from .apart import CHECK_NET, LAB, ROOT, Limits, kill_workers, run_check_net, run_part
+from .apart import ROOT, Limits, check_file, run_file, stop_workers
 
 try:
     import fcntl
@@ -24,6 +24,8 @@ except ImportError:  # on Windows, where grading does not run
     fcntl = None
 
 STOPPED = ("timeout", "memory", "ended")  # in these states `check_net` is not run
+CODE = ("checks.py", "gradient_check.py", "tables.py", "classifiers/layers.py", "classifiers/sgd.py")
+CODE += ("diagnosis/*.py", "exercise/**/*.py")  # decides the results and sentences
 
 
 class Plan(NamedTuple):
@@ -34,7 +36,7 @@ class Plan(NamedTuple):
 
 
 class GradeLog:
-    """Log of graded parts: a file with one line of JSON for each.
+    """Log of graded files: a file with one line of JSON for each.
 
     Interrupted grading continues from it.
 
@@ -46,7 +48,7 @@ class GradeLog:
     Attributes
     ----------
     graded : dict of str to dict
-        Maps keys to what `grade_part` and `check_part` returned. See `hash_inputs`.
+        Maps keys to results by function. See `hash_inputs`.
     """
 
     def __init__(self, path):
@@ -76,39 +78,37 @@ class GradeLog:
         self._file.close()
 
     def add(self, key, result):
-        """Record the result of a part, and write it to the file."""
+        """Record a result, and write it to the file."""
         self.graded[key] = result
         self._file.write(json.dumps([key, result]).encode() + b"\n")
         self._file.flush()
 
 
-def hash_inputs(task, name, text, plan):
+def hash_inputs(task, text, names, plan):
     """Return a hash of everything that decides a result: its key in a `GradeLog`.
 
     Parameters
     ----------
     task : str
-        Name of the function that makes the result.
-    name : str
-        Name of the part.
+        "grade" or "check".
     text : str
         The student's file.
+    names : list of str
+        Functions that are graded or checked.
     plan : Plan
 
     Returns
     -------
     str
     """
-    facts = [task, name, text, plan, _hash_code(), np.__version__, sys.version]
+    facts = [task, text, names, plan, _hash_code(), np.__version__, sys.version]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 @functools.cache
 def _hash_code():
-    """Hash the solution, the points, the code that grades, and all sentences of the feedback."""
-    grader = (path.relative_to(ROOT).as_posix() for path in (ROOT / "exercise").glob("**/*.py"))
-    names = sorted({*LAB, *CHECK_NET, *grader})
-    return hashlib.sha256(b"\0".join((ROOT / name).read_bytes() for name in names)).hexdigest()
+    files = sorted(path for pattern in CODE for path in ROOT.glob(pattern))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def grade_all(choices, plan, jobs, log, explain=False):
@@ -119,64 +119,73 @@ def grade_all(choices, plan, jobs, log, explain=False):
     choices : list of choose.Choice
     plan : Plan
     jobs : int
-        Number of parts that are graded at a time.
+        Number of files that are graded at a time.
     log : GradeLog
         What it already has is not done again.
     explain : bool
-        Whether `check_net` explains the parts that are wrong.
+        Whether `check_net` explains the functions that are wrong.
 
     Returns
     -------
     list of dict
-        For each submission, a dict that maps the name of each part to the result of `grade_part`,
+        For each submission, a dict that maps the name of each part to its result, see `result_of`,
         with the sentences of `check_net` as "check". If grading failed, the state is "not graded".
     """
-    written = {(name, c.text): None for c in choices for name, state in c.found.items() if state == "written"}
-    graded = _run_all(grade_part, sorted(written), plan, jobs, log)
-    wrong = [pair for pair, result in graded.items() if result["wrong"] and result["state"] not in STOPPED]
-    checks = _run_all(check_part, wrong, plan, jobs, log) if explain else {}
-
-    def result(name, choice):
-        pair, state = (name, choice.text), choice.found.get(name)
-        if state == "written":
-            return {**graded[pair], "check": checks.get(pair, {}).get("check", [])}
-        if choice.reason:
-            return no_points(name, "unreadable", choice.reason)
-        if state == "syntax error":
-            return no_points(name, state, next(why for why, names in read(choice.text)[1] if name in names))
-        if state == "not written":
-            return no_points(name, state, f"{name} is not written")
-        return no_points(name, "missing", f"{choice.file} does not define {name}")
-
-    return [{name: result(name, choice) for name in BY_NAME} for choice in choices]
+    written = {c.text: [name for name, state in c.found.items() if state == "written"] for c in choices}
+    graded = _run_all("grade", {text: names for text, names in written.items() if names}, plan, jobs, log)
+    wrong = {text: [name for name, part in parts.items() if _is_explained(part)] for text, parts in graded.items()}
+    wrong = {text: names for text, names in wrong.items() if names and explain}
+    checks = _run_all("check", wrong, plan, jobs, log)
+    results = []
+    for choice in choices:
+        parts = {name: graded.get(choice.text, {}).get(name) or _not_run(name, choice) for name in BY_NAME}
+        found = checks.get(choice.text, {})
+        results.append({name: {**part, "check": found.get(name, [])} for name, part in parts.items()})
+    return results
 
 
-def _run_all(function, pairs, plan, jobs, log):
-    """Call a function for pairs of a part and a text in parallel. Return a dict from pairs to results."""
-    keys = {pair: hash_inputs(function.__name__, *pair, plan) for pair in pairs}
-    left = {pair: key for pair, key in keys.items() if key not in log.graded}
-    for name in {name for name, _ in left}:
-        make_trial(name, plan.seed)  # cached before several threads need it
+def _is_explained(part):
+    return part["wrong"] and part["state"] not in STOPPED
+
+
+def _not_run(name, choice):
+    """Return the result of a function that is not written, or is not there."""
+    state = choice.found.get(name, "missing")
+    if choice.reason:
+        return result_of(name, "unreadable", choice.reason)
+    if state == "syntax error":
+        return result_of(name, state, next(why for why, names in read(choice.text)[1] if name in names))
+    return result_of(name, state, f"{name} is not written" if state != "missing" else f"{choice.file} has no {name}")
+
+
+def _run_all(task, files, plan, jobs, log):
+    """Do a task for files in parallel. Return a dict from their texts to results by function."""
+    function = {"grade": grade_file, "check": lambda text, names, plan: check_file(text, names, plan.limits)}[task]
+    keys = {text: hash_inputs(task, text, names, plan) for text, names in files.items()}
+    left = [text for text, key in keys.items() if key not in log.graded]
+    if left:
+        make_trial(plan.seed)  # cached before several threads need it
     executor, failed = ThreadPoolExecutor(jobs), {}
-    futures = {executor.submit(function, *pair, plan): pair for pair in left}
+    futures = {executor.submit(function, text, files[text], plan): text for text in left}
     try:
-        for future in tqdm(as_completed(futures), total=len(futures), unit=" parts", disable=None):
-            pair = futures[future]
+        for future in tqdm(as_completed(futures), total=len(futures), unit=" files", disable=None):
+            text = futures[future]
             if error := future.exception():
-                failed[pair] = no_points(pair[0], "not graded", f"Not graded: {error}")
+                why = f"Not graded: {error}"
+                failed[text] = {name: result_of(name, "not graded", why) for name in files[text] if task == "grade"}
             else:
-                log.add(keys[pair], future.result())
+                log.add(keys[text], future.result())
     finally:
         _stop(executor, futures)
-    return {pair: failed.get(pair) or log.graded[key] for pair, key in keys.items()}
+    return {text: failed[text] if text in failed else log.graded[key] for text, key in keys.items()}
 
 
 def _stop(executor, futures):
-    """Start no more parts, and kill those that are running."""
+    """Start no more files, and stop those that are running."""
     executor.shutdown(wait=False, cancel_futures=True)
     while not all(future.done() for future in futures):
         with _no_interrupt():
-            kill_workers()
+            stop_workers()
             wait(futures, timeout=0.05)
     executor.shutdown()
 
@@ -192,13 +201,11 @@ def _no_interrupt():
 
 
 @functools.cache
-def make_trial(name, seed):
-    """Make the cases of a part and their expected answers.
+def make_trial(seed):
+    """Make the cases of all functions and the correct answers.
 
     Parameters
     ----------
-    name : str
-        Name of the part.
     seed : int
         Seed of the hidden cases. The visible cases are always the same.
 
@@ -206,33 +213,36 @@ def make_trial(name, seed):
     -------
     list of (cases.Case, dict of ndarray)
     """
-    cases = make_cases(name, 0, False) + make_cases(name, seed, True)
-    return [(case, call(name, solution(name), case.arrays)) for case in cases]
+    cases = [case for name in BY_NAME for case in make_cases(name, 0, False) + make_cases(name, seed, True)]
+    return [(case, call(case.part, solution(case.part), case.arrays)) for case in cases]
 
 
-def grade_part(name, text, plan):
-    """Test a function of a student's file with all cases.
+def grade_file(text, names, plan):
+    """Test functions of a student's file with all cases.
 
     Parameters
     ----------
-    name : str
-        Name of the part.
     text : str
         The file.
+    names : list of str
+        Its functions.
     plan : Plan
 
     Returns
     -------
-    dict
-        ``state`` is one of the table in exercise/README.md. ``points`` maps each aspect to its points.
-        ``wrong`` lists the aspect, label and sentence of each wrong case. ``problem`` is a sentence
-        if no case was tested, else empty. ``notes`` lists what is wrong with the file itself.
-        ``seconds`` is the time.
+    dict of str to dict
+        See `result_of`.
     """
-    trial, part = make_trial(name, plan.seed), BY_NAME[name]
-    run = run_part(part, text, [case for case, _ in trial], plan.limits)
+    trial = make_trial(plan.seed)
+    runs = run_file(text, names, [case for case, _ in trial if case.part in names], plan.limits)
+    return {name: _mark(name, run, [pair for pair in trial if pair[0].part == name]) for name, run in runs.items()}
+
+
+def _mark(name, run, trial):
+    """Compare the answers of a run with the correct ones."""
     verdicts = [(case, judge(case, got, right)) for (case, right), got in zip(trial, run.answers, strict=True)]
-    gained, wrong = points(part, verdicts), [(case.aspect, case.label, what) for case, what in verdicts if what]
+    gained = points(BY_NAME[name], verdicts)
+    wrong = [(case.aspect, case.label, what) for case, what in verdicts if what]
     if not wrong:
         state = "right"
     elif run.state in STOPPED:
@@ -241,16 +251,26 @@ def grade_part(name, text, plan):
         state = "error"
     else:
         state = "partly" if any(gained.values()) else "wrong"
-    seconds = round(run.seconds, 2)
-    return {**no_points(name, state, ""), "points": gained, "wrong": wrong, "notes": run.problems, "seconds": seconds}
+    result = result_of(name, state)
+    return {**result, "points": gained, "wrong": wrong, "notes": run.problems, "seconds": run.seconds}
 
 
-def check_part(name, text, plan):
-    """Return what `check_net` says of a function: a dict with the list ``check``. See `grade_part`."""
-    return {"check": run_check_net(BY_NAME[name], text, plan.limits)}
+def result_of(name, state, problem=""):
+    """Return the result of a function, without points.
 
+    Parameters
+    ----------
+    name : str
+    state : str
+        One of the table in exercise/README.md.
+    problem : str
+        Why no case was tested. Empty if cases were tested.
 
-def no_points(name, state, problem):
-    """Return the result of a part that is not tested, in the form of `grade_part`."""
+    Returns
+    -------
+    dict
+        ``points`` maps each aspect to its points. ``wrong`` lists the aspect, label and sentence of
+        each wrong case. ``notes`` lists what is wrong with the file. ``seconds`` is the duration.
+    """
     empty = {"wrong": [], "notes": [], "check": [], "seconds": 0.0}
     return {"state": state, "points": dict.fromkeys(BY_NAME[name].points, 0.0), "problem": problem, **empty}

@@ -1,20 +1,31 @@
-"""Worker process that runs a student's file. `exercise.grade.apart` copies and starts this module.
+"""Worker process that runs a student's file, in a child process for each function.
 
-The process limits its own rights before it loads the file. This stops accidents and simple
-attempts to cheat. It does not stop an attacker.
+`exercise.grade.apart` starts it. A child limits its own rights before it loads the file. This stops
+accidents and simple attempts to cheat. It does not stop an attacker.
 """
 
+import contextlib
+import ctypes
 import json
+import linecache
 import math
 import os
+import signal
 import sys
 import sysconfig
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+import tqdm  # noqa: F401  it imports modules that the guard refuses
 
 FORKS = 6  # with all descendants at most 2**6 processes
 FILES = 200  # that a case may open for writing
 READS = ("open", "os.listdir", "os.scandir", "os.chdir")
 WRITES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.chown", "os.link", "os.symlink")
 REFUSED = ("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.forkpty", "pty.spawn", "os.kill")
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux's prctl
 REFUSED += ("os.truncate", "os.setxattr", "shutil.", "signal.pthread_kill", "socket.", "webbrowser.", "ctypes.dlopen")
 
 
@@ -38,16 +49,18 @@ def set_limits(order):
     lower("RLIMIT_AS", order["megabytes"] << 20)
     lower("RLIMIT_FSIZE", 16 << 20)
     lower("RLIMIT_NOFILE", 64)
-    lower("RLIMIT_NPROC", order["processes"])
     lower("RLIMIT_CORE", 0)
 
 
-def guard(own):
-    """Refuse other folders, other programs, the network, and too many processes or files."""
+def guard(folder, own):
+    """Refuse other folders, other programs, the network, and too many processes or files.
+
+    Files in `folder` can be read. Files in `own` can be written, too.
+    """
     real, join, isinstance_, string = os.path.realpath, os.path.join, isinstance, (str, bytes, os.PathLike)
     libraries = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     libraries |= {join(sys.base_prefix, "lib"), "/dev/null", "/dev/urandom", "/usr/share/zoneinfo"}
-    readable = tuple(join(real(path), "") for path in libraries) + (join(real(own), ""),)
+    readable = tuple(join(real(path), "") for path in libraries) + (join(real(folder), ""),)
     writable, left = join(real(own), ""), {"forks": FORKS, "files": FILES}
 
     def inside(path, folders):
@@ -75,29 +88,25 @@ def guard(own):
     return left
 
 
-def run_cases(folder, name):
-    """Call a function with each case, and write each answer to a separate file."""
-    import numpy as np
+def run_cases(name, folder, own):
+    """Call a function with each of its cases, and write each answer to a separate file."""
 
-    from exercise.cases import load_cases
-    from exercise.student import load, try_case
-
-    def write(name, text):
+    def write(file_name, text):
         left["files"] = FILES
-        with open(os.path.join(folder, name), "w", encoding="utf-8", errors="replace") as file:
+        with open(os.path.join(own, file_name), "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
 
     text = read_homework(folder)
-    left, me, end = guard(folder), os.getpid(), os._exit
-    module, problems = load(text, folder)
+    left, me, end = guard(folder, own), os.getpid(), os._exit
+    module, problems = student.load(text, folder)
     if os.getpid() != me:  # a child process that the file forked
         end(0)
     write("sentences.json", json.dumps(problems))
     function = getattr(module, name, None)
     if function is None:
         return write("import.txt", problems[0] if problems else f"{name} is not defined when the file has run")
-    for number, case in enumerate(load_cases(os.path.join(folder, "cases.npz"))[0]):
-        answers = try_case(function, case, folder)
+    for number, case in enumerate(case for case in given if case.part == name):
+        answers = student.try_case(function, case, folder)
         if os.getpid() != me:  # a child process that the function forked
             end(0)
         if isinstance(answers, str):
@@ -105,84 +114,90 @@ def run_cases(folder, name):
             continue
         left["files"] = FILES
         try:
-            np.savez(os.path.join(folder, "part.npz"), **answers)
-            os.replace(os.path.join(folder, "part.npz"), os.path.join(folder, f"{number}.npz"))
+            np.savez(os.path.join(own, "part.npz"), **answers)
+            os.replace(os.path.join(own, "part.npz"), os.path.join(own, f"{number}.npz"))
         except BaseException as error:
             write(f"{number}.txt", f"gives an answer that cannot be saved: {type(error).__name__}")
     return None
 
 
+def write_findings(name, folder, own):
+    """Run `check_net` on a net with one function of the student, and write the findings to a file."""
+    functions = {part.name: parts.solution(part.name) for part in parts.PARTS}
+    linecache.clearcache()  # the guard refuses to read lines of the solution
+    text = read_homework(folder)
+    guard(folder, own)
+    functions[name] = getattr(student.load(text)[0], name)
+    report = check_with_random_data(FunctionNet(SimpleNamespace(**functions), *SIZES))
+    with open(os.path.join(own, "sentences.json"), "w", encoding="utf-8") as file:
+        json.dump([finding.replace(folder, "") for finding in report.findings], file)
+
+
 def read_homework(folder):
+    """Return the text of the student's file."""
     with open(os.path.join(folder, "homework.py"), encoding="utf-8", errors="surrogatepass") as file:
         return file.read()
 
 
-def write_findings(folder, name):
-    """Run `check_net` on a net with one function of the student, and write the findings to a file."""
-    import linecache
-    import shutil
-    from types import SimpleNamespace
-
-    from diagnosis.check import check_with_random_data
-    from diagnosis.functions import FunctionNet
-    from diagnosis.loading import SIZES
-    from exercise.parts import PARTS, solution
-    from exercise.student import load
-
-    functions = {part.name: solution(part.name) for part in PARTS}
-    shutil.rmtree(os.path.join(folder, "lab", "classifiers"))  # its lines must not be quoted
-    linecache.clearcache()
-    text = read_homework(folder)
-    guard(folder)
-    functions[name] = getattr(load(text)[0], name)
-    report = check_with_random_data(FunctionNet(SimpleNamespace(**functions), *SIZES))
-    with open(os.path.join(folder, "sentences.json"), "w", encoding="utf-8") as file:
-        json.dump([finding.replace(folder, "") for finding in report.findings], file)
-
-
-def do_task(folder):
-    """Do the task of a folder, then end the process."""
-    end = os._exit
-    try:
-        with open(os.path.join(folder, "task.json"), encoding="utf-8") as file:
-            order = json.load(file)
-        set_limits(order)
-        os.chdir(os.path.join(folder, "empty"))
-        sys.path.insert(0, os.path.join(folder, "lab"))
-        if order["task"] == "check_net":
-            write_findings(folder, order["part"])
-        else:
-            run_cases(folder, order["part"])
-        end(0)  # do not wait for threads of the function
-    finally:
-        end(1)
-
-
-def main():
-    """Fork for each folder named on stdin. Print the child's process id, then its exit status.
-
-    NumPy is imported once, here. An import for each part would take longer than the part.
-    """
-    import ast  # noqa: F401
-    import linecache  # noqa: F401
-    import random  # noqa: F401
-    import traceback  # noqa: F401
-
-    import numpy.lib  # noqa: F401
-    import tqdm  # noqa: F401  it imports modules that the guard refuses
-
-    sys.argv = ["grade"]
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
+def run_child(task, name, folder, order):
+    """Run a task in a child process. Return its exit status, None after the limit, and its duration."""
+    own, started, end = os.path.join(folder, name), time.monotonic(), os._exit
+    os.makedirs(os.path.join(own, "empty"))
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setsid()
             nowhere = os.open(os.devnull, os.O_RDWR)
             for stream in range(3):
                 os.dup2(nowhere, stream)
-            do_task(line.rstrip("\n"))
-        print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+            set_limits(order)
+            os.chdir(os.path.join(own, "empty"))
+            task(name, folder, own)
+            end(0)  # do not wait for threads of the function
+        finally:
+            end(1)
+    ended, status = 0, 0
+    while not ended and time.monotonic() < started + order["wall"]:
+        time.sleep(0.005)
+        ended, status = os.waitpid(child, os.WNOHANG)
+    kill_children()
+    return os.waitstatus_to_exitcode(status) if ended else None, time.monotonic() - started
+
+
+def kill_children():
+    """Kill all processes that this one has started or adopted."""
+    with contextlib.suppress(ChildProcessError):  # there are none left
+        while True:
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            os.waitpid(-1, 0)
+
+
+def stop(*_):
+    """End this process and its children."""
+    kill_children()
+    os._exit(1)
 
 
 if __name__ == "__main__":
-    main()
+    folder, root, order = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+    sys.path[0] = root
+    from exercise import cases, parts, student
+
+    task, given = run_cases, cases.load_cases(os.path.join(folder, "cases.npz"))[0]
+    if order["task"] == "check_net":
+        import classifiers.layers
+        import classifiers.sgd  # noqa: F401
+        from diagnosis.check import check_with_random_data
+        from diagnosis.functions import FunctionNet
+        from diagnosis.loading import SIZES
+
+        task = write_findings
+    del sys.path[0]  # the file must not import the lab
+    sys.argv[:] = ["grade"]
+    if sys.platform == "linux":  # become the parent of processes whose parent has ended
+        ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, stop)
+    print(json.dumps({name: run_child(task, name, folder, order) for name in order["names"]}))
