@@ -54,24 +54,20 @@ def main(arguments=None):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         written = [part for part in parts if found.get(part.name) != "not written"]
         command = [sys.executable, "-c", "from exercise import visible; visible.test_part()", folder]
-        running = {part.name: subprocess.Popen([*command, part.name], cwd=folder, env=_path()) for part in written}
+        path = os.environ | {"PYTHONPATH": str(HOMEWORK.parent)}  # imports the lab from any folder
+        running = {part.name: subprocess.Popen([*command, part.name], cwd=folder, env=path) for part in written}
         results = {name: _wait(process, Path(folder, name)) for name, process in running.items()}
     for problem in dict.fromkeys(problem for result in results.values() for problem in result["problems"]):
         print(f"homework.py: {problem}")
-    total = sum(_print_part(part, results.get(part.name), found.get(part.name)) for part in parts)
+    total = sum(_print_part(part, results.get(part.name)) for part in parts)
     full = FULL if not names else sum(sum(part.points.values()) for part in parts)
-    print(f"{'total':<15}{round(total, 2):>6g} of {full:g} points, in the visible cases")
+    print(f"{'total':<15}{round(total, 2):>6g} of {full:g} points, in the visible cases. Hand in homework.py")
     sys.exit(0 if total == full else 1)
 
 
 def _fail(sentence):
     print(sentence, file=sys.stderr)
     return 2
-
-
-def _path():
-    """Let a process import the lab from any folder."""
-    return {**os.environ, "PYTHONPATH": str(HOMEWORK.parent), "PYTHONIOENCODING": "utf-8"}
 
 
 def _wait(process, answer):
@@ -95,8 +91,10 @@ def test_part():
     folder, name = sys.argv[1:]
     with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
         module, problems = load(read_source(HOMEWORK))
-        verdicts = judge_all(getattr(module, name, None), name, load_cases(CASES))
-    wrong = {}
+        function, trial = getattr(module, name, None), zip(*load_cases(CASES), strict=True)
+        trial = [(case, expected) for case, expected in trial if case.part == name and function]
+        verdicts = [(case, judge(case, try_case(function, case), expected)) for case, expected in trial]
+    wrong = {} if function else {"": [f"homework.py does not define {name}"]}
     for case, verdict in verdicts:
         if verdict and verdict not in wrong.setdefault(case.aspect, []):
             wrong[case.aspect].append(verdict)
@@ -105,29 +103,7 @@ def test_part():
     os._exit(0)  # do not wait for threads of the function
 
 
-def judge_all(function, name, trial):
-    """Call a function with its cases.
-
-    Parameters
-    ----------
-    function : callable or None
-    name : str
-        Name of the part.
-    trial : (list of cases.Case, list of dict)
-        Cases of all parts, and the expected answers.
-
-    Returns
-    -------
-    list of (cases.Case, str)
-        What `judge` says of each case of the part.
-    """
-    mine = [(case, expected) for case, expected in zip(*trial, strict=True) if case.part == name]
-    if function is None:
-        return [(case, "is missing") for case, _ in mine]
-    return [(case, judge(case, try_case(function, case), expected)) for case, expected in mine]
-
-
-def _print_part(part, result, state):
+def _print_part(part, result):
     """Print the points and mistakes of a function, and return the points."""
     gained = sum(result["points"].values()) if result else 0.0
     remark = "" if result else f"   not written. Section {part.section} of the notebook explains it"

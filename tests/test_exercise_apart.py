@@ -216,6 +216,16 @@ def test_code_of_the_file_itself(text, words):
     assert done.answers[0].startswith(words) and left_behind() == []
 
 
+def test_endless_file_is_run_once():
+    """If the file itself does not end, the other functions are not tried."""
+    text = "import os\nos.write(os.open('../../../x', os.O_CREAT | os.O_WRONLY), b'')"
+    done = run_file("while True: pass", ["forward", "update"], CASES, Limits(1, 2048, 600))
+    assert done["forward"].state == done["update"].state == "timeout"
+    assert done["forward"].seconds == done["update"].seconds
+    done = run_file(f"{HEAD}    while True: pass\n", ["forward", "update"], CASES, Limits(1, 2048, 600))
+    assert (done["forward"].state, done["update"].state) == ("timeout", "finished")
+
+
 def test_problems_of_the_file():
     """Statements that fail are named. The function counts, as far as it can."""
     done = run(SOLVE + "\n", head="import nowhere\n" + HEAD)

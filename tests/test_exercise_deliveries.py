@@ -197,7 +197,7 @@ def test_bombs(tmp_path):
     """A zip bomb is read only up to a limit, and so is a very long list of members."""
     bomb = pack(tmp_path / "a.zip", {"a.py": bytes(64 << 20), "b.py": forward(1), "x.bin": bytes(64 << 20)})
     assert bomb.stat().st_size < 1 << 20
-    assert contents(bomb) == ({"a.zip/b.py": forward(1)}, ["a.zip/a.py is larger than 5 MB. Hand in only homework.py"])
+    assert contents(bomb) == ({"a.zip/b.py": forward(1)}, ["a.zip/a.py is larger than 1 MB. Hand in only homework.py"])
     end = b"PK\x05\x06" + bytes(4) + b"\xff\xff\xff\xff" + (40 << 20).to_bytes(4, "little") + bytes(6)
     (tmp_path / "b.zip").write_bytes(b"PK\x01\x02" + bytes(40 << 20) + end)
     assert "b.zip is a zip with too many members" in contents(tmp_path / "b.zip")[1][0]

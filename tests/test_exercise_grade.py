@@ -129,7 +129,7 @@ def test_pages(graded):
         "conflict": ["is the mark of a merge conflict"],
         "Python 2": ["This is Python 2, line "],
         "utf-16": ["utf-16.py is saved as UTF-16"],
-        "bomb": ["bomb.zip/homework.py is larger than 5 MB"],
+        "bomb": ["bomb.zip/homework.py is larger than 1 MB"],
         "two files": ["The graded file is homework (2).py", "Other files differ and do not count: old/homework-1.py"],
         "unknown import": [
             "unknown import.py: raises ModuleNotFoundError: No module named &#x27;nowhere&#x27; (line 2"
@@ -192,7 +192,7 @@ def test_interrupted_grading_continues(tmp_path, number):
     assert [line.split(",")[0] for line in table] == ["submission", "a", "b", "c"]
 
 
-def test_late_submissions_and_feedback(tmp_path):
+def test_late_submissions_and_feedback(tmp_path, capsys):
     """A later run adds new lines and keeps the others. Feedback does not grade a part anew."""
     arguments, log = small(tmp_path), tmp_path / "g.csv.jsonl"
     assert run(*arguments) == 0
@@ -205,6 +205,7 @@ def test_late_submissions_and_feedback(tmp_path):
     small(tmp_path, "bc", ["return 2", "return 0"])
     assert run(*arguments) == 0
     after = (tmp_path / "g.csv").read_text().splitlines()
+    assert "2 of 2 submissions are graded" in (printed := capsys.readouterr().out) and "(1 lines of earlier" in printed
     assert after[:2] == lines[:2] and [line[:2] for line in after[1:]] == ["a,", "b,", "c,"]
     (tmp_path / "g.csv").write_text("name,points\n")
     assert run(*arguments) == 2 and (tmp_path / "g.csv").read_text() == "name,points\n"

@@ -117,7 +117,9 @@ def test_untouched_gets_nothing(folder):
     assert ran.returncode == 1 and ran.stderr == ""
     lines = [f"{p.name:<15}     0 of {POINTS[p.name]:g}   not written. Section {p.section}" for p in PARTS]
     assert [line.partition(" of the")[0] for line in ran.stdout.splitlines()[:-1]] == lines
-    assert ran.stdout.splitlines()[-1] == "total               0 of 100 points, in the visible cases"
+    assert (
+        ran.stdout.splitlines()[-1] == "total               0 of 100 points, in the visible cases. Hand in homework.py"
+    )
 
 
 def test_solution_gets_everything(folder):
@@ -125,7 +127,7 @@ def test_solution_gets_everything(folder):
     write(folder)
     ran = run_visible(folder)
     assert ran.returncode == 0 and len(ran.stdout.splitlines()) == 8, ran.stdout
-    assert ran.stdout.endswith("total             100 of 100 points, in the visible cases\n")
+    assert ran.stdout.endswith("total             100 of 100 points, in the visible cases. Hand in homework.py\n")
     for file in ("homework.py", "classifiers/neural_net.py"):
         ran = run(folder, "-m", "diagnosis", "--json", file)
         assert ran.returncode == 0 and json.loads(ran.stdout)["stage"] == "done", ran.stderr

@@ -128,10 +128,16 @@ def _grade(args, plan, parser):
             (args.json / file_name(result["name"])).mkdir(exist_ok=True)
             _write(args.json / file_name(result["name"]) / "results.json", json.dumps(gradescope(result), indent=1))
     failed = [result["name"] for result in results if "not graded" in result["state"]]
-    print(f"{len(results) - len(failed)} of {len(results)} submissions are graded: {args.csv}")
+    print(f"{len(results) - len(failed)} of {len(results)} submissions are graded: {args.csv}{_kept(old, results)}")
     if failed:
         print(f"Not graded: {', '.join(failed)}. Run the same command again", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _kept(old, results):
+    """Say how many lines of an earlier table are kept."""
+    count = len(make_table(results, old).splitlines()) - 1 - len(results)
+    return f" ({count} lines of earlier runs are kept)" if count else ""
 
 
 def _choose(submission):

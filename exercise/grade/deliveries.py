@@ -10,14 +10,14 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from diagnosis.loading import MEGABYTES, LoadError, decode_source
+from diagnosis.loading import LoadError, decode_source
 
 ROOT = Path(__file__).resolve().parents[2]
 HOMEWORK = "homework.py"
 IGNORED = {"__macosx", "site-packages", "node_modules", "venv", "env", "thumbs.db", "desktop.ini"}
 DEPTH = 20  # of nested folders; deeper ones are ignored
 READ = 64  # megabytes of Python files that are read of a submission; later ones are ignored
-NOTEBOOK = 64  # largest notebook in megabytes
+LARGEST = {".py": 1, ".ipynb": 64}  # megabytes of a file
 LIST = 16 << 20  # largest list of a zip's members in bytes, about 200,000 members
 # Other methods can fill the memory before a limit is checked.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -137,7 +137,7 @@ def read_files(submission, kind, problems):
     for name, time, open_file in _find(submission.paths, kind, problems):
         try:
             with open_file() as file:
-                data = file.read((NOTEBOOK if kind == ".ipynb" else MEGABYTES) << 20)
+                data = file.read(LARGEST[kind] << 20)
                 if file.read(1):
                     raise LoadError(f"is larger than {len(data) >> 20} MB. Hand in only {HOMEWORK}")
             text = _read_cells(data) if kind == ".ipynb" else decode_source(name, data)

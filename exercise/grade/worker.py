@@ -200,4 +200,11 @@ if __name__ == "__main__":
     if sys.platform == "linux":  # become the parent of processes whose parent has ended
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, stop)
-    print(json.dumps({name: run_child(task, name, folder, order) for name in order["names"]}))
+    ends, names = {}, order["names"]
+    for name in names:
+        ends[name] = run_child(task, name, folder, order)
+        unfinished = not os.path.exists(os.path.join(folder, name, "sentences.json"))
+        if unfinished and ends[name][0] in (None, -signal.SIGXCPU):  # the file itself does not end
+            ends |= {other: ends[name] for other in names if other not in ends}
+            break
+    print(json.dumps(ends))
