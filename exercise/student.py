@@ -23,21 +23,17 @@ LINE = 200  # quoted characters of a line, at most
 
 
 def read(text):
-    """Parse a file. No code of it runs.
+    """Parse the text of a file. No code of it runs.
 
     If Python cannot compile it, it is parsed in pieces: each definition and each import with what
     follows it. So a syntax error costs the function that has it, and not the others.
-
-    Parameters
-    ----------
-    text : str
 
     Returns
     -------
     statements : list of ast.stmt
         Those that Python can compile, with their line numbers in the file.
     problems : list of (str, set of str)
-        For each piece with an error: a sentence, and the functions of `PARTS` that it defines.
+        For each other piece, a sentence and the functions of `PARTS` that it defines.
     """
     try:
         return _compile(text), []
@@ -81,17 +77,10 @@ def _describe_syntax(error, lines, start, stop):
 
 
 def find_functions(text):
-    """Tell which functions of `PARTS` a file defines. No code of it runs.
+    """Return a dict from the functions of `PARTS` that a file defines to their states. No code of it runs.
 
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    dict of str to str
-        Maps names to "written", "not written" or "syntax error". "not written" means that the body
-        is only a docstring, ``pass``, ``...`` or NotImplementedError.
+    A state is "written", "not written" or "syntax error". "Not written" means that the body has only a
+    docstring, ``pass``, ``...`` or NotImplementedError.
     """
     statements, problems = read(text)
     found = {}
@@ -114,16 +103,10 @@ def _does_nothing(statement):
 
 
 def load(text, folder=""):
-    """Run a file as the module ``homework``.
+    """Run the text of a file as the module ``homework``. Messages do not name `folder`.
 
     A statement that raises an error is left out, and so is a piece with a syntax error. Then the
     functions beside it count.
-
-    Parameters
-    ----------
-    text : str
-    folder : str
-        Messages do not name this folder.
 
     Returns
     -------
@@ -150,17 +133,8 @@ def load(text, folder=""):
 def try_case(function, case, folder=""):
     """Call a function with the arrays of a case. Random numbers are the same in each call.
 
-    Parameters
-    ----------
-    function : callable
-    case : cases.Case
-    folder : str
-        See `load`.
-
-    Returns
-    -------
-    dict of ndarray or str
-        What `cases.call` returns, or a sentence that says why there are no answers.
+    Return what `cases.call` returns, or a sentence that says why there are no answers. The sentence
+    does not name `folder`.
     """
     try:
         random.seed(0)

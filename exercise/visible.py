@@ -26,19 +26,11 @@ SHOWN = 2  # mistakes of an aspect that are printed
 
 
 def main(arguments=None):
-    """Run the command.
+    """Run the command with names of functions, by default those of the command line.
 
     Each function is tested in a separate process. An endless loop in one does not stop the others.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        Names of functions; by default all. Without arguments, those of the process count.
-
-    Raises
-    ------
-    SystemExit
-        0 if all functions get all their points, 1 if not, 2 if the file or a name is wrong.
+    The exit status is 0 if all functions get all their points, 1 if not, and 2 if the file or a name
+    is wrong.
     """
     names = sys.argv[1:] if arguments is None else arguments
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -16,6 +16,7 @@ SINGLE = RIGHT.astype(np.float32)
     [
         (RIGHT + 4e-9, RIGHT, False, ""),
         (RIGHT + 6e-9, RIGHT, False, "scores at (0, 0) is 1, but not precisely: it differs by 6e-09"),
+        (RIGHT + [[0, 0], [0, 8e-9]], RIGHT, False, "scores at (1, 1) is 4, but not precisely: it differs by 8e-09"),
         (RIGHT.ravel(), RIGHT, False, "scores has the shape (4,), not (2, 2)"),
         (RIGHT.T, RIGHT, False, "scores at (0, 1) is 3 and should be -2"),
         (2 * RIGHT, RIGHT, False, "scores at (1, 1) is 8 and should be 4: all of it is 2 times"),

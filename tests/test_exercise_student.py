@@ -79,6 +79,12 @@ def test_syntax_error_costs_one_function(body):
     assert problems == [sentence] and module.os and not hasattr(module, "forward")
 
 
+def test_definition_beside_a_broken_one():
+    """The one that Python can compile counts."""
+    text = "def forward(:\n    pass\n\ndef forward(X):\n    return X\n"
+    assert find_functions(text) == {"forward": "written"} and load(text)[0].forward(3) == 3
+
+
 def test_file_runs_as_it_is():
     """Imports, constants, classes, type hints, decorators and helper functions count. So do later definitions."""
     text = """from __future__ import annotations
@@ -138,6 +144,7 @@ def test_statements_that_fail_are_left_out():
         ("forward", "return help_me(args[0])", "raises KeyError: 'W9' (line 1: def help_me(x): return x['W9'])"),
         ("forward", "raise NotImplementedError", "raises NotImplementedError (line 3: raise NotImplementedError)"),
         ("forward", "np.zeros(3) @ np.zeros(2)", "raises ValueError: matmul: "),
+        ("forward", "np.linalg.inv(np.zeros((2, 2)))", "(line 3: np.linalg.inv(np.zeros((2, 2))))"),
         ("forward", "raise ValueError('in /tmp/x')", "raises ValueError: in (line 3: raise ValueError('in /tmp/x'))"),
     ],
 )

@@ -25,16 +25,10 @@ _running = set()  # processes of `worker`
 
 
 class Limits(NamedTuple):
-    """Limits of a part.
+    """Limits of a function: CPU time in seconds, rounded up, memory in megabytes, and duration.
 
-    Attributes
-    ----------
-    seconds : float
-        CPU time, rounded up to whole seconds. Other programs do not change it much.
-    megabytes : int
-        Memory.
-    wall : float
-        Duration in seconds. It stops a function that only waits, so it may be generous.
+    The duration stops a function that only waits. It may be generous, because a state must not
+    depend on other programs.
     """
 
     seconds: float = 10.0
@@ -47,14 +41,13 @@ class Run(NamedTuple):
 
     Attributes
     ----------
-    state : str
-        "finished", "timeout", "memory" or "ended". The last one means that the process ended early.
+    state : {"finished", "timeout", "memory", "ended"}
+        The last one means that the process ended early.
     answers : list of (dict or str)
         For each case, what `cases.call` returned, or a sentence that says why there is no answer.
     problems : list of str
         What is wrong with the file itself, see `student.load`.
     seconds : float
-        Duration.
     """
 
     state: str
@@ -86,17 +79,10 @@ def run_file(text, names, cases, limits):
 
 
 def check_file(text, names, limits):
-    """Let `check_net` check a net with one function of a student and the solution's others.
+    """Return what `check_net` says of a net with one function of a student and the solution's others.
 
-    Parameters
-    ----------
-    text, names, limits
-        See `run_file`.
-
-    Returns
-    -------
-    dict of str to list of str
-        The findings for each function. The list is empty if the check fails or reaches a limit.
+    The arguments are those of `run_file`. Return a dict from each name to a list of findings. It is
+    empty if the check fails or reaches a limit.
     """
     with _work("check_net", text, names, limits) as (folder, _):
         return {name: _read_sentences(folder / name) for name in names}

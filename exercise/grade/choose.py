@@ -14,20 +14,10 @@ SHOWN = 3  # other files that a warning names
 
 
 class Choice(NamedTuple):
-    """The file of a submission that counts.
+    """The file of a submission that counts: its path in the submission, its text, and `find_functions`.
 
-    Attributes
-    ----------
-    file : str
-        Its path in the submission. Empty if there is none.
-    text : str
-        Its source code.
-    found : dict of str to str
-        See `student.find_functions`.
-    warning : str
-        Names other files with these functions whose text differs. Empty if there are none.
-    reason : str
-        Why no file counts. Empty if one does.
+    The warning names other files whose text differs. If no file counts, the reason says why, and the
+    rest is empty.
     """
 
     file: str = ""
@@ -38,19 +28,11 @@ class Choice(NamedTuple):
 
 
 def choose(submission):
-    """Choose the file that counts.
+    """Return the `Choice` of a `Submission`.
 
     Each Python file that defines one of the functions may count, wherever it lies and whatever its
     name is. If there is none, notebooks may. The file with the most written functions counts, then
     the newest, then the one with the fewest folders above it.
-
-    Parameters
-    ----------
-    submission : deliveries.Submission
-
-    Returns
-    -------
-    Choice
     """
     problems = []
     for kind in (".py", ".ipynb"):

@@ -25,15 +25,7 @@ LOOSE = (9999,)  # time of a file that is not in an archive: copies and download
 
 
 class Submission(NamedTuple):
-    """Submission of a student.
-
-    Attributes
-    ----------
-    name : str
-        Unique and printable.
-    paths : tuple of Path
-        Its files, archives and folders.
-    """
+    """Submission of a student: its unique, printable name, and its files, archives and folders."""
 
     name: str
     paths: tuple
@@ -42,14 +34,8 @@ class Submission(NamedTuple):
 class File(NamedTuple):
     """File of a submission.
 
-    Attributes
-    ----------
-    path : str
-        Relative to the submission, with slashes. The name of an archive is a part of it.
-    time : tuple of int
-        Year, month, day and so on, as far as an archive tells them, else LOOSE.
-    text : str
-        Source code, of a notebook that of its code cells.
+    Its path is relative to the submission, with slashes, and has the name of its archive. The time
+    (year, month and so on) is what an archive tells, else LOOSE. The text is source code.
     """
 
     path: str
@@ -58,7 +44,7 @@ class File(NamedTuple):
 
 
 def find_submissions(path, single=False):
-    """List the submissions in a delivery.
+    """List the submissions in a delivery, in the order of their names.
 
     Parameters
     ----------
@@ -68,11 +54,6 @@ def find_submissions(path, single=False):
         folder that the lab does not have is a single submission, and so is a file.
     single : bool
         Whether the path is a single submission, whatever it holds.
-
-    Returns
-    -------
-    list of Submission
-        In the order of their names.
     """
     folder = Path(os.path.realpath(path))
     if not folder.is_dir() or single or _is_one_exercise(folder):
@@ -120,18 +101,9 @@ def _make_unique(name, taken):
 
 
 def read_files(submission, kind, problems):
-    """Read the files of one kind in a submission, also in archives.
+    """Yield each `File` of a kind, ".py" or ".ipynb", in a submission, also in archives.
 
-    Parameters
-    ----------
-    submission : Submission
-    kind : {".py", ".ipynb"}
-    problems : list of str
-        Gets a sentence for each file that cannot be read.
-
-    Yields
-    ------
-    File
+    `problems` is a list that gets a sentence for each file that cannot be read.
     """
     left = READ << 20
     for name, time, open_file in _find(submission.paths, kind, problems):

@@ -36,9 +36,7 @@ class Plan(NamedTuple):
 
 
 class GradeLog:
-    """Log of graded files: a file with one line of JSON for each.
-
-    Interrupted grading continues from it.
+    """Log of graded files, so that interrupted grading continues: a line of JSON for each.
 
     Parameters
     ----------
@@ -87,19 +85,7 @@ class GradeLog:
 def hash_inputs(task, text, names, plan):
     """Return a hash of everything that decides a result: its key in a `GradeLog`.
 
-    Parameters
-    ----------
-    task : str
-        "grade" or "check".
-    text : str
-        The student's file.
-    names : list of str
-        Functions that are graded or checked.
-    plan : Plan
-
-    Returns
-    -------
-    str
+    `task` is "grade" or "check". `text` is the student's file, and `names` are its functions.
     """
     facts = [task, text, names, plan, _hash_code(), np.__version__, sys.version]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
@@ -202,37 +188,16 @@ def _no_interrupt():
 
 @functools.cache
 def make_trial(seed):
-    """Make the cases of all functions and the correct answers.
+    """Return the cases of all functions, as pairs with their correct answers.
 
-    Parameters
-    ----------
-    seed : int
-        Seed of the hidden cases. The visible cases are always the same.
-
-    Returns
-    -------
-    list of (cases.Case, dict of ndarray)
+    `seed` is that of the hidden cases. The visible cases are always the same.
     """
     cases = [case for name in BY_NAME for case in make_cases(name, 0, False) + make_cases(name, seed, True)]
     return [(case, call(case.part, solution(case.part), case.arrays)) for case in cases]
 
 
 def grade_file(text, names, plan):
-    """Test functions of a student's file with all cases.
-
-    Parameters
-    ----------
-    text : str
-        The file.
-    names : list of str
-        Its functions.
-    plan : Plan
-
-    Returns
-    -------
-    dict of str to dict
-        See `result_of`.
-    """
+    """Test the named functions of a student's file with all cases. Return a dict of `result_of` by name."""
     trial = make_trial(plan.seed)
     runs = run_file(text, names, [case for case, _ in trial if case.part in names], plan.limits)
     return {name: _mark(name, run, [pair for pair in trial if pair[0].part == name]) for name, run in runs.items()}

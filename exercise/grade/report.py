@@ -34,7 +34,7 @@ def assemble(name, choice, parts):
     name : str
     choice : choose.Choice
     parts : dict of str to dict
-        See `marking.grade_all`.
+        Results by function, see `marking.grade_all`.
 
     Returns
     -------
@@ -56,24 +56,10 @@ def assemble(name, choice, parts):
 
 
 def make_table(results, old=""):
-    """Make the table of grades, with one line for each submission.
+    """Return the table of grades as CSV, with one line for each result of `assemble`.
 
-    Parameters
-    ----------
-    results : list of dict
-        See `assemble`.
-    old : str
-        Table of an earlier run. Its lines stay if they are about other submissions.
-
-    Returns
-    -------
-    str
-        As CSV.
-
-    Raises
-    ------
-    ValueError
-        If the old table has other columns.
+    `old` is the table of an earlier run. Its lines about other submissions stay. If it has other
+    columns, a ValueError says so.
     """
     lines = [line for line in csv.reader(io.StringIO(old, newline="")) if line]
     if lines and lines[0] != COLUMNS:
@@ -95,18 +81,7 @@ def _no_formula(text):
 
 
 def make_page(result):
-    """Make the web page of a submission.
-
-    Parameters
-    ----------
-    result : dict
-        See `assemble`.
-
-    Returns
-    -------
-    str
-        HTML that needs no other file.
-    """
+    """Return the HTML page of a submission. `result` is that of `assemble`. It needs no other file."""
     name, remarks = html.escape(result["name"]), "".join(f"<p>{html.escape(text)}.</p>\n" for text in _remarks(result))
     rows = "".join(_row(part.name, result["parts"][part.name], part.points) for part in PARTS)
     details = "".join(_details(part, result["parts"][part.name]) for part in PARTS)
@@ -161,18 +136,7 @@ def _list(texts):
 
 
 def sentences(graded, aspect):
-    """Return a few sentences that say what is wrong with an aspect of a part.
-
-    Parameters
-    ----------
-    graded : dict
-        Result of the part, see `marking.grade_part`.
-    aspect : str
-
-    Returns
-    -------
-    list of str
-    """
+    """Return a few sentences that say what is wrong with an aspect. `graded` is that of `marking.result_of`."""
     if graded["problem"]:
         return [graded["problem"]]
     cases = {}
@@ -188,18 +152,7 @@ def sentences(graded, aspect):
 
 
 def gradescope(result):
-    """Return the content of a results.json for Gradescope.
-
-    Parameters
-    ----------
-    result : dict
-        See `assemble`.
-
-    Returns
-    -------
-    dict
-        It has one test for each aspect of each part.
-    """
+    """Return the content of Gradescope's results.json, with one test for each aspect of each part."""
     tests = []
     for number, part in enumerate(PARTS, 1):
         graded = result["parts"][part.name]

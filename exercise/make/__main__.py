@@ -53,17 +53,8 @@ def main(arguments=None):
 def make_exercise(folder):
     """Write all files of the exercise, or none if an error occurs.
 
-    Parameters
-    ----------
-    folder : Path
-        Must be missing or empty, or hold an earlier exercise without changes. That one is replaced.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds anything else.
-    OSError
-        If a file cannot be read or written.
+    The folder must be missing or empty, or hold an earlier exercise without changes, which is
+    replaced. Otherwise a ValueError says so. An OSError says which file cannot be read or written.
     """
     folder = Path(os.path.realpath(folder))
     check_folder(folder)
@@ -121,16 +112,7 @@ def collect_files():
 
 
 def pack(paths):
-    """Pack files into a zip. Its bytes are the same in each run.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-
-    Returns
-    -------
-    bytes
-    """
+    """Return a zip of files as bytes. They are the same in each run."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for path in sorted(paths):

@@ -23,31 +23,17 @@ MESSAGE = "Write {name}: {task}. Section {section} of the notebook explains it."
 
 
 def make_homework():
-    """Make the file that students write.
+    """Return the file that students write.
 
-    Returns
-    -------
-    str
-        Each function of `PARTS` with its signature and docstring. Its body raises an error that
-        says what to write.
+    It has each function of `PARTS` with its signature and docstring. The body raises an error that
+    says what to write.
     """
     alphabet = ast.get_docstring(ast.parse(_read(PARTS[0].module))).partition("\n\n")[2]
     return HEAD.format(alphabet=alphabet) + "".join(map(_empty, PARTS))
 
 
 def make_module(name):
-    """Make a module of the exercise.
-
-    Parameters
-    ----------
-    name : str
-        Module of the solution that has some functions of `PARTS`, with dots.
-
-    Returns
-    -------
-    str
-        The source of the solution. Instead of defining the functions, it imports them.
-    """
+    """Return the source of a module, named with dots. It imports functions of `PARTS` instead of defining them."""
     source, names = _read(name), [part.name for part in PARTS if part.module == name]
     lines = re.findall(r"[^\n]*\n", source)
     body = ast.parse(source).body

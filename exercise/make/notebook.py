@@ -26,24 +26,10 @@ PIECE = {"code": r"(?<=\n)", "markdown": r"(?<=\n\n)|(?<=\n)(?=- )"}  # where pi
 
 
 def make_notebook(source, words=None):
-    """Make the notebook of the exercise.
+    """Return the notebook of the exercise as JSON, without outputs. Kept cells keep their ids.
 
-    Parameters
-    ----------
-    source : str
-        The notebook of the solution, as JSON.
-    words : str, optional
-        Cells that tags name, by default words.md.
-
-    Returns
-    -------
-    str
-        As JSON, without outputs. Kept cells keep their ids.
-
-    Raises
-    ------
-    ValueError
-        If a tag cannot be followed, or if no tag names some words.
+    `source` is the notebook of the solution as JSON, and `words` the cells that tags name, by default
+    words.md. If a tag cannot be followed, or no tag names some words, a ValueError says which.
     """
     notebook = json.loads(source)
     entries = read_words(WORDS.read_text(encoding="utf-8") if words is None else words)
