@@ -205,7 +205,7 @@ def test_random_numbers_are_the_same_in_each_run(value):
         ("1 / 0\n", "raises ZeroDivisionError: division by zero (line 2: 1 / 0)"),
         ("x = 1\n", "forward is not defined when the file has run"),
         ("os._exit(3)\n" + HEAD, "ended the process with the exit status 3"),
-        (HEAD + "    pass\nif os.fork() == 0:\n    forward = 1\nelse: os.wait()\n", "returns None"),
+        (HEAD + "    pass\nif os.fork() == 0:\n    del forward\nelse: os.wait()\n", "returns None"),
         ("while True: pass\n" + HEAD, "was stopped after 1 s of computing"),
     ],
 )

@@ -178,7 +178,9 @@ def test_interrupted_grading_continues(tmp_path, number):
     arguments, log = small(tmp_path, "abc"), tmp_path / "g.csv.jsonl"  # the third function does not end
     code = [sys.executable, "-m", "exercise.grade", *map(str, arguments)]
     process = subprocess.Popen(code, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not (log.exists() and log.read_text().count("\n") == 2):
+    while process.poll() is None and not (
+        log.exists() and log.read_text().count("\n") == 2 and left_behind(process.pid)[1:]
+    ):
         time.sleep(0.02)
     process.send_signal(number)
     assert "run the same command again to continue" in process.communicate()[1] and process.returncode == 130

@@ -26,6 +26,7 @@ def execute(folder):
     """Return a function that runs a cell in the kernel of a notebook, and returns what it prints or raises."""
     client = NotebookClient(nbformat.v4.new_notebook(), AsyncKernelManager(), resources={"metadata": {"path": folder}})
     environment = {**os.environ, "IPYTHONDIR": str(folder / "build"), "OPENBLAS_NUM_THREADS": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a cached file must not hide an edit
     loop = asyncio.new_event_loop()
 
     def execute(source):

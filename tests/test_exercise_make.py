@@ -93,7 +93,9 @@ def test_homework_has_the_functions_in_the_order_of_work(files):
 @pytest.mark.parametrize("name", sorted({part.module for part in PARTS}))
 def test_modules_import_the_functions(files, name):
     """A module of the exercise has all names of the solution's, and defines all but the students' functions."""
-    tree = ast.parse(files[f"{name.replace('.', '/')}.py"].decode())
+    text = files[f"{name.replace('.', '/')}.py"].decode()
+    tree = ast.parse(text)
+    assert "\n\n\n\n" not in text and text.endswith("\n") and not text.endswith("\n\n")
     defined = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     whole = {n for n, value in vars(importlib.import_module(name)).items() if getattr(value, "__module__", "") == name}
     mine = {part.name for part in PARTS if part.module == name}

@@ -113,6 +113,14 @@ def test_equal_files_are_graded_once(tmp_path):
     assert not any(part["check"] for parts in graded for part in parts.values())
 
 
+def test_stopped_function_is_not_explained(tmp_path):
+    """check_net would only reach the same limit."""
+    endless = submission("def penalty(*_):\n    while True: pass\n")
+    with GradeLog(tmp_path / "log.jsonl") as log:
+        (parts,) = grade_all([endless], Plan(Limits(1, 2048, 600)), 1, log, explain=True)
+        assert parts["penalty"]["state"] == "timeout" and len(log.graded) == 1
+
+
 def test_equal_functions_get_equal_points():
     """What stands beside a function does not change its points."""
     for error in (0, 1, "np.random.rand()", "len({'a', 'b'} - {next(iter({'a', 'b', 'c'}))})"):
