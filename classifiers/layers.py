@@ -1,4 +1,4 @@
-"""Maths of the net as functions of arrays: forward, softmax loss, penalty, backward, dropout.
+"""Maths of the net as functions of arrays: forward, softmax loss, penalty, backward, best class, dropout.
 
 N examples, D inputs, H hidden units, C classes. ``params`` is a dict of ``W1 (D, H)``, ``b1 (H,)``,
 ``W2 (H, C)`` and ``b2 (C,)``.
@@ -134,6 +134,22 @@ def backward(params, X, hidden, dscores, mask=None):
         "W2": hidden.T @ dscores,  # (H, C)
         "b2": dscores.sum(axis=0),  # (C,)
     }
+
+
+def best_class(scores):
+    """Find the class with the highest score of each row.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (N, C)
+        One row for each example.
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+        Class indices in 0..C-1. If several scores are the highest, the first one counts.
+    """
+    return scores.argmax(axis=1)
 
 
 def dropout_mask(shape, dropout, dtype, rng):

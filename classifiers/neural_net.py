@@ -20,7 +20,7 @@ from checks import (
     check_writable,
 )
 from classifiers.history import History
-from classifiers.layers import backward, dropout_mask, forward, penalty, softmax_loss
+from classifiers.layers import backward, best_class, dropout_mask, forward, penalty, softmax_loss
 from classifiers.sgd import SGD, draw_minibatch
 from classifiers.training import SafeLoop
 from files import atomic_write, read_params
@@ -245,7 +245,7 @@ class TwoLayerNet:
         -------
         ndarray of int, shape (N,)
         """
-        return self.scores(X).argmax(axis=1)
+        return best_class(self.scores(X))
 
     def predict_proba(self, X):
         """Compute the probability of each class, the softmax of the scores, for X of shape (N, D).

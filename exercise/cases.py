@@ -1,6 +1,5 @@
 """Cases that test the students' functions: arguments only, no answers."""
 
-import importlib
 import json
 import re
 from typing import NamedTuple
@@ -38,12 +37,8 @@ class Case(NamedTuple):
     typed: bool = False
 
 
-def load_function(part):
-    """Return the function of a `parts.Part`."""
-    module, *path = importlib.import_module(part.file.removesuffix(".py").replace("/", ".")), *part.function.split(".")
-    for name in path:
-        module = getattr(module, name)
-    return module
+class Unusable(Exception):
+    """An answer that cannot be compared. The text says what it must be."""
 
 
 def call(name, function, arrays):
@@ -61,12 +56,28 @@ def call(name, function, arrays):
     -------
     dict of ndarray
         The answers. "changed" names the arrays that the function changed but must not change.
+
+    Raises
+    ------
+    Unusable
+        If the function returns nothing, or something of another form.
     """
     given = {key: array.copy(order="K") for key, array in arrays.items()}
     answers = {key: np.asarray(answer) for key, answer in CALLS[name](function, given).items()}
     stay = [key for key in arrays if key not in CHANGES.get(name, ())]
     changed = [key for key in stay if not np.array_equal(given[key], arrays[key], equal_nan=True)]
     return {**answers, "changed": np.array(changed, dtype=str)}
+
+
+def _unpack(answer, *names):
+    """Return the values of an answer by their names. Raise Unusable if there are not so many."""
+    if answer is None:
+        raise Unusable("returns None. Is there a `return` at the end?")
+    values = answer if len(names) > 1 else [answer]
+    if not isinstance(values, (tuple, list)) or len(values) != len(names):
+        count = f"{len(values)} values" if isinstance(values, (tuple, list)) else f"one {type(values).__name__}"
+        raise Unusable(f"must return {len(names)} values, {' and '.join(names)}, but returns {count}")
+    return dict(zip(names, values, strict=True))
 
 
 def _params(a):
@@ -78,31 +89,31 @@ def _optional(a, *names):
 
 
 def _forward(forward, a):
-    hidden, scores = forward(_params(a), a["X"], **_optional(a, "mask"))
-    return {"hidden": hidden, "scores": scores}
+    return _unpack(forward(_params(a), a["X"], **_optional(a, "mask")), "hidden", "scores")
 
 
 def _softmax_loss(softmax_loss, a):
-    loss, dscores = softmax_loss(a["scores"], a["y"])
-    return {"loss": loss, "dscores": dscores}
+    return _unpack(softmax_loss(a["scores"], a["y"]), "loss", "dscores")
 
 
 def _penalty(penalty, a):
     grads = {key: a[f"d{key}"] for key in PARAMS} if "dW1" in a else None
-    answer = {"value": penalty(_params(a), float(a["reg"]), *([] if grads is None else [grads]))}
+    answer = _unpack(penalty(_params(a), float(a["reg"]), *([] if grads is None else [grads])), "value")
     return answer if grads is None else {**answer, **grads}
 
 
 def _backward(backward, a):
-    grads = backward(_params(a), a["X"], a["hidden"], a["dscores"], **_optional(a, "mask"))
-    return {key: grads[key] for key in PARAMS}
+    grads = _unpack(backward(_params(a), a["X"], a["hidden"], a["dscores"], **_optional(a, "mask")), "grads")["grads"]
+    if not isinstance(grads, dict):
+        raise Unusable(f"must return a dict with the keys W1, b1, W2 and b2, but returns one {type(grads).__name__}")
+    return _optional(grads, *PARAMS)
 
 
 def _draw_minibatch(draw_minibatch, a):
     rng = np.random.default_rng(int(a["seed"])) if "generator" in a else np.random.RandomState(int(a["seed"]))
     X = a["X"][::2] if "every other" in a else a["X"]
-    X_batch, y_batch = draw_minibatch(X, a["y"], int(a["batch_size"]), rng)
-    X_batch, y_batch = np.asarray(X_batch), np.asarray(y_batch)
+    answer = _unpack(draw_minibatch(X, a["y"], int(a["batch_size"]), rng), "X_batch", "y_batch")
+    X_batch, y_batch = map(np.asarray, answer.values())
     answer = {"X_batch": X_batch.copy(), "y_batch": y_batch, "next": rng.random() if "generator" in a else rng.rand()}
     if X_batch.ndim == 2 and X_batch.shape[1] == X.shape[1] and y_batch.shape == (len(X_batch),):
         same = (X_batch[:, None, :] == X[None, :, :]).all(axis=2) & (y_batch[:, None] == a["y"][None, :])
@@ -118,10 +129,8 @@ def _update(update, a):
     return _optional(a, "param", "velocity")
 
 
-def _predict(predict, a):
-    from classifiers.neural_net import TwoLayerNet  # imported late because it is slow
-
-    return {"classes": predict(TwoLayerNet.from_params(_params(a)), a["X"])}
+def _best_class(best_class, a):
+    return _unpack(best_class(a["scores"]), "classes")
 
 
 CALLS = {
@@ -131,7 +140,7 @@ CALLS = {
     "backward": _backward,
     "draw_minibatch": _draw_minibatch,
     "update": _update,
-    "predict": _predict,
+    "best_class": _best_class,
 }
 
 
@@ -238,14 +247,13 @@ def _update_cases(rng, N, D, H, C):
         yield "momentum", f"shape {shape}", moving, ("param", "velocity")
 
 
-def _predict_cases(rng, N, D, H, C):
-    arrays = _draw_params(rng, D := D + C, H := H + C, C)  # input c raises the score of class c
-    arrays |= {"W1": arrays["W1"] + 9 * np.eye(D, H), "W2": arrays["W2"] + 9 * np.eye(H, C)}
-    some, many = (rng.random((n, D)) + 9 * np.eye(C, D)[np.arange(n) % C] for n in (N + 5, N + 2000))  # two chunks
-    twice = {**arrays, "W2": np.repeat(arrays["W2"], 2, axis=1), "b2": np.repeat(arrays["b2"], 2)}
-    yield "classes", _shape(N + 5, D, H, C), {**arrays, "X": some}, ("classes",), True
-    yield "classes", f"each score twice, {_shape(N + 5, D, H, 2 * C)}", {**twice, "X": some}, ("classes",)
-    yield "many rows", _shape(len(many), D, H, C), {**arrays, "X": many}, ("classes",)
+def _class_cases(rng, N, D, H, C):
+    scores = rng.standard_normal((N + 5, C + 2))
+    scores[np.arange(C + 2) % (N + 5), np.arange(C + 2)] += 9  # each class is the best of some row
+    yield "classes", f"N={N + 5}, C={C + 2}", {"scores": scores}, ("classes",), True
+    twice = np.repeat(scores, 2, axis=1)
+    yield "classes", f"each score twice, N={N + 5}, C={2 * C + 4}", {"scores": twice}, ("classes",)
+    yield "large scores", f"scores of 1e5, N={N + 5}, C={C + 2}", {"scores": 1e5 * scores}, ("classes",)
 
 
 MAKERS = {
@@ -255,7 +263,7 @@ MAKERS = {
     "backward": _backward_cases,
     "draw_minibatch": _minibatch_cases,
     "update": _update_cases,
-    "predict": _predict_cases,
+    "best_class": _class_cases,
 }
 
 

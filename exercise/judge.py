@@ -39,7 +39,7 @@ def _compare(name, got, right, typed):
     if got is None:
         return f"{name} is missing"
     if got.dtype.kind not in "buif":
-        return f"{name} must hold numbers, got {got.dtype}"
+        return f"{name} must hold numbers, but is {_describe(got)}"
     if got.shape != right.shape:
         return f"{name} has the shape {got.shape}, not {right.shape}"
     if typed and (got.dtype.kind != right.dtype.kind or right.dtype.kind == "f" and got.dtype != right.dtype):
@@ -55,7 +55,14 @@ def _compare(name, got, right, typed):
         return ""
     where = np.unravel_index(difference.argmax(), difference.shape)
     place = f" at {tuple(map(int, where))}" if where else ""
-    return f"{name}{place} is {got[where]:.8g} and should be {right[where]:.8g}{_factor(got, right, tolerance)}"
+    is_now, should_be = f"{got[where]:.8g}", f"{right[where]:.8g}"
+    if is_now == should_be:
+        return f"{name}{place} is {is_now}, but not precisely: it differs by {difference[where]:.1g}"
+    return f"{name}{place} is {is_now} and should be {should_be}{_factor(got, right, tolerance)}"
+
+
+def _describe(array):
+    return "None" if array.dtype == object and array.ndim == 0 and array[()] is None else f"of type {array.dtype}"
 
 
 def _first(mask):

@@ -120,10 +120,10 @@ def test_pictures_have_a_description():
 
 
 def test_points_in_the_readme_of_the_exercise():
-    """The table has the file and the points of each function."""
+    """The table has the module of the solution and the points of each function."""
     text = (ROOT / "exercise" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\S+)` \| `(\S+)` \| (\d+) \|$", text, re.MULTILINE)
-    right = [(part.function, Path(part.file).name, str(sum(part.points.values()))) for part in PARTS]
+    right = [(part.name, f"{part.module.replace('.', '/')}.py", str(sum(part.points.values()))) for part in PARTS]
     assert rows == right
 
 

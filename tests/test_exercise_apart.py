@@ -1,4 +1,4 @@
-"""Tests of exercise.apart: limits, results, and no processes or files left behind."""
+"""Tests of exercise.grade.apart: limits, results, and no processes or files left behind."""
 
 import contextlib
 import os
@@ -8,19 +8,16 @@ from pathlib import Path
 
 import psutil
 import pytest
+from test_exercise_student import solve
 
 from classifiers.layers import forward
-from exercise import apart
-from exercise.apart import ROOT, Limits, run_check_net, run_part
 from exercise.cases import call, make_cases
-from exercise.function_text import function_source
+from exercise.grade.apart import ROOT, Limits, check_file, run_file
 from exercise.judge import judge
-from exercise.parts import PARTS
 
-PART = {part.name: part for part in PARTS}
 CASES = make_cases("forward", 0, False)
 LIMITS = Limits(60, 2048, 600)  # a busy machine must not reach them
-HEAD = "def forward(params, X, mask=None):\n"
+HEAD = "import numpy as np\n\ndef forward(params, X, mask=None):\n"
 SOLVE = """
 hidden = np.maximum(0, X @ params["W1"] + params["b1"])
 hidden = hidden if mask is None else hidden * mask
@@ -28,16 +25,10 @@ return hidden, hidden @ params["W2"] + params["b2"]
 """
 
 
-def right(name):
-    """Return the solution's text of a function."""
-    part = PART[name]
-    return function_source((ROOT / part.file).read_text(encoding="utf-8"), part.function)
-
-
 def run(body, limits=LIMITS, head=HEAD):
     """Run `forward` with a given body on the four visible cases."""
     text = head + textwrap.indent(textwrap.dedent(body).strip() + "\n", "    ")
-    return run_part(PART["forward"], text, CASES, limits)
+    return run_file(text, ["forward"], CASES, limits)["forward"]
 
 
 def verdicts(done):
@@ -46,13 +37,17 @@ def verdicts(done):
     return list(map(judge, CASES, done.answers, expected))
 
 
+def check(text, limits=LIMITS):
+    return check_file(text, ["forward"], limits)["forward"]
+
+
 def left_behind(grader=None):
     """Return processes of workers that are still running, by default those of this process."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            marked = process.environ().get("EXERCISE_PART") == str(grader or os.getpid())
-            found += [process] if marked and process.pid not in apart.servers else []
+            marked = process.environ().get("EXERCISE_GRADER") == str(grader or os.getpid())
+            found += [process] if marked else []
     return found
 
 
@@ -63,8 +58,8 @@ def left_behind(grader=None):
         ("import os\nos.abort()", "ended", "ended the process by signal 6"),
         ("import sys\nsys.exit(0)", "finished", "raises SystemExit: 0"),
         ("a = []\nwhile True: a.append(np.ones(10**7))", "memory", "raises MemoryError"),
-        ("return helper(X)", "finished", "name 'helper' is not defined. Define helpers inside the function"),
-        ("1 / 0", "finished", "raises ZeroDivisionError: division by zero (1 / 0)"),
+        ("return helper(X)", "finished", "name 'helper' is not defined (line 4: return helper(X))"),
+        ("1 / 0", "finished", "raises ZeroDivisionError: division by zero (line 4: 1 / 0)"),
         ("return input()", "finished", "raises EOFError"),
         ("return X, object()", "finished", "must return numbers or arrays of numbers"),
         ("class E(Exception):\n    def __str__(self): 1 / 0\nraise E", "finished", "its text cannot be printed"),
@@ -105,11 +100,13 @@ def test_endless_function_is_stopped(before, limits, words):
     "how, path",
     [
         ("open(path)", ROOT / "classifiers" / "layers.py"),
-        ("open(path.encode(), 'rb')", ROOT / "exercise" / "grade.py"),
+        ("open(path.encode(), 'rb')", ROOT / "exercise" / "cases.py"),
         ("open(path, 'w')", "../../x"),
+        ("open(path, 'w')", "../../cases.npz"),
+        ("os.remove(path)", "../../homework.py"),
         ("os.open(path, os.O_RDONLY)", ROOT / "README.md"),
         ("os.listdir(path)", ROOT),
-        ("list(os.scandir(path))", "../.."),
+        ("list(os.scandir(path))", "../../.."),
         ("os.chdir(path)", "/"),
         ("os.remove(path + '/x')", Path.home()),
         ("os.mkdir(path + '/x')", "../.."),
@@ -123,12 +120,12 @@ def test_other_folders_are_blocked(how, path):
     assert done.answers[0].startswith("raises PermissionError: "), done.answers
 
 
-@pytest.mark.parametrize("path", ["lab/classifiers/layers.py", "task.json", "cases.npz"])
+@pytest.mark.parametrize("path", ["homework.py", "cases.npz"])
 def test_readable_files_have_no_answers(path):
     """Files that a function can read have neither the solution nor expected answers."""
     done = run(
         f"""
-        data = open("../{path}", "rb").read()
+        data = open("../../{path}", "rb").read()
         words = b"np.maximum" + b"(hidden, 0", b"@ params[" + b'"W1"]', b">" + b"scores"
         raise ValueError([word for word in words if word in data])
         """
@@ -182,7 +179,7 @@ def test_forked_child_writes_no_answer():
     [
         ("os.mkfifo('../0.npz')", "must return numbers"),  # reading a pipe without a writer would never end
         ("os.mkfifo('../import.txt')", "must return numbers"),
-        ("os.symlink('../cases.npz', '../0.txt')", "must return numbers"),  # would show another file
+        ("os.symlink('../empty', '../0.txt')", "must return numbers"),  # would show another file
         ("np.savez_compressed('../0.npz', hidden=np.zeros(10**6))", "must return numbers"),  # may be a zip bomb
     ],
 )
@@ -193,19 +190,46 @@ def test_forged_answer_is_not_read(forge, message):
 
 @pytest.mark.parametrize("value", ["np.random.rand()", "__import__('random').random()", "hash('a') % 997.0"])
 def test_random_numbers_are_the_same_in_each_run(value):
-    """Random streams restart in each case, string hashes are fixed, and an ended server is replaced."""
+    """Random streams restart in each case, and string hashes are fixed."""
     first = run(f"raise ValueError({value})").answers
-    for pid in list(apart.servers):
-        server = psutil.Process(pid)
-        server.kill()
-        server.wait()
     assert run(f"raise ValueError({value})").answers == first and first[0] == first[1]
 
 
-def test_default_arguments_are_guarded():
-    """The limits also apply to code that runs when the function is defined."""
-    head = "def forward(params, X, mask=__import__('os').listdir('/')):\n"
-    assert run("return 1", head=head).answers[0].startswith("raises PermissionError: reading / is not")
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (
+            HEAD.replace("None", "__import__('os').listdir('/')") + "    pass",
+            "raises PermissionError: reading / is not",
+        ),
+        ("1 / 0\n", "raises ZeroDivisionError: division by zero (line 2: 1 / 0)"),
+        ("x = 1\n", "forward is not defined when the file has run"),
+        ("os._exit(3)\n" + HEAD, "ended the process with the exit status 3"),
+        (HEAD + "    pass\nif os.fork() == 0:\n    del forward\nelse: os.wait()\n", "returns None"),
+        ("while True: pass\n" + HEAD, "was stopped after 1 s of computing"),
+    ],
+)
+def test_code_of_the_file_itself(text, words):
+    """It runs with the same limits. If it defines no function, the answer says why."""
+    limits = Limits(1 if "while" in text else 60, 2048, 600)
+    done = run_file(f"import os\n{text}", ["forward"], CASES, limits)["forward"]
+    assert done.answers[0].startswith(words) and left_behind() == []
+
+
+def test_endless_file_is_run_once():
+    """If the file itself does not end, the other functions are not tried."""
+    done = run_file("while True: pass", ["forward", "update"], CASES, Limits(1, 2048, 600))
+    assert done["forward"].state == done["update"].state == "timeout"
+    assert done["forward"].seconds == done["update"].seconds
+    done = run_file(f"{HEAD}    while True: pass\n", ["forward", "update"], CASES, Limits(1, 2048, 600))
+    assert (done["forward"].state, done["update"].state) == ("timeout", "finished")
+
+
+def test_problems_of_the_file():
+    """Statements that fail are named. The function counts, as far as it can."""
+    done = run(SOLVE + "\n", head="import nowhere\n" + HEAD)
+    assert not any(verdicts(done))
+    assert done.problems == ["raises ModuleNotFoundError: No module named 'nowhere' (line 1: import nowhere)"]
 
 
 def test_folder_is_empty_and_removed(tmp_path, monkeypatch):
@@ -219,17 +243,23 @@ def test_folder_is_empty_and_removed(tmp_path, monkeypatch):
 @pytest.mark.parametrize("long", ["", 250 * "x"], ids=len)
 def test_folder_is_not_named(long):
     """Messages leave the temporary folder out, also if they are cut there. So does check_net."""
-    error = f"raise ValueError('{long}' + __file__)"
-    for answers in (
-        run(error).answers,
-        run("return 1", head=f"def forward(params, X, mask=open('{long}' + __file__ + '/x')):\n").answers,
-        run_check_net(PART["forward"], f"{HEAD}    {error}\n", LIMITS),
-    ):
-        assert (long or "/lab/classifiers" in answers[0]) and "part-" not in str(answers)
+    error = f"import os\nraise ValueError('{long}' + os.path.realpath('.'))"
+    done = run(error, head=error.replace("raise", "x =") + "\nopen('/' + os.path.realpath('.') + '/x')\n" + HEAD)
+    text = HEAD + textwrap.indent(error, "    ")
+    for answers in done.answers, done.problems, check(text, LIMITS):
+        assert answers and "part-" not in str(answers)
 
 
 def test_check_net_of_right_and_endless_functions():
     """For both, there are no findings. No process is left."""
-    assert run_check_net(PART["forward"], right("forward"), LIMITS) == []
-    assert run_check_net(PART["forward"], f"{HEAD}    while True: pass\n", Limits(1, 2048, 600)) == []
+    assert check(solve(["forward"]), LIMITS) == []
+    assert check(f"{HEAD}    while True: pass\n", Limits(1, 2048, 600)) == []
     assert left_behind() == []
+
+
+def test_check_net_quotes_only_the_file():
+    """If the solution's functions fail on a wrong answer, their lines are not shown."""
+    said = "".join(check(HEAD + "    return X, X @ params['W1'][:, :3]\n", LIMITS))
+    assert "raises ValueError" in said and "line" not in said and "dhidden" not in said, said
+    (finding,) = check(HEAD + "    return params['W9']\n", LIMITS)
+    assert "(homework.py, line 4: return params['W9'])" in finding

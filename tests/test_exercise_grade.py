@@ -10,19 +10,18 @@ import time
 
 import pytest
 from conftest import ROOT
-from test_exercise_apart import left_behind, right
-from test_exercise_submissions import LAB, pack, write
+from test_exercise_apart import left_behind
+from test_exercise_deliveries import pack, write
+from test_exercise_student import solve
 
-from exercise import grade
-from exercise.function_text import empty_function
-from exercise.marking import GradeLog
-from exercise.parts import PARTS
+from exercise.grade import __main__ as grade
+from exercise.grade.marking import GradeLog
+from exercise.parts import FULL, PARTS
 
-FULL = {part.name: sum(part.points.values()) for part in PARTS}
+POINTS = {part.name: sum(part.points.values()) for part in PARTS}
 HEAD = "def penalty(params, reg, grads=None):\n    "
-PREDICT = "\n\n" + right("predict")
 
-# Body of `penalty`, its state and its points. Each of these submissions has a right predict, too.
+# Body of `penalty`, its state and its points. All other functions of these submissions are right.
 BODIES = {
     "endless loop": ("while True: pass", "timeout", 0),
     "exit": ("import os; os._exit(0)", "ended", 0),
@@ -30,35 +29,30 @@ BODIES = {
     "exception": ("raise ValueError('<u>')", "error", 0),
     "text": ("return 'x'", "wrong", 0),
     "value only": ("return 0.5 * reg * (np.sum(params['W1'] ** 2) + np.sum(params['W2'] ** 2))", "partly", 5),
-    "does not return": ("pass", "not written", 0),
+    "does not return": ("x = 1", "error", 0),
     "Python 2": ("print reg", "syntax error", 0),
+    "conflict": ("\n<<<<<<< HEAD\n    return 1\n=======\n    return 2\n>>>>>>> mine", "syntax error", 0),
 }
-
-
-def without(*names):
-    """Return the lab without the bodies of some parts."""
-    files = dict(LAB)
-    for part in PARTS:
-        if part.name in names:
-            files[part.file] = empty_function(files[part.file], part.function, "Write it")
-    return files
 
 
 def write_class(folder):
     """Write all submissions into a folder."""
-    files = {f"{name}.py": HEAD + body + PREDICT for name, (body, _, _) in BODIES.items()}
-    files["exit at definition.py"] = HEAD.replace("None", "__import__('os')._exit(0)") + "return 1" + PREDICT
-    files["module exits.py"] = "import os\nos._exit(0)\n" + right("penalty") + PREDICT
-    files["utf-16.py"] = right("penalty").encode("utf-16")
+    files = {f"{name}.py": solve(penalty=HEAD + body) for name, (body, _, _) in BODIES.items()}
+    files["exit at definition.py"] = solve(penalty=HEAD.replace("None", "__import__('os')._exit(0)") + "return 1")
+    files["exit at the end.py"] = solve() + "exit(0)\n"
+    files["unknown import.py"] = "from classifiers.layers import forward\nimport nowhere\n" + solve()
+    files["utf-16.py"] = solve().encode("utf-16")
     files["empty folder/x"] = ""
-    files |= {f"edits/{name}": text for name, text in LAB.items()}
-    files |= {f"edits/{name}": "import os\nos._exit(0)" for name in ("checks.py", "test_parts.py", "numpy.py")}
+    files["edits/homework.py"] = solve()
+    files |= {f"edits/{name}": "import os\nos._exit(0)" for name in ("checks.py", "exercise/cases.py", "numpy.py")}
+    files |= {"two files/homework.py": solve([]), "two files/old/homework-1.py": solve(["update"])}
+    files["two files/homework (2).py"] = solve(["forward"])
     write(folder, files)
-    pack(folder / "bomb.zip", {**LAB, "classifiers/layers.py": bytes(50 << 20)})
-    pack(folder / "=right.zip", {f"exercise/{name}": text for name, text in LAB.items()})
-    pack(folder / "<b>untouched.zip", without(*FULL))
-    for name in FULL:
-        pack(folder / f"without {name}.zip", without(name))
+    pack(folder / "bomb.zip", {"homework.py": bytes(50 << 20)})
+    pack(folder / "=right.zip", {"exercise/homework.py": solve()})
+    pack(folder / "<b>untouched.zip", {"homework.py": solve([])})
+    for name in POINTS:
+        pack(folder / f"without {name}.zip", {"homework.py": solve([other for other in POINTS if other != name])})
 
 
 pytestmark = pytest.mark.xdist_group("graded")  # one process, so that `graded` is made only once
@@ -87,40 +81,38 @@ def graded(tmp_path_factory):
         return {row["submission"]: row for row in csv.DictReader(file)}, folder
 
 
-def others(state):
-    """Return the state of a submission that has only penalty and predict."""
-    states = {name: f"{name} missing" for name in FULL if name != "predict"} | {"penalty": state}
-    return ", ".join(filter(None, states.values()))
-
-
 @pytest.mark.parametrize(
     "name, state, total",
     [
-        *((name, others(f"penalty {state}"), points + FULL["predict"]) for name, (_, state, points) in BODIES.items()),
-        ("exit at definition", others("penalty ended"), FULL["predict"]),
-        ("module exits", others(""), FULL["penalty"] + FULL["predict"]),
+        *((name, f"penalty {state}", 90 + points) for name, (_, state, points) in BODIES.items()),
+        ("exit at definition", "ended", 0),  # the file cannot run
+        ("exit at the end", "right", 100),
+        ("unknown import", "right", 100),
         ("'=right", "right", 100),
         ("edits", "right", 100),
         ("<b>untouched", "not written", 0),
         ("utf-16", "unreadable", 0),
         ("empty folder", "unreadable", 0),
-        ("bomb", ", ".join(f"{part.name} unreadable" for part in PARTS if "layers" in part.file), 30),
-        *((f"without {name}", f"{name} not written", 100 - points) for name, points in FULL.items()),
+        ("bomb", "unreadable", 0),
+        ("two files", ", ".join(f"{name} not written" for name in POINTS if name != "forward"), 16),
+        *((f"without {name}", f"{name} not written", 100 - points) for name, points in POINTS.items()),
     ],
 )
 def test_submissions(graded, name, state, total):
     """A part that is wrong, hostile or not written loses its points, and no other part does."""
     row = graded[0][name]
     assert row["state"] == state and float(row["total"]) == total
-    assert sum(float(row[part]) for part in FULL) == pytest.approx(total)
+    assert sum(float(row[part]) for part in POINTS) == pytest.approx(total)
 
 
 def test_table(graded):
-    """The table has all submissions, sorted by name, and all columns. No process is left."""
+    """The table has all submissions, sorted by name, the file that counts, and all columns. No process is left."""
     rows, folder = graded
     assert len(rows) == len(list((folder / "in").iterdir()))
-    assert list(rows["edits"]) == ["submission", "state", "total", *FULL, "seconds"]
+    assert list(rows["edits"]) == ["submission", "state", "total", *POINTS, "seconds", "file", "warning"]
     assert [name.lstrip("'") for name in rows] == sorted(name.lstrip("'") for name in rows)
+    assert rows["two files"]["file"] == "homework (2).py" and rows["utf-16"]["file"] == ""
+    assert rows["two files"]["warning"] == "Other files differ and do not count: old/homework-1.py"
     assert left_behind() == []
 
 
@@ -129,9 +121,23 @@ def test_pages(graded):
     rows, folder = graded
     pages = {path.stem: path.read_text(encoding="utf-8") for path in (folder / "out" / "pages").iterdir()}
     assert set(pages) == {name.lstrip("'") for name in rows}
-    assert "value must hold numbers" in pages["text"] and "What check_net says" in pages["value only"]
-    assert "raises ValueError: &lt;u&gt;" in pages["exception"] and "<u>" not in pages["exception"]
-    assert "&lt;b&gt;untouched: 0 of 100 points" in pages["<b>untouched"] and "<b>" not in pages["<b>untouched"]
+    for name, words in {
+        "text": ["value must hold numbers"],
+        "value only": ["What check_net says"],
+        "exception": ["raises ValueError: &lt;u&gt; (line "],
+        "does not return": ["returns None. Is there a `return` at the end?"],
+        "conflict": ["is the mark of a merge conflict"],
+        "Python 2": ["This is Python 2, line "],
+        "utf-16": ["utf-16.py is saved as UTF-16"],
+        "bomb": ["bomb.zip/homework.py is larger than 1 MB"],
+        "two files": ["The graded file is homework (2).py", "Other files differ and do not count: old/homework-1.py"],
+        "unknown import": [
+            "unknown import.py: raises ModuleNotFoundError: No module named &#x27;nowhere&#x27; (line 2"
+        ],
+        "<b>untouched": ["&lt;b&gt;untouched: 0 of 100 points"],
+    }.items():
+        assert all(word in pages[name] for word in words), pages[name]
+    assert "<u>" not in pages["exception"] and "<b>" not in pages["<b>untouched"]
 
 
 def test_gradescope(graded):
@@ -140,13 +146,15 @@ def test_gradescope(graded):
     for name, row in rows.items():
         result = json.loads((folder / "out" / "json" / name.lstrip("'") / "results.json").read_text(encoding="utf-8"))
         assert result["score"] == float(row["total"]) == pytest.approx(sum(test["score"] for test in result["tests"]))
-        assert sum(test["max_score"] for test in result["tests"]) == 100
+        assert sum(test["max_score"] for test in result["tests"]) == FULL
         value, gradient = (test for test in result["tests"] if test["name"].startswith("penalty: "))
         if name == "text":
             assert "check_net: " in value["output"] and "check_net: " not in gradient["output"]
         if name == "value only":
             assert (value["status"], gradient["status"]) == ("passed", "failed")
             assert value["output"] == "" and "check_net: " in gradient["output"]
+        if name == "two files":
+            assert "The graded file is homework (2).py" in result["output"] and "old/homework-1.py" in result["output"]
 
 
 def test_grading_again_grades_nothing(graded):
@@ -160,7 +168,7 @@ def small(folder, names="ab", bodies=("return 0", "return 1", "while True: pass"
     """Write a few submissions with different functions, and return the arguments of the command."""
     (folder / "in").mkdir(exist_ok=True)
     for name, body in zip(names, bodies, strict=False):
-        (folder / "in" / f"{name}.py").write_text(HEAD + body + PREDICT)
+        (folder / "in" / f"{name}.py").write_text(f"{HEAD}{body}\n")
     return folder / "in", "--csv", folder / "g.csv", "-j", 1, "--timeout", 600
 
 
@@ -170,7 +178,9 @@ def test_interrupted_grading_continues(tmp_path, number):
     arguments, log = small(tmp_path, "abc"), tmp_path / "g.csv.jsonl"  # the third function does not end
     code = [sys.executable, "-m", "exercise.grade", *map(str, arguments)]
     process = subprocess.Popen(code, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not (log.exists() and log.read_text().count("\n") == 2):
+    while process.poll() is None and not (
+        log.exists() and log.read_text().count("\n") == 2 and left_behind(process.pid)[1:]
+    ):
         time.sleep(0.02)
     process.send_signal(number)
     assert "run the same command again to continue" in process.communicate()[1] and process.returncode == 130
@@ -179,9 +189,35 @@ def test_interrupted_grading_continues(tmp_path, number):
     before = log.read_text()
     small(tmp_path, "c", ["return 2"])
     assert run(*arguments) == 0
-    assert log.read_text().startswith(before) and log.read_text().count("\n") == 4  # c and predict are new
+    assert log.read_text().startswith(before) and log.read_text().count("\n") == 3  # c is new
     table = (tmp_path / "g.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in table] == ["submission", "a", "b", "c"]
+
+
+def test_late_submissions_and_feedback(tmp_path, capsys):
+    """A later run adds new lines and keeps the others. Feedback does not grade a part anew."""
+    arguments, log = small(tmp_path), tmp_path / "g.csv.jsonl"
+    assert run(*arguments) == 0
+    before, lines = log.read_text(), (tmp_path / "g.csv").read_text().splitlines()
+    assert run(*arguments, "--feedback", tmp_path / "pages") == 0
+    added = [json.loads(line)[1] for line in log.read_text().removeprefix(before).splitlines()]
+    assert log.read_text().startswith(before) and [list(entry) for entry in added] == [["penalty"]] * 2
+    assert (tmp_path / "g.csv").read_text().splitlines() == lines
+    (tmp_path / "in" / "a.py").unlink()
+    small(tmp_path, "bc", ["return 2", "return 0"])
+    assert run(*arguments) == 0
+    after = (tmp_path / "g.csv").read_text().splitlines()
+    assert "2 of 2 submissions are graded" in (printed := capsys.readouterr().out) and "(1 lines of earlier" in printed
+    assert after[:2] == lines[:2] and [line[:2] for line in after[1:]] == ["a,", "b,", "c,"]
+    (tmp_path / "g.csv").write_text("name,points\n")
+    assert run(*arguments) == 2 and (tmp_path / "g.csv").read_text() == "name,points\n"
+
+
+def test_single_submission(tmp_path):
+    """With --single, a folder of files is one submission."""
+    arguments = small(tmp_path)
+    assert run(*arguments, "--single") == 0
+    assert [line.split(",")[0] for line in (tmp_path / "g.csv").read_text().splitlines()] == ["submission", "in"]
 
 
 def test_part_that_cannot_be_graded(tmp_path, monkeypatch, capsys):

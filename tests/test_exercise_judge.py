@@ -15,18 +15,20 @@ SINGLE = RIGHT.astype(np.float32)
     "got, right, typed, words",
     [
         (RIGHT + 4e-9, RIGHT, False, ""),
-        (RIGHT + 6e-9, RIGHT, False, "scores at (0, 0) is 1 and should be 1"),
+        (RIGHT + 6e-9, RIGHT, False, "scores at (0, 0) is 1, but not precisely: it differs by 6e-09"),
+        (RIGHT + [[0, 0], [0, 8e-9]], RIGHT, False, "scores at (1, 1) is 4, but not precisely: it differs by 8e-09"),
         (RIGHT.ravel(), RIGHT, False, "scores has the shape (4,), not (2, 2)"),
         (RIGHT.T, RIGHT, False, "scores at (0, 1) is 3 and should be -2"),
         (2 * RIGHT, RIGHT, False, "scores at (1, 1) is 8 and should be 4: all of it is 2 times"),
         (0 * RIGHT, RIGHT, False, "scores at (1, 1) is 0 and should be 4"),
         (np.where(RIGHT == 3, np.nan, RIGHT), RIGHT, False, "scores is nan at (1, 0)"),
-        (RIGHT + 1j, RIGHT, False, "scores must hold numbers, got complex128"),
+        (RIGHT + 1j, RIGHT, False, "scores must hold numbers, but is of type complex128"),
         (SINGLE, RIGHT, False, ""),
         (SINGLE, RIGHT, True, "scores has the type float32, not float64"),
         (RIGHT, SINGLE, True, "scores has the type float64, not float32"),
         ((1 + 5e-5) * RIGHT, SINGLE, False, ""),
         ((1 + 5e-4) * SINGLE, SINGLE, False, "all of it is 1.0005 times"),
+        (None, RIGHT, False, "scores must hold numbers, but is None"),
         ([1.0, 2.0], [1, 2], True, "scores has the type float64, not int64"),
         (np.array([1, 2], np.int32), [1, 2], True, ""),
         (1.5, 1.0, False, "scores is 1.5 and should be 1"),
@@ -56,7 +58,7 @@ def test_missing_answers_and_changed_arguments():
 
 def test_points():
     """An aspect gives points for its share of right cases, and 0 without cases."""
-    part = Part("forward", "", "", 2, "", {"scores": 8, "hidden": 3, "dropout": 2})
+    part = Part("forward", "", 2, "", {"scores": 8, "hidden": 3, "dropout": 2})
     some = [Case("forward", aspect, "", {}, ()) for aspect in ("scores", "scores", "scores", "hidden")]
     verdicts = list(zip(some, ["", "wrong", "", ""], strict=True))
     assert points(part, verdicts) == {"scores": 5.33, "hidden": 3, "dropout": 0}

@@ -1,6 +1,8 @@
 """Tests of exercise.make: the exercise is complete, works alone, and hides the solution."""
 
 import ast
+import importlib
+import inspect
 import io
 import json
 import os
@@ -11,12 +13,12 @@ import sys
 
 import pytest
 from conftest import ROOT, posix
+from test_exercise_student import right, solve
 
-from exercise import make
 from exercise.cases import load_cases, make_cases
-from exercise.function_text import find_function, function_source, replace_function
-from exercise.make import collect_files, main, make_exercise, pack
-from exercise.parts import PARTS
+from exercise.make import __main__ as make
+from exercise.make.__main__ import collect_files, main, make_exercise, pack
+from exercise.parts import BY_NAME, PARTS, solution
 
 POINTS = {part.name: sum(part.points.values()) for part in PARTS}
 
@@ -34,34 +36,28 @@ def folder(files, tmp_path, monkeypatch):
     return tmp_path / "exercise"
 
 
-def solution(part):
-    return function_source((ROOT / part.file).read_text(encoding="utf-8"), part.function)
-
-
-def put_back(folder, parts):
-    """Write the solution of some parts into an exercise."""
-    for part in parts:
-        path = folder / part.file
-        source = replace_function(path.read_text(encoding="utf-8"), part.function, solution(part))
-        path.write_text(source, encoding="utf-8")
+def write(folder, names=BY_NAME, **bodies):
+    """Write the solution of some functions into homework.py, and other sources of functions."""
+    (folder / "homework.py").write_text(solve(names, **bodies), encoding="utf-8")
 
 
 def run(folder, *arguments):
-    return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8")
 
 
-def run_pytest(folder, *arguments):
-    return run(folder, "-m", "pytest", "-p", "no:cacheprovider", *arguments)
+def run_visible(folder, *names):
+    return run(folder, "-m", "exercise.visible", *names)
 
 
 def test_files_of_the_exercise(files):
     """The exercise has the modules of the lab, but no tests, benchmarks, pictures, data or grading."""
     modules = {name for name in files if name.endswith(".py")}
-    others = {"LICENSE", "Makefile", "README.md", ".gitignore", "pytest.ini", "requirements.txt", "two_layer_net.ipynb"}
+    others = {"LICENSE", "Makefile", "README.md", ".gitignore", "requirements.txt", "two_layer_net.ipynb"}
     others |= {"diagnosis/code.zip", "exercise/visible.npz", "exercise/made.json"}
     assert files.keys() - modules == others and b"image/png" not in files["two_layer_net.ipynb"]
-    own = {"diagnosis/__init__.py", "tests/conftest.py", "tests/test_parts.py"}
-    own |= {f"exercise/{name}.py" for name in ("__init__", "parts", "cases", "judge")}
+    own = {"diagnosis/__init__.py", *(f"exercise/{path.name}" for path in (ROOT / "exercise").glob("*.py"))}
     assert own == {name for name in modules if "/" in name and not name.startswith(("classifiers/", "datasets/"))}
 
 
@@ -71,23 +67,40 @@ def test_solution_is_hidden(files):
     texts = [data.decode() for name, data in files.items() if not name.endswith((".zip", ".npz", ".ipynb"))]
     exercise = ["".join(text.split()) for text in [*texts, *("".join(cell["source"]) for cell in cells)]]
     for part in PARTS:
-        pieces = solution(part).rpartition('"""')[2].replace("#", "\n").split("\n")
+        pieces = right(part.name).rpartition('"""')[2].replace("#", "\n").split("\n")
         secrets = [secret for piece in pieces if len(secret := "".join(piece.split())) > 15]
         assert secrets
         for secret in secrets:
             assert not any(secret in text for text in exercise), secret
 
 
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_message_says_what_and_where(files, part):
-    """The message names the line that raises. Docstring and arguments stay."""
-    function = find_function(files[part.file].decode(), part.function)
-    whole = find_function((ROOT / part.file).read_text(encoding="utf-8"), part.function)
-    raising, message = function.body[-1], function.body[-1].exc.args[0].value
-    assert message.startswith(f"Write {part.function} ({part.file}, line {raising.lineno}): {part.task}. ")
-    assert f"Section {part.section} of the notebook" in message
-    assert ast.get_docstring(function) == ast.get_docstring(whole)
-    assert ast.unparse(function.args) == ast.unparse(whole.args) and len(function.body) == 2
+def test_homework_has_the_functions_in_the_order_of_work(files):
+    """Each has the arguments and docstring of the solution, and raises an error that says what to write."""
+    tree = ast.parse(files["homework.py"].decode())
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert [node.name for node in functions] == list(BY_NAME)
+    assert [node.names[0].name for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))] == ["numpy"]
+    for part, node in zip(PARTS, functions, strict=True):
+        whole = solution(part.name)
+        assert ast.get_docstring(node) == inspect.getdoc(whole)
+        assert f"({ast.unparse(node.args)})".replace("=", "") == str(inspect.signature(whole)).replace("=", "")
+        with pytest.raises(NotImplementedError, match=f"Write {part.name}: {part.task}. Section {part.section} of"):
+            names = {}
+            exec(files["homework.py"], names)
+            names[part.name](*[None] * len(inspect.signature(whole).parameters))
+
+
+@pytest.mark.parametrize("name", sorted({part.module for part in PARTS}))
+def test_modules_import_the_functions(files, name):
+    """A module of the exercise has all names of the solution's, and defines all but the students' functions."""
+    text = files[f"{name.replace('.', '/')}.py"].decode()
+    tree = ast.parse(text)
+    assert "\n\n\n\n" not in text and text.endswith("\n") and not text.endswith("\n\n")
+    defined = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    whole = {n for n, value in vars(importlib.import_module(name)).items() if getattr(value, "__module__", "") == name}
+    mine = {part.name for part in PARTS if part.module == name}
+    imported = {n.name for node in tree.body if getattr(node, "module", "") == "homework" for n in node.names}
+    assert defined == whole - mine and imported == mine
 
 
 def test_same_files_in_each_run(files, tmp_path):
@@ -101,36 +114,75 @@ def test_same_files_in_each_run(files, tmp_path):
 
 
 def test_untouched_gets_nothing(folder):
-    """In a new exercise, `pytest` says what to write, prints 0 points, and exits with 1."""
-    ran = run_pytest(folder)
-    assert ran.returncode == 1
-    for part in PARTS:
-        assert re.search(rf"\n{part.name} +0 of {POINTS[part.name]:g} ", ran.stdout)
-        assert f"Write {part.function} ({part.file}, line" in ran.stdout
-    assert re.search(r"\ntotal +0 of 100\n", ran.stdout) and "During handling" not in ran.stdout
+    """Each function has one line that names its section. There are 0 points, and the exit status is 1."""
+    ran = run_visible(folder)
+    assert ran.returncode == 1 and ran.stderr == ""
+    lines = [f"{p.name:<15}     0 of {POINTS[p.name]:g}   not written. Section {p.section}" for p in PARTS]
+    assert [line.partition(" of the")[0] for line in ran.stdout.splitlines()[:-1]] == lines
+    assert (
+        ran.stdout.splitlines()[-1] == "total               0 of 100 points, in the visible cases. Hand in homework.py"
+    )
 
 
 def test_solution_gets_everything(folder):
-    """With all functions of the solution there are 100 points, also inside of another project."""
-    (folder.parent / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '--no-such-option'\n")
-    (folder.parent / "conftest.py").write_text("raise AssertionError")
-    put_back(folder, PARTS)
-    for name in {part.file for part in PARTS}:
-        assert (folder / name).read_bytes() == (ROOT / name).read_bytes()
-    ran = run_pytest(folder)
-    assert ran.returncode == 0, ran.stdout
-    assert re.search(r"\ntotal +100 of 100\n", ran.stdout) and "wrong" not in ran.stdout
+    """With all functions of the solution there are 100 points, and `check_net` finds nothing."""
+    write(folder)
+    ran = run_visible(folder)
+    assert ran.returncode == 0 and len(ran.stdout.splitlines()) == 8, ran.stdout
+    assert ran.stdout.endswith("total             100 of 100 points, in the visible cases. Hand in homework.py\n")
+    for file in ("homework.py", "classifiers/neural_net.py"):
+        ran = run(folder, "-m", "diagnosis", "--json", file)
+        assert ran.returncode == 0 and json.loads(ran.stdout)["stage"] == "done", ran.stderr
+    code = "import diagnosis.report as r; print(r.__file__, r.NetReport, __import__('diagnosis').check_net)"
+    assert "code.zip" in run(folder, "-c", code).stdout
 
 
-def test_one_wrong_function(folder):
-    """A mistake costs only its aspects. A function that is not tested has no points."""
-    path = folder / PARTS[0].file
-    wrong = 'def forward(params, X, *_, **options):\n    return X @ params["W1"], X @ params["W1"] @ params["W2"]\n'
-    path.write_text(replace_function(path.read_text(encoding="utf-8"), "forward", wrong), encoding="utf-8")
-    ran = run_pytest(folder, "-k", "forward")
-    assert ran.returncode == 1 and "should be" in ran.stdout
-    assert re.search(r"\nforward +0 of 16 +still wrong: scores, hidden, dropout, types\n", ran.stdout)
-    assert re.search(r"\nsoftmax_loss +not tried\n", ran.stdout)
+WRONG = 'def forward(params, X, *_, **options):\n    return X @ params["W1"], X @ params["W1"] @ params["W2"]\n'
+
+
+def test_each_function_is_tested_alone(folder):
+    """A mistake costs only its aspects. Loops, exits and errors in a function cost only that function."""
+    bodies = {"penalty": "import os; os._exit(0)", "update": "print('x' * 10**6); 1 / 0", "best_class": "return None"}
+    bodies = {name: f"def {name}(*_, **options):\n    {body}\n" for name, body in bodies.items()}
+    write(folder, ["softmax_loss", "backward"], forward=WRONG, **bodies)
+    with open(folder / "homework.py", "a", encoding="utf-8") as file:
+        file.write("import nowhere\ndef draw_minibatch(:\n    pass\n")
+    ran = run_visible(folder)
+    assert ran.returncode == 1
+    for line in (
+        "homework.py: raises ModuleNotFoundError: No module named 'nowhere' (line ",
+        "homework.py: line ",
+        "forward             0 of 16\n    scores: scores at (",
+        "softmax_loss       20 of 20\n",
+        "penalty             0 of 10\n    ended the process with the exit status 0\n",
+        "backward           24 of 24\n",
+        "draw_minibatch      0 of 10\n",
+        "update              0 of 12\n    plain: raises ZeroDivisionError",
+        "best_class          0 of 8\n    classes: returns None. Is there",
+        "total              44 of 100 points",
+    ):
+        assert line in ran.stdout, ran.stdout
+    ran = run_visible(folder, "softmax_loss", "backward")
+    assert ran.returncode == 0 and ran.stdout.splitlines()[-1].split()[1:4] == ["44", "of", "44"]
+    assert "wrong_name is not one of the functions" in run_visible(folder, "wrong_name").stderr
+
+
+def test_endless_loop_ends(folder):
+    """The other functions get their points."""
+    write(folder, forward="def forward(*_, **options):\n    while True: pass\n")
+    code = "from exercise import visible; visible.SECONDS = 3; visible.main([])"
+    ran = run(folder, "-c", code)
+    assert "forward             0 of 16\n    was stopped after 3 s" in ran.stdout and "84 of 100" in ran.stdout
+
+
+@pytest.mark.parametrize("text, words", [(b"\xff\xfe", "homework.py is saved as UTF-16"), (None, "does not exist")])
+def test_file_that_cannot_be_read(folder, text, words):
+    """The exit status is 2, and a sentence says why."""
+    (folder / "homework.py").unlink()
+    if text:
+        (folder / "homework.py").write_bytes(text)
+    ran = run_visible(folder)
+    assert ran.returncode == 2 and words in ran.stderr
 
 
 def test_visible_cases(files):
@@ -139,22 +191,36 @@ def test_visible_cases(files):
     assert str(cases) == str([case for part in PARTS for case in make_cases(part.name, 0, False)])
 
 
-def test_check_net_works_from_its_zip(folder):
-    """The function and the command work, before and after the functions are written."""
-    ran = run(folder, "-m", "diagnosis", "classifiers/neural_net.py")
-    assert ran.returncode == 1 and "Next: Write forward (classifiers/layers.py, line" in ran.stdout
-    put_back(folder, PARTS)
-    ran = run(folder, "-m", "diagnosis", "--json", "classifiers/neural_net.py")
-    assert ran.returncode == 0 and json.loads(ran.stdout)["stage"] == "done", ran.stderr
-    code = "import diagnosis.report as r; print(r.__file__, r.NetReport, __import__('diagnosis').check_net)"
-    assert "code.zip" in run(folder, "-c", code).stdout
+STAGES = [
+    ("", "Next: Write forward: "),
+    ("forward", "the scores are right. loss is not written to the end. Next: Write softmax_loss: "),
+    ("softmax_loss", "Next: Write penalty: "),
+    ("penalty", "the scores, the loss are right. Next: the gradient of W1, b1, W2, b2"),
+    ("backward", "train is not written to the end. Next: Write draw_minibatch: "),
+    ("draw_minibatch", "train is not written to the end. Next: Write update: "),
+    ("update", "predict is not written to the end. Next: Write best_class: "),
+    ("best_class", "No mistake found."),
+]
+
+
+def test_check_net_at_every_stage(folder):
+    """`python -m diagnosis` says what comes next, also for a file of another name, and names the present line."""
+    for number, (_, words) in enumerate(STAGES):
+        write(folder, [name for name, _ in STAGES[1 : number + 1]])
+        (folder / "homework.py").rename(folder / "homework (1).py")
+        ran = run(folder, "-m", "diagnosis", "homework (1).py")
+        assert words in ran.stdout and ran.returncode == (number < 7), ran.stdout + ran.stderr
+        text = (folder / "homework (1).py").read_text(encoding="utf-8")
+        if named := re.search(r"\(homework \(1\).py, line (\d+): raise", ran.stdout):
+            assert "raise" in text.splitlines()[int(named[1]) - 1]
+        assert bool(named) == (number not in (3, 7))
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_makefile(folder):
     """The Makefile has the commands of the README. An old Python is an error."""
     readme = (folder / "README.md").read_text(encoding="utf-8")
-    commands = {"lab": "jupyter lab two_layer_net.ipynb", "test": "-m pytest", "run": "run_notebook.py"}
+    commands = {"lab": "jupyter lab two_layer_net.ipynb", "test": "-m exercise.visible", "run": "run_notebook.py"}
     for target, command in commands.items():
         made = subprocess.run(["make", "-n", target], cwd=folder, capture_output=True, text=True)
         assert made.returncode == 0 and command in made.stdout and f"make {target} " in readme
@@ -163,9 +229,9 @@ def test_makefile(folder):
 
 
 def test_readme_names_the_parts(files):
-    """The table has the section and the file of each function."""
-    for part in PARTS:
-        assert re.search(rf"\| {part.section} \| .*`{part.function}`.*\| `{part.file}` \|", files["README.md"].decode())
+    """The table has the section of each function, in the order of work."""
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", files["README.md"].decode(), re.MULTILINE)
+    assert rows == [(str(part.section), part.name) for part in PARTS]
 
 
 def content(folder):
@@ -184,7 +250,7 @@ def test_earlier_exercise_is_replaced(folder, files):
 @pytest.mark.parametrize(
     "name, text, words",
     [
-        ("classifiers/layers.py", "mine", "holds work: classifiers/layers.py is new or has changed"),
+        ("homework.py", "mine", "holds work: homework.py is new or has changed"),
         ("datasets/data_batch_1", "mine", "holds work: datasets/data_batch_1 is new or has changed"),
         (make.MANIFEST, "", "not an earlier exercise. Choose another folder"),
         (make.MANIFEST, "[1]", "not an earlier exercise. Choose another folder"),

@@ -1,29 +1,31 @@
-"""Tests of exercise.marking: the log, and which parts are graded."""
+"""Tests of exercise.grade.marking: the log, and which parts are graded."""
 
 import json
 import shutil
 
-import pytest
 from conftest import ROOT, run_python
 
-from exercise.apart import Limits
 from exercise.cases import make_cases
-from exercise.marking import GradeLog, Plan, grade_part, grade_parts, hash_inputs, no_points
-from exercise.parts import PARTS
-from exercise.submissions import Found
+from exercise.grade.apart import Limits
+from exercise.grade.choose import Choice
+from exercise.grade.marking import GradeLog, Plan, grade_all, grade_file, hash_inputs, result_of
+from exercise.parts import BY_NAME
+from exercise.student import find_functions
 
-PENALTY = next(part for part in PARTS if part.name == "penalty")
+PENALTY = BY_NAME["penalty"]
 LIMITS = Limits(60, 2048, 600)  # a busy machine must not reach them
 
 
-def submission(text, state="found"):
-    """A submission with one function only."""
-    return {part.name: Found(state if part is PENALTY else "missing", text) for part in PARTS}
+def submission(text):
+    """The choice of a submission with one file."""
+    return Choice("a.py", text, find_functions(text))
 
 
 def penalty(error):
     """Return the text of a penalty to which an expression is added."""
-    return f"""def penalty(params, reg, grads=None):
+    return f"""import numpy as np
+
+def penalty(params, reg, grads=None):
     loss = 0.5 * reg * sum(float(np.sum(params[name] ** 2)) for name in ("W1", "W2"))
     for name in ("W1", "W2") if grads is not None else ():
         grads[name] += reg * params[name]
@@ -46,39 +48,32 @@ def test_log_restores_results(tmp_path):
 def test_hidden_cases_count():
     """A function that is right only in the visible cases loses points."""
     seen = [float(case.arrays["W1"].flat[0]) for case in make_cases("penalty", 0, False)]
-    graded = grade_part(PENALTY, penalty(f"float(params['W1'].flat[0]) not in {seen}"), Plan(LIMITS))
+    text = penalty(f"float(params['W1'].flat[0]) not in {seen}")
+    graded = grade_file(text, ["penalty"], Plan(LIMITS))["penalty"]
     assert graded["state"] == "partly" and graded["points"]["value"] < PENALTY.points["value"]
     assert len(graded["wrong"]) == sum(case.aspect == "value" for case in make_cases("penalty", 0, True))
 
 
-@pytest.mark.parametrize("explains, error, expected", [(True, 1, True), (False, 1, False), (True, 0, False)])
-def test_when_check_net_runs(explains, error, expected):
-    """check_net runs only if a function is wrong and `Plan.explains` is set."""
-    graded = grade_part(PENALTY, penalty(error), Plan(LIMITS, explains=explains))
-    assert bool(graded["check"]) == expected and graded["state"] == ("partly" if error else "right")
-
-
 def test_hash_of_a_part(monkeypatch):
-    """Part, text, plan and NumPy's version decide the hash. It is the same in each call."""
-    hashes = [hash_inputs(PENALTY, "a", Plan()), hash_inputs(PENALTY, "b", Plan()), hash_inputs(PARTS[0], "a", Plan())]
-    plans = Plan(Limits(3)), Plan(Limits(10, 3)), Plan(Limits(10, 2048, 3)), Plan(seed=1), Plan(explains=False)
-    hashes += [hash_inputs(PENALTY, "a", plan) for plan in plans]
-    assert hash_inputs(PENALTY, "a", Plan()) == hashes[0]
+    """Task, text, names, plan and NumPy's version decide the hash. It is the same in each call."""
+    given = [("a", "b", ["c"], Plan()), ("x", "b", ["c"], Plan()), ("a", "x", ["c"], Plan()), ("a", "b", [], Plan())]
+    plans = Plan(Limits(3)), Plan(Limits(10, 3)), Plan(Limits(10, 2048, 3)), Plan(seed=1)
+    hashes = [hash_inputs(*facts) for facts in [*given, *(("a", "b", ["c"], plan) for plan in plans)]]
+    assert hash_inputs("a", "b", ["c"], Plan()) == hashes[0]
     monkeypatch.setattr("numpy.__version__", "0")
-    assert len({*hashes, hash_inputs(PENALTY, "a", Plan())}) == 9
+    assert len({*hashes, hash_inputs("a", "b", ["c"], Plan())}) == 9
 
 
 HASHES = """
 import importlib, sys
 from pathlib import Path
-from exercise import apart, marking
-from exercise.parts import PARTS
+from exercise.grade import marking
 
 for name in ["README.md", *sys.argv[1:]]:
-    path = apart.ROOT / name
+    path = marking.ROOT / name
     path.write_bytes(path.read_bytes() + b"#")
     importlib.reload(marking)
-    print(marking.hash_inputs(PARTS[0], "a", marking.Plan()))
+    print(marking.hash_inputs("grade", "a", ["forward"], marking.Plan()))
 """
 
 
@@ -88,22 +83,47 @@ def test_hash_of_the_code(tmp_path):
         shutil.copytree(ROOT / name, tmp_path / name)
     for path in (*ROOT.glob("*.py"), ROOT / "README.md"):
         shutil.copy(path, tmp_path)
-    names = ["checks.py", "files.py", "gradient_check.py", "tables.py", "classifiers/layers.py", "classifiers/sgd.py"]
-    names += ["classifiers/neural_net.py", *(f"diagnosis/{path.name}" for path in ROOT.glob("diagnosis/*.py"))]
-    names += [f"exercise/{name}.py" for name in ("marking", "apart", "worker", "judge", "feedback", "cases", "parts")]
+    names = ["checks.py", "gradient_check.py", "tables.py", "classifiers/layers.py", "classifiers/sgd.py"]
+    names += [f"diagnosis/{path.name}" for path in ROOT.glob("diagnosis/*.py")]
+    names += [f"exercise/{path.name}" for path in ROOT.glob("exercise/*.py")]
+    names += [f"exercise/grade/{path.name}" for path in ROOT.glob("exercise/grade/*.py")]
     code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}]\n{HASHES}"
     hashes = run_python(code, *names).communicate()[0].split()
     assert len(hashes) == len(set(hashes)) == len(names) + 1
 
 
-def test_equal_functions_are_graded_once(tmp_path, monkeypatch):
-    """Parts in the log are not graded again. Functions that are not found are not tested."""
-    wrong, text, known = penalty(1), penalty("float('nan')"), penalty(2)
-    submissions = [submission(text) for text in (wrong, text, wrong, known)] + [submission("c", "syntax error")]
-    plan = Plan(LIMITS)
+def test_equal_files_are_graded_once(tmp_path):
+    """Parts in the log are not graded again, and check_net explains only those that are wrong."""
+    wrong, right, known, broken = penalty(1), penalty(0), penalty(2), penalty("1 +")
+    empty = "def update(): pass\n" + right
+    choices = [submission(text) for text in (wrong, right, wrong, known, broken, empty)] + [Choice(reason="no")]
+    plan, path = Plan(LIMITS), tmp_path / "log.jsonl"
+    keys = {text: hash_inputs("grade", text, ["penalty"], plan) for text in (wrong, right, known, empty)}
+    with GradeLog(path) as log:
+        log.add(keys[known], {"penalty": result_of("penalty", "right", "known")})
+        graded = grade_all(choices, plan, 2, log)
+        assert len(path.read_text().splitlines()) == 4 and log.graded.keys() == set(keys.values())
+        explained = grade_all(choices, plan, 2, log, explain=True)
+        lines = path.read_text().splitlines()
+    states = ["partly", "right", "partly", "right", "syntax error", "right", "unreadable"]
+    assert [parts["penalty"]["state"] for parts in graded] == states
+    assert [parts["update"]["state"] for parts in graded] == ["missing"] * 5 + ["not written", "unreadable"]
+    assert len(lines) == 5 and json.loads(lines[4])[0] == hash_inputs("check", wrong, ["penalty"], plan)
+    assert [bool(parts["penalty"]["check"]) for parts in explained] == [state == "partly" for state in states]
+    assert not any(part["check"] for parts in graded for part in parts.values())
+
+
+def test_stopped_function_is_not_explained(tmp_path):
+    """check_net would only reach the same limit."""
+    endless = submission("def penalty(*_):\n    while True: pass\n")
     with GradeLog(tmp_path / "log.jsonl") as log:
-        log.add(hash_inputs(PENALTY, known, plan), no_points(PENALTY, "right", "known"))
-        graded = grade_parts(submissions, plan, 2, log)
-    assert [graded(PENALTY, each)["state"] for each in (wrong, text, known)] == ["partly", "partly", "right"]
-    keys = [json.loads(line)[0] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert sorted(keys) == sorted(hash_inputs(PENALTY, each, plan) for each in (wrong, text, known))
+        (parts,) = grade_all([endless], Plan(Limits(1, 2048, 600)), 1, log, explain=True)
+        assert parts["penalty"]["state"] == "timeout" and len(log.graded) == 1
+
+
+def test_equal_functions_get_equal_points():
+    """What stands beside a function does not change its points."""
+    for error in (0, 1, "np.random.rand()", "len({'a', 'b'} - {next(iter({'a', 'b', 'c'}))})"):
+        first, second = (grade_file(text + penalty(error), ["penalty"], Plan(LIMITS)) for text in ("", "x = 'other'\n"))
+        first, second = first["penalty"], second["penalty"]
+        assert first["points"] == second["points"] and first["state"] == second["state"]

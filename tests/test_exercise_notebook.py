@@ -1,4 +1,4 @@
-"""Tests of the exercise's notebook: its gaps and questions, and runs section by section."""
+"""Tests of the exercise's notebook: its tags, its gaps and questions, and runs section by section."""
 
 import json
 import re
@@ -6,11 +6,11 @@ import re
 import nbformat
 import pytest
 from conftest import ROOT
-from test_exercise_make import put_back, run
-from test_notebook import CLAIMS, TINY, code_cells, drop_claims, set_parameters
+from test_exercise_make import run, write
+from test_notebook import TINY, code_cells, find_parameters
 
-from exercise.make import make_exercise
-from exercise.notebook import make_notebook
+from exercise.make.__main__ import make_exercise
+from exercise.make.notebook import WORDS, make_notebook, read_words
 from exercise.parts import PARTS
 
 SOLUTION = (ROOT / "two_layer_net.ipynb").read_text(encoding="utf-8")
@@ -20,7 +20,7 @@ GAPS = {
     '"hidden_size": ..., "learning_rate": ..., "num_iters": ..., "reg": ...': (
         '"hidden_size": [2, 3], "learning_rate": [1e-3], "num_iters": [1, 2], "reg": [0.5]'
     ),
-    "p = ...": "p = np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))",
+    "p = ...": "p = np.exp(scores - scores.max(axis=1, keepdims=True))",
 }
 
 
@@ -53,21 +53,108 @@ def test_no_outputs_and_nothing_about_them(notebook):
     assert make_notebook(SOLUTION) == make_notebook(SOLUTION)
 
 
-def test_change_needs_its_text_once():
-    """If a section or a text is missing or occurs twice, the error says so."""
-    cells = json.loads(SOLUTION)["cells"]
-    twice = [cell for cell in cells for _ in range(2)]
-    for changed, words in ([], "has no section"), (cells[:1], "import backward.* found 0"), (twice, "found 2 times"):
-        with pytest.raises(ValueError, match=words):
-            make_notebook(json.dumps({"cells": changed}))
+TEXT = "# Title\n\nFirst.\nMore.\n\n- one\n- two\n  lines\n- three\n\nLast."
+CODE = "x = 1\np = f(\n    x)\ny = p\n"
+MORE = """Ignored.
+
+<!-- more -->
+Some text.
+
+```python
+a = 1
+```
+
+Then this.
+
+**Question 7.** Why?
+
+<!-- end -->
+End.
+"""
+
+
+def make_cells(kind, source, *tags):
+    """Return the type and the source of the cells that the exercise gets for one cell."""
+    solution = {"cell_type": kind, "id": "x", "metadata": {"tags": list(tags)}, "source": source}
+    other = {**solution, "source": "x", "metadata": {"tags": ["exercise:replace more", "exercise:after end"]}}
+    made = json.loads(make_notebook(json.dumps({"cells": [solution, other]}), MORE))["cells"]
+    return [(cell["cell_type"], "".join(cell["source"])) for cell in made[:-6]]
+
+
+@pytest.mark.parametrize(
+    "source, tags, expected",
+    [
+        (TEXT, ["picture:x"], TEXT),
+        (TEXT, ["exercise:drop"], None),
+        (TEXT, ["exercise:without More"], TEXT.replace("First.\nMore.\n\n", "")),
+        (TEXT, ["exercise:without lines", "exercise:without Last"], "# Title\n\nFirst.\nMore.\n\n- one\n- three"),
+        (CODE, ["exercise:without y ="], "x = 1\np = f(\n    x)"),
+        (CODE, ["exercise:gap p"], "x = 1\np = ...\ny = p"),
+    ],
+)
+def test_tags(source, tags, expected):
+    """A cell is kept, dropped, or kept without some pieces."""
+    kind = "code" if source == CODE else "markdown"
+    assert make_cells(kind, source, *tags) == ([(kind, expected)] if expected else [])
+
+
+def test_words():
+    """Text and code are cells of their own. A question gets a cell for its answer. Ids are those of the words."""
+    cells = [
+        ("markdown", "Some text."),
+        ("code", "a = 1"),
+        ("markdown", "Then this."),
+        ("markdown", "**Question 7.** Why?"),
+    ]
+    cells += [("markdown", "*Your answer to question 7: double-click here and write.*")]
+    assert make_cells("code", CODE, "exercise:after more") == [("code", CODE.strip()), *cells]
+    assert make_cells("code", CODE, "exercise:replace more") == cells
+    assert make_cells("markdown", TEXT, "exercise:replace more") == [("markdown", "# Title"), *cells]
+    assert [cell["id"] for cell in read_words(MORE)["more"]] == [f"more-{number}" for number in range(1, 6)]
+
+
+@pytest.mark.parametrize(
+    "tags, words",
+    [
+        (["exercise:without nothing"], "cell x of the notebook: it does not contain 'nothing'"),
+        (["exercise:gap z"], "it sets 'z' 0 times"),
+        (["exercise:hide"], "unknown tag 'exercise:hide'"),
+        (["exercise:after none"], "cell x of the notebook: 'none'. Correct its tags or words.md"),
+    ],
+)
+def test_tag_that_cannot_be_followed(tags, words):
+    """The error names the cell. Words that no tag names are an error, too."""
+    with pytest.raises(ValueError, match=re.escape(words)):
+        make_cells("code", CODE, *tags)
+    with pytest.raises(ValueError, match="no cell of the notebook has a tag with end, more of words.md"):
+        make_notebook(json.dumps({"cells": []}), MORE)
+
+
+def sentences(text):
+    """Return the longer sentences of a text without its code."""
+    text = re.sub(r"^```.*?^```", "\n\n", text, flags=re.MULTILINE | re.DOTALL)
+    found = [" ".join(part.split()) for part in re.split(r"(?<=[.?!:])\s+|\n\n", text)]
+    return [sentence for sentence in found if len(sentence) > 30]
+
+
+def test_no_sentence_stands_twice():
+    """A sentence of the words is neither in the solution's notebook nor a second time in the words."""
+    cells = nbformat.reads(SOLUTION, as_version=4).cells
+    theirs = {sentence for cell in cells for sentence in sentences(cell.source)}
+    ours = sentences(WORDS.read_text(encoding="utf-8"))
+    assert len(ours) > 40 and [sentence for sentence in ours if sentence in theirs or ours.count(sentence) > 1] == []
 
 
 def test_order_of_work(notebook):
     """Each section names its functions in `PARTS`. After the task it calls check_net."""
     for number, cells in sections(notebook).items():
-        wanted = [part.function.split(".")[-1] for part in PARTS if part.section == number]
-        tasks = [i for i, cell in enumerate(cells) if cell.source.startswith("**Now write")]
-        named = re.findall("`(.*?)`", cells[tasks[0]].source.partition("**")[2].partition("**")[0]) if tasks else []
+        wanted = [part.name for part in PARTS if part.section == number]
+        tasks = [i for i, cell in enumerate(cells) if "**Now write" in cell.source]
+        named = (
+            re.findall("`(.*?)`", cells[tasks[0]].source.partition("**Now write")[2].partition("**")[0])
+            if tasks
+            else []
+        )
         assert named == wanted
         if wanted:
             assert any("check_net(" in c.source for c in cells[tasks[0] :] if c.cell_type == "code")
@@ -83,21 +170,20 @@ def test_what_students_shall_find_is_asked(notebook):
     )
     for number in (r"\*\*Question (\d)\.", r"Your answer to question (\d)"):
         assert re.findall(number, whole) == list("12345")
-    answers = "log 10", "np.log(10)", "1/10", "too low", "overfit", "by far", "blurred", "edges", "60%", "[200,"
+    answers = "log 10", "np.log(10)", "1/10", "too low", "overfit", "by far", "blurred", "edges", "[200,"
     assert all(answer in solution and answer not in whole for answer in answers)
     assert all(whole.count(gap) == 1 for gap in GAPS)
-    assert not any(name in whole for name in (*GONE, "ForgetfulNet", "benchmarks"))
+    assert not any(name in whole for name in (*GONE, "ForgetfulNet", "benchmarks/", "getsource"))
 
 
 def test_whole_notebook_runs_when_all_is_filled(folder, cifar10_of_the_notebook, monkeypatch):
     """It has the functions of the solution, filled gaps and tiny data."""
-    put_back(folder, PARTS)
+    write(folder)
     notebook = nbformat.read(folder / "two_layer_net.ipynb", as_version=4)
     for cell in notebook.cells:
         for gap, filling in GAPS.items():
             cell.source = cell.source.replace(gap, filling)
-    set_parameters(notebook, TINY.replace("JOURNAL", "build/sweep-{}.jsonl"))
-    drop_claims(notebook, [claim for claim in CLAIMS if any(claim in cell.source for cell in notebook.cells)])
+    find_parameters(notebook).source = TINY.replace("JOURNAL", "build/sweep-{}.jsonl")
     nbformat.write(notebook, folder / "two_layer_net.ipynb")
     monkeypatch.delenv("DATA", raising=False)
     monkeypatch.delenv("PYTHONPATH", raising=False)
@@ -110,9 +196,9 @@ def test_whole_notebook_runs_when_all_is_filled(folder, cifar10_of_the_notebook,
 
 
 STAGES = {
-    2: ["scores are correct", "Next: Write softmax_loss (classifiers/layers.py"],
+    2: ["scores are correct", "Next: Write softmax_loss: "],
     3: ["error of dscores", "Next: the gradient of W1, b1, W2, b2"],
-    4: ["W2  shape (10, 3)", "Next: Write draw_minibatch (classifiers/sgd.py", "predict is not finished"],
+    4: ["W2  shape (10, 3)", "Next: Write draw_minibatch: ", "predict is not written"],
 }
 
 
@@ -121,14 +207,14 @@ def run_sections(folder, notebook, last):
     cells = [cell for number, cells in sections(notebook).items() if number <= last for cell in cells]
     sources = [cell.source for cell in cells if cell.cell_type == "code"]
     shown = [re.sub(r"^check_net\(.*\)$", r"print(\g<0>)", source, flags=re.MULTILINE) for source in sources]
-    script = "\n".join(shown).replace("%matplotlib inline", "display = print")
+    script = "\n".join(shown).replace("%matplotlib inline", "display = print").replace("%load_ext", "#")
     return run(folder, "-c", script)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_section_by_section(folder, notebook, stage):
     """With the functions up to a section, its cells run. check_net says what comes next."""
-    put_back(folder, [part for part in PARTS if part.section <= stage])
+    write(folder, [part.name for part in PARTS if part.section <= stage])
     ran = run_sections(folder, notebook, stage)
     assert ran.returncode == 0, ran.stderr
     assert all(words in ran.stdout for words in STAGES[stage]), ran.stdout

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from classifiers.layers import add_scaled, backward, dropout_mask, forward, penalty, softmax_loss
+from classifiers.layers import add_scaled, backward, best_class, dropout_mask, forward, penalty, softmax_loss
 from gradient_check import eval_numerical_gradient
 
 finite = st.floats(-1e6, 1e6, width=64)
@@ -72,6 +72,12 @@ def test_penalty_by_hand():
     np.testing.assert_array_equal(grads["W1"], [[5, 9]])
     np.testing.assert_array_equal(grads["W2"], [[13]])
     assert grads["b1"] == grads["b2"] == 1
+
+
+def test_best_class_by_hand():
+    """The column of the largest score. Of equal scores, the first counts."""
+    classes = best_class(np.array([[1.0, 3.0, 2.0], [5.0, 5.0, -np.inf], [-3.0, -2.0, -1.0]]))
+    assert classes.tolist() == [1, 0, 2] and classes.dtype.kind == "i"
 
 
 @pytest.mark.parametrize("shape", [(7, 11), (7,), (3, 2**15 + 1), (2**16 + 5,), (0, 3)])

@@ -30,7 +30,7 @@ ROOMS = [line.split() for line in LAYERS.strip().splitlines()]
 PLACES = {name: number for number, line in enumerate(ROOMS) for name in line}
 MODULES = sorted(
     path.relative_to(ROOT)
-    for pattern in ("*.py", "*/*.py", "classifiers/sweep/*.py")
+    for pattern in ("*.py", "*/*.py", "classifiers/sweep/*.py", "exercise/*/*.py")
     for path in ROOT.glob(pattern)
     if path.relative_to(ROOT).parts[0] not in ("tests", "build") and not path.parts[-2].startswith(".")
 )

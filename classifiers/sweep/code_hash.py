@@ -17,6 +17,7 @@ from classifiers import history, layers, neural_net, preprocessing, sgd, trainin
 from classifiers.sweep import trials
 
 TRAINING = (checks, layers, sgd, history, training, neural_net, preprocessing, trials)  # what trains nets
+TRAINING += tuple(sys.modules[name] for name in ("homework",) if name in sys.modules)  # in the exercise
 
 
 def hash_code(values):

@@ -2,8 +2,6 @@
 
 import argparse
 import contextlib
-import csv
-import io
 import json
 import os
 import signal
@@ -13,13 +11,12 @@ from pathlib import Path
 from files import atomic_write
 
 from .apart import Limits
-from .feedback import file_name, gradescope, make_page
-from .marking import GradeLog, Plan, grade_parts, no_points
-from .parts import PARTS
-from .submissions import Found, find_submissions, read_parts
+from .choose import Choice, choose
+from .deliveries import find_submissions
+from .marking import GradeLog, Plan, grade_all
+from .report import assemble, file_name, gradescope, make_page, make_table
 
 PATIENCE = 30  # limit of a part's duration, in units of --timeout
-FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # some spreadsheets accept full-width signs, too
 
 
 def main(arguments=None):
@@ -46,10 +43,9 @@ def main(arguments=None):
         if args.submissions.is_dir() and path.resolve().is_relative_to(args.submissions.resolve()):
             parser.error(f"{path} is inside the folder of submissions. Choose a path outside of it")
     limits = Limits(args.timeout, args.memory, PATIENCE * args.timeout)
-    plan = Plan(limits, args.seed, bool(args.feedback or args.json))
     try:
         with _signals_interrupt():
-            sys.exit(_grade(args, plan, parser))
+            sys.exit(_grade(args, Plan(limits, args.seed), parser))
     except KeyboardInterrupt:
         saved = f"Interrupted. Graded parts are saved in {_log_path(args.csv)}"
         print(f"{saved}: run the same command again to continue", file=sys.stderr)
@@ -61,6 +57,7 @@ def main(arguments=None):
 def _make_parser():
     parser = argparse.ArgumentParser(prog="python -m exercise.grade", description="Grade a folder of submissions.")
     parser.add_argument("submissions", type=Path, help="folder with a folder, zip or Python file of each student")
+    parser.add_argument("--single", action="store_true", help="the folder is one submission, whatever it holds")
     parser.add_argument("--csv", type=Path, required=True, help="output file: one line for each submission")
     parser.add_argument("--feedback", type=Path, help="output folder for a web page of each submission")
     parser.add_argument("--json", type=Path, help="output folder for Gradescope's results.json files")
@@ -108,15 +105,22 @@ def _log_path(path):
 
 def _grade(args, plan, parser):
     """Grade what is not graded yet, and write all files. Return the exit status."""
-    submissions = [(name, _read(path)) for name, path in find_submissions(args.submissions)]
+    submissions = find_submissions(args.submissions, args.single)
     if not submissions:
         parser.error(f"{args.submissions} holds no submissions. It must contain folders, zips or Python files")
+    old = args.csv.read_text(encoding="utf-8") if args.csv.exists() else ""
+    try:
+        make_table([], old)
+    except ValueError as error:
+        parser.error(f"{args.csv} {error}. Choose another --csv")
     for folder in filter(None, (args.csv.parent, args.feedback, args.json)):
         folder.mkdir(parents=True, exist_ok=True)
+    choices = [_choose(submission) for submission in submissions]
     with GradeLog(_log_path(args.csv)) as log:
-        graded = grade_parts([parts for _, parts in submissions], plan, args.jobs, log)
-    results = [assemble(name, parts, graded) for name, parts in submissions]
-    write_csv(args.csv, results)
+        graded = grade_all(choices, plan, args.jobs, log, explain=bool(args.feedback or args.json))
+    named = zip(submissions, choices, graded, strict=True)
+    results = [assemble(submission.name, choice, parts) for submission, choice, parts in named]
+    _write(args.csv, make_table(results, old))
     for result in results:
         if args.feedback:
             _write(args.feedback / f"{file_name(result['name'])}.html", make_page(result))
@@ -124,76 +128,24 @@ def _grade(args, plan, parser):
             (args.json / file_name(result["name"])).mkdir(exist_ok=True)
             _write(args.json / file_name(result["name"]) / "results.json", json.dumps(gradescope(result), indent=1))
     failed = [result["name"] for result in results if "not graded" in result["state"]]
-    print(f"{len(results) - len(failed)} of {len(results)} submissions are graded: {args.csv}")
+    print(f"{len(results) - len(failed)} of {len(results)} submissions are graded: {args.csv}{_kept(old, results)}")
     if failed:
         print(f"Not graded: {', '.join(failed)}. Run the same command again", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _read(path):
-    """Read a submission. An error in it must not stop the grading of the others."""
+def _kept(old, results):
+    """Say how many lines of an earlier table are kept."""
+    count = len(make_table(results, old).splitlines()) - 1 - len(results)
+    return f" ({count} lines of earlier runs are kept)" if count else ""
+
+
+def _choose(submission):
+    """Choose the file of a submission. An error in it must not stop the grading of the others."""
     try:
-        return read_parts(path)
+        return choose(submission)
     except Exception as error:
-        return {part.name: Found("unreadable", f"The submission cannot be read: {error}") for part in PARTS}
-
-
-def assemble(name, parts, graded):
-    """Combine the results of a submission's parts.
-
-    Parameters
-    ----------
-    name : str
-    parts : dict of str to Found
-        See `submissions.read_parts`.
-    graded : callable
-        See `marking.grade_parts`.
-
-    Returns
-    -------
-    dict
-        ``name``, ``state``, ``total``, ``seconds`` and ``parts``. The last one maps the name of
-        each part to the result of `marking.grade_part`.
-    """
-    done = {
-        part.name: graded(part, found.text) if found.state == "found" else no_points(part, found.state, found.text)
-        for part, found in ((part, parts[part.name]) for part in PARTS)
-    }
-    total = sum(sum(part["points"].values()) for part in done.values())
-    seconds = sum(part["seconds"] for part in done.values())
-    return {"name": name, "state": _state(done), "total": round(total, 2), "seconds": round(seconds, 1), "parts": done}
-
-
-def _state(parts):
-    """Return the state of a submission: one if all parts agree, else those that are not right."""
-    states = {name: part["state"] for name, part in parts.items()}
-    if len(set(states.values())) == 1:
-        return next(iter(states.values()))
-    return ", ".join(f"{name} {state}" for name, state in states.items() if state != "right")
-
-
-def write_csv(path, results):
-    """Write the table of grades, with one line for each submission.
-
-    Parameters
-    ----------
-    path : Path
-    results : list of dict
-        See `assemble`.
-    """
-    table = io.StringIO(newline="")
-    writer = csv.writer(table)
-    writer.writerow(["submission", "state", "total", *(part.name for part in PARTS), "seconds"])
-    for result in results:
-        gained = [f"{sum(result['parts'][part.name]['points'].values()):.2f}" for part in PARTS]
-        head = [_no_formula(result["name"]), result["state"], f"{result['total']:.2f}"]
-        writer.writerow([*head, *gained, f"{result['seconds']:.1f}"])
-    _write(path, table.getvalue())
-
-
-def _no_formula(name):
-    """Put an apostrophe before a name that a spreadsheet would read as a formula."""
-    return f"'{name}" if name.lstrip().startswith(FORMULA) else name
+        return Choice(reason=f"The submission cannot be read: {error}")
 
 
 def _write(path, text):

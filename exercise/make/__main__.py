@@ -10,22 +10,19 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from exercise.cases import call, load_function, make_cases, save_cases
-from exercise.function_text import empty_function, find_function
-from exercise.notebook import make_notebook
-from exercise.parts import PARTS
+from exercise.cases import call, make_cases, save_cases
+from exercise.make.homework import ROOT, make_homework, make_module
+from exercise.make.notebook import make_notebook
+from exercise.parts import PARTS, solution
 
-ROOT = Path(__file__).resolve().parents[1]
 HANDOUT = Path(__file__).resolve().parent / "handout"
 NOTEBOOK = "two_layer_net.ipynb"
 COPIED = ("LICENSE", ".gitignore", "requirements.txt", "checks.py", "data_utils.py", "files.py")
 COPIED += ("gradient_check.py", "tables.py", "vis_utils.py", "run_notebook.py")
-COPIED += ("classifiers/*.py", "classifiers/sweep/*.py", "datasets/*.py")
-COPIED += ("exercise/parts.py", "exercise/cases.py", "exercise/judge.py")
+COPIED += ("classifiers/*.py", "classifiers/sweep/*.py", "datasets/*.py", "exercise/*.py")
 MANIFEST = "exercise/made.json"
 # Made by tools, not by students.
 CACHES = {".venv", "build", "__pycache__", ".pytest_cache", ".ipynb_checkpoints"}
-MESSAGE = "Write {function} ({file}, line {{line}}): {task}. Section {section} of the notebook explains it."
 
 
 def main(arguments=None):
@@ -41,7 +38,7 @@ def main(arguments=None):
     SystemExit
         If the exercise cannot be made. The text is a sentence that says why.
     """
-    parser = argparse.ArgumentParser(prog="python -m exercise.make", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m exercise.make", description="Make the exercise from the solution.")
     parser.add_argument("folder", type=Path, help="output folder: a new or empty one, or an unchanged earlier exercise")
     folder = parser.parse_args(arguments).folder
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -56,17 +53,8 @@ def main(arguments=None):
 def make_exercise(folder):
     """Write all files of the exercise, or none if an error occurs.
 
-    Parameters
-    ----------
-    folder : Path
-        Must be missing or empty, or hold an earlier exercise without changes. That one is replaced.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds anything else.
-    OSError
-        If a file cannot be read or written.
+    The folder must be missing or empty, or hold an earlier exercise without changes, which is
+    replaced. Otherwise a ValueError says so. An OSError says which file cannot be read or written.
     """
     folder = Path(os.path.realpath(folder))
     check_folder(folder)
@@ -114,7 +102,8 @@ def collect_files():
     for path in sorted(HANDOUT.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             files[path.relative_to(HANDOUT).as_posix()] = path.read_bytes()
-    files |= empty_parts({name: files[name].decode() for name in {part.file for part in PARTS}})
+    files["homework.py"] = make_homework().encode()
+    files |= {f"{name.replace('.', '/')}.py": make_module(name).encode() for name in {part.module for part in PARTS}}
     files["diagnosis/code.zip"] = pack(path for path in (ROOT / "diagnosis").glob("*.py") if path.stem != "__init__")
     files["exercise/visible.npz"] = make_visible()
     files[NOTEBOOK] = make_notebook((ROOT / NOTEBOOK).read_text(encoding="utf-8")).encode()
@@ -122,37 +111,8 @@ def collect_files():
     return files
 
 
-def empty_parts(sources):
-    """Remove the bodies of the functions that students write.
-
-    Parameters
-    ----------
-    sources : dict of str to str
-        Maps the name of each file that has such functions to its source.
-
-    Returns
-    -------
-    dict of str to bytes
-    """
-    whole = dict(sources)
-    # From top to bottom: later changes do not move the lines that earlier messages name.
-    for part in sorted(PARTS, key=lambda part: find_function(whole[part.file], part.function).lineno):
-        message = MESSAGE.format(**part._asdict())
-        sources[part.file] = empty_function(sources[part.file], part.function, message)
-    return {name: source.encode() for name, source in sources.items()}
-
-
 def pack(paths):
-    """Pack files into a zip. Its bytes are the same in each run.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-
-    Returns
-    -------
-    bytes
-    """
+    """Return a zip of files as bytes. They are the same in each run."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for path in sorted(paths):
@@ -165,8 +125,7 @@ def pack(paths):
 def make_visible():
     """Return the bytes of a file with the visible cases and the solution's answers."""
     cases = [case for part in PARTS for case in make_cases(part.name, seed=0, hidden=False)]
-    functions = {part.name: load_function(part) for part in PARTS}
-    answers = [call(case.part, functions[case.part], case.arrays) for case in cases]
+    answers = [call(case.part, solution(case.part), case.arrays) for case in cases]
     expected = [{name: answer[name] for name in case.outputs} for case, answer in zip(cases, answers, strict=True)]
     buffer = io.BytesIO()
     save_cases(buffer, cases, expected)

@@ -1,0 +1,207 @@
+"""Worker process that runs a student's file, in a child process for each function.
+
+`exercise.grade.apart` starts it. A child limits its own rights before it loads the file. This stops
+accidents and simple attempts to cheat. It does not stop an attacker.
+"""
+
+import contextlib
+import ctypes
+import json
+import math
+import os
+import signal
+import sys
+import sysconfig
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+import tqdm  # noqa: F401  it imports modules that the guard refuses
+
+FORKS = 6  # with all descendants at most 2**6 processes
+FILES = 200  # that a case may open for writing
+READS = ("open", "os.listdir", "os.scandir", "os.chdir")
+WRITES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.chown", "os.link", "os.symlink")
+REFUSED = ("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.forkpty", "pty.spawn", "os.kill")
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux's prctl
+REFUSED += ("os.truncate", "os.setxattr", "shutil.", "signal.pthread_kill", "socket.", "webbrowser.", "ctypes.dlopen")
+
+
+def set_limits(order):
+    """Set the limits of this process and of its children."""
+    import resource
+
+    def lower(name, soft, hard=None):
+        kind = getattr(resource, name, None)
+        if kind is not None:
+            wanted, highest = (soft, soft if hard is None else hard), resource.getrlimit(kind)[1]
+            if highest != resource.RLIM_INFINITY:
+                wanted = tuple(min(value, highest) for value in wanted)
+            try:
+                resource.setrlimit(kind, wanted)
+            except (ValueError, OSError):  # macOS refuses some
+                pass
+
+    seconds = math.ceil(order["seconds"])
+    lower("RLIMIT_CPU", seconds, seconds + 1)  # at the soft limit comes SIGXCPU, which names the cause
+    lower("RLIMIT_AS", order["megabytes"] << 20)
+    lower("RLIMIT_FSIZE", 16 << 20)
+    lower("RLIMIT_NOFILE", 64)
+    lower("RLIMIT_CORE", 0)
+
+
+def guard(folder, own):
+    """Refuse other folders, other programs, the network, and too many processes or files.
+
+    Files in `folder` can be read. Files in `own` can be written, too.
+    """
+    real, join, isinstance_, string = os.path.realpath, os.path.join, isinstance, (str, bytes, os.PathLike)
+    libraries = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    libraries |= {join(sys.base_prefix, "lib"), "/dev/null", "/dev/urandom", "/usr/share/zoneinfo"}
+    readable = tuple(join(real(path), "") for path in libraries) + (join(real(folder), ""),)
+    writable, left = join(real(own), ""), {"forks": FORKS, "files": FILES}
+
+    def inside(path, folders):
+        return not isinstance_(path, string) or join(real(os.fsdecode(path)), "").startswith(folders)
+
+    def hook(event, args):
+        if event == "open" and len(args) > 2 and args[2] is not None and args[2] & (os.O_WRONLY | os.O_RDWR):
+            left["files"] -= 1
+            if left["files"] < 0 or not inside(args[0], writable):
+                raise PermissionError(f"writing to {args[0]} is not allowed while a submission is graded")
+        elif event in READS:
+            if not inside(args[0] if args[0] is not None else ".", readable):
+                raise PermissionError(f"reading {args[0]} is not allowed while a submission is graded")
+        elif event in WRITES:
+            if not all(inside(path, writable) for path in args[:2] if isinstance_(path, string)):
+                raise PermissionError(f"{event} outside the folder is not allowed while a submission is graded")
+        elif event == "os.fork":
+            left["forks"] -= 1
+            if left["forks"] < 0:
+                raise PermissionError("too many processes while a submission is graded")
+        elif event.startswith(REFUSED):
+            raise PermissionError(f"{event} is not allowed while a submission is graded")
+
+    sys.addaudithook(hook)
+    return left
+
+
+def run_cases(name, folder, own):
+    """Call a function with each of its cases, and write each answer to a separate file."""
+
+    def write(file_name, text):
+        left["files"] = FILES
+        with open(os.path.join(own, file_name), "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+
+    text = read_homework(folder)
+    left, me, end = guard(folder, own), os.getpid(), os._exit
+    module, problems = student.load(text, folder)
+    if os.getpid() != me:  # a child process that the file forked
+        end(0)
+    write("sentences.json", json.dumps(problems))
+    function = getattr(module, name, None)
+    if function is None:
+        return write("import.txt", problems[0] if problems else f"{name} is not defined when the file has run")
+    for number, case in enumerate(case for case in given if case.part == name):
+        answers = student.try_case(function, case, folder)
+        if os.getpid() != me:  # a child process that the function forked
+            end(0)
+        if isinstance(answers, str):
+            write(f"{number}.txt", answers)
+            continue
+        left["files"] = FILES
+        try:
+            np.savez(os.path.join(own, "part.npz"), **answers)
+            os.replace(os.path.join(own, "part.npz"), os.path.join(own, f"{number}.npz"))
+        except BaseException as error:
+            write(f"{number}.txt", f"gives an answer that cannot be saved: {type(error).__name__}")
+    return None
+
+
+def write_findings(name, folder, own):
+    """Run `check_net` on a net with one function of the student, and write the findings to a file."""
+    functions = {part.name: parts.solution(part.name) for part in parts.PARTS}
+    text = read_homework(folder)
+    guard(folder, own)  # it also keeps lines of the solution out of the findings
+    functions[name] = getattr(student.load(text)[0], name)
+    report = check_with_random_data(FunctionNet(SimpleNamespace(**functions), *SIZES))
+    with open(os.path.join(own, "sentences.json"), "w", encoding="utf-8") as file:
+        json.dump([finding.replace(folder, "") for finding in report.findings], file)
+
+
+def read_homework(folder):
+    """Return the text of the student's file."""
+    with open(os.path.join(folder, "homework.py"), encoding="utf-8", errors="surrogatepass") as file:
+        return file.read()
+
+
+def run_child(task, name, folder, order):
+    """Run a task in a child process. Return its exit status, None after the limit, and its duration."""
+    own, started, end = os.path.join(folder, name), time.monotonic(), os._exit
+    os.makedirs(os.path.join(own, "empty"))
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for stream in range(3):
+                os.dup2(nowhere, stream)
+            set_limits(order)
+            os.chdir(os.path.join(own, "empty"))
+            task(name, folder, own)
+            end(0)  # do not wait for threads of the function
+        finally:
+            end(1)
+    ended, status = 0, 0
+    while not ended and time.monotonic() < started + order["wall"]:
+        time.sleep(0.005)
+        ended, status = os.waitpid(child, os.WNOHANG)
+    kill_children()
+    return os.waitstatus_to_exitcode(status) if ended else None, time.monotonic() - started
+
+
+def kill_children():
+    """Kill all processes that this one has started or adopted."""
+    with contextlib.suppress(ChildProcessError):  # there are none left
+        while True:
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            os.waitpid(-1, 0)
+
+
+def stop(*_):
+    """End this process and its children."""
+    kill_children()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    folder, root, order = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+    sys.path[0] = root
+    from exercise import cases, parts, student
+
+    task, given = run_cases, cases.load_cases(os.path.join(folder, "cases.npz"))[0]
+    if order["task"] == "check_net":
+        import classifiers.layers
+        import classifiers.sgd  # noqa: F401
+        from diagnosis.check import check_with_random_data
+        from diagnosis.functions import FunctionNet
+        from diagnosis.loading import SIZES
+
+        task = write_findings
+    del sys.path[0]  # the file must not import the lab
+    sys.argv[:] = ["grade"]
+    if sys.platform == "linux":  # become the parent of processes whose parent has ended
+        ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, stop)
+    ends, names = {}, order["names"]
+    for name in names:
+        ends[name] = run_child(task, name, folder, order)
+        unfinished = not os.path.exists(os.path.join(folder, name, "sentences.json"))
+        if unfinished and ends[name][0] in (None, -signal.SIGXCPU):  # the file itself does not end
+            ends |= {other: ends[name] for other in names if other not in ends}
+            break
+    print(json.dumps(ends))

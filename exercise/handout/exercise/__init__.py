@@ -1,1 +1,0 @@
-"""The functions that you write, their points, and the cases that test them."""
