@@ -392,6 +392,7 @@ def test_shapes_of_the_graph():
             assert eval(shape, sizes) == arrays[name].shape
             shown_shapes.append(name)
     assert set(shown_shapes) == set(arrays)
+    assert sorted(start for start, *_ in EDGES) == sorted(set(NODES) - {"loss"})  # everything leads to the loss
     texts = labels_of(show_graph().texts)
     for _, _, shape, gradient in EDGES:
         assert shape in texts and gradient in (text.partition("\n")[0] for text in texts)
