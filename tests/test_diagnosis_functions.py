@@ -44,11 +44,11 @@ def missing(*arguments):
     "name, stage, words",
     [
         ("forward", "scores", "Next: Write it"),
-        ("softmax_loss", "loss", "the scores are right"),
-        ("penalty", "loss", "the scores are right"),
-        ("backward", "gradients", "the scores, the loss are right"),
-        ("update", "update", "train is not written"),
-        ("best_class", "predict", "predict is not written"),
+        ("softmax_loss", "loss", "the scores are correct"),
+        ("penalty", "loss", "the scores are correct"),
+        ("backward", "gradients", "the scores and the loss are correct"),
+        ("update", "update", "train is not finished"),
+        ("best_class", "predict", "predict is not finished"),
     ],
 )
 def test_function_that_is_not_written(toy_data, name, stage, words):

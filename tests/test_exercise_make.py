@@ -193,12 +193,12 @@ def test_visible_cases(files):
 
 STAGES = [
     ("", "Next: Write forward: "),
-    ("forward", "the scores are right. loss is not written to the end. Next: Write softmax_loss: "),
+    ("forward", "the scores are correct. loss is not finished. Next: Write softmax_loss: "),
     ("softmax_loss", "Next: Write penalty: "),
-    ("penalty", "the scores, the loss are right. Next: the gradient of W1, b1, W2, b2"),
-    ("backward", "train is not written to the end. Next: Write draw_minibatch: "),
-    ("draw_minibatch", "train is not written to the end. Next: Write update: "),
-    ("update", "predict is not written to the end. Next: Write best_class: "),
+    ("penalty", "the scores and the loss are correct. Next: the gradient of W1, b1, W2, b2"),
+    ("backward", "train is not finished. Next: Write draw_minibatch: "),
+    ("draw_minibatch", "train is not finished. Next: Write update: "),
+    ("update", "predict is not finished. Next: Write best_class: "),
     ("best_class", "No mistake found."),
 ]
 

@@ -170,7 +170,7 @@ def test_what_students_shall_find_is_asked(notebook):
     )
     for number in (r"\*\*Question (\d)\.", r"Your answer to question (\d)"):
         assert re.findall(number, whole) == list("12345")
-    answers = "log 10", "np.log(10)", "1/10", "too low", "overfit", "by far", "blurred", "edges", "[200,"
+    answers = "log 10", "np.log(10)", "probability 0.1", "too low", "overfit", "by far", "blurred", "edges", "[200,"
     assert all(answer in solution and answer not in whole for answer in answers)
     assert all(whole.count(gap) == 1 for gap in GAPS)
     assert not any(name in whole for name in (*GONE, "ForgetfulNet", "benchmarks/", "getsource"))
@@ -198,7 +198,7 @@ def test_whole_notebook_runs_when_all_is_filled(folder, cifar10_of_the_notebook,
 STAGES = {
     2: ["scores are correct", "Next: Write softmax_loss: "],
     3: ["error of dscores", "Next: the gradient of W1, b1, W2, b2"],
-    4: ["W2  shape (10, 3)", "Next: Write draw_minibatch: ", "predict is not written"],
+    4: ["W2  shape (10, 3)", "Next: Write draw_minibatch: ", "predict is not finished"],
 }
 
 
