@@ -3,7 +3,6 @@
 import ast
 import builtins
 import importlib.util
-import inspect
 import io
 import json
 import linecache
@@ -144,7 +143,6 @@ def net_from_file(path, name):
     Returns
     -------
     net : object
-    notes : list of str
 
     Raises
     ------
@@ -162,41 +160,13 @@ def net_from_file(path, name):
         if not hasattr(module, name):
             raise AttributeError(f"the file has no class {name}{_others(module)}")
         net = getattr(module, name)(*SIZES)
-    if _takes_reg_as_attribute(getattr(module, name), net):
-        _add_reg_argument(net)
-        return net, ["loss has no argument reg, so the check sets the attribute reg of the net"]
-    return net, []
+    return net
 
 
 def _others(module):
     """Say which classes a file has."""
     names = [n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
     return f". It has {', '.join(names)}: name one with --class" if names else ""
-
-
-def _takes_reg_as_attribute(cls, net):
-    """Tell whether a net has the interface of 2021: reg in the constructor, not in loss."""
-    try:
-        built, asked = (inspect.signature(function).parameters.values() for function in (cls, net.loss))
-    except (TypeError, ValueError, AttributeError):
-        return False
-    places = [p for p in asked if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    more = any(p.kind == p.VAR_POSITIONAL for p in asked)
-    return "reg" in [p.name for p in built] and len(places) == 2 and not more and hasattr(net, "reg")
-
-
-def _add_reg_argument(net):
-    """Let ``net.loss(X, y, reg)`` set the attribute `reg` for the call."""
-    own_loss = net.loss
-
-    def loss(X, y=None, reg=0.0):
-        before, net.reg = net.reg, reg
-        try:
-            return own_loss(X) if y is None else own_loss(X, y)
-        finally:
-            net.reg = before
-
-    net.loss, net.train = loss, None  # train takes no reg, too, so it cannot be checked
 
 
 def _run_source(source, path):

@@ -1,352 +1,491 @@
-"""Table of mistakes: how a net with each mistake answers, and the sentence for its author.
+"""Table of mistakes: how to see each of them in the evidence of its stage, and the sentence for the author.
 
 To add a mistake, add an entry to `MISTAKES`. The order matters: the first entry of a stage that fits
-a wrong answer explains it. Most entries have a symptom, see stages.py for what it gets. In three
-stages an entry may have a formula instead:
-
-- SCORES and ANSWERS: ``formula(reference)`` returns the answers of a net with this mistake, by name.
-- PENALTY: the factor of ``reg * W**2`` in the loss, and the factor of ``reg * W`` in the gradient.
-  ``...`` is any factor, None is another function of W.
-- OVERFLOW: ``formula(params)`` returns parameters, X and y. For these, the loss of a net with this
-  mistake is not finite.
+explains the evidence. `seen` is a function of the evidence, see stages.py and symptoms.py. A mistake
+in the softmax has `upstream` instead, see `Mistake`.
 """
 
 from functools import partial
 
 import numpy as np
 
-from checks import BIASES
-
-from . import probes, stages, symptoms
+from . import stages, symptoms
 from .findings import Mistake
 from .reference import NAMES
+from .symptoms import FORWARD, factors, like, when, which, wins
 
-form = partial(Mistake, stages.FORM, skips=stages.ALL)
+form = partial(Mistake, stages.FORM, skips=stages.COMPARED)
 scores, answers, penalty = (partial(Mistake, stage) for stage in (stages.SCORES, stages.ANSWERS, stages.PENALTY))
 overflow, train, predict = (partial(Mistake, stage) for stage in (stages.OVERFLOW, stages.TRAIN, stages.PREDICT))
+interface = partial(Mistake, stages.INTERFACE, note=True, independent=True)
 
 MASKED = "the gradient of {which} uses the wrong ReLU mask: %s. The correct mask is (hidden > 0)"
 UNSUMMED = "the gradient of {which} is not summed over the rows. Use .sum(axis=0)"
 SHIFTED = "labels are shifted by one in {where}: the class index is one too %s. Labels start at 0"
+PAIRED = (
+    "{where} takes all rows together with all labels, such as probs[:, y]. Each row has its own label: "
+    "use probs[np.arange(N), y]"
+)
 OTHER_PENALTY = (
     "the penalty on {which} is the wrong function of W in %s. It must be 0.5 * reg * sum(W**2) in the loss, and "
     "reg * W in the gradient"
 )
+EPSILON = "the loss {epsilon} the probability inside the logarithm. "
+DIRECTLY = "Compute the logarithm directly: log p = shifted - log(sum(exp(shifted)))"
+EPOCH = "An epoch is num_train // batch_size iterations, here {N} // {B} = {epoch}"
+
+
+def labels_in_columns(r):
+    """Return how often each class is a label, for each row of (N, C)."""
+    return np.tile(np.bincount(r.y, minlength=r.C), (r.N, 1))
+
 
 MISTAKES = (
     Mistake(
         stages.PARAMS,
+        "{missing} {verb} missing in params. Next: in __init__, create W1 (D, H), b1 (H,), W2 (H, C) and b2 (C,)",
+        seen=symptoms.missing_params,
+    ),
+    Mistake(
+        stages.PARAMS,
         "{name} has shape {got}, but a bias has one number for each unit: shape {right}. Create it with "
         "np.zeros({right[0]})",
-        symptom=symptoms.two_dimensional_bias,
-        skips=stages.ALL,
+        seen=symptoms.two_dimensional_bias,
     ),
-    form("{so_far}loss is not finished. Next: {next}{place}", symptom=symptoms.loss_not_written),
-    form("loss raises {kind}: {error}{place}", symptom=lambda calls: symptoms.raised(calls.error)),
+    interface("{note}", seen=lambda net: {"note": net.note} if getattr(net, "note", "") else None),
+    interface(
+        "params has {which}, too. The check leaves the value as it is, and does not check its gradient",
+        seen=lambda net: which(str(name) for name in net.params if name not in NAMES),
+    ),
+    interface(
+        "the net has fit instead of train, so its training is not checked",
+        seen=when(lambda net: hasattr(net, "fit") and not hasattr(net, "train")),
+    ),
+    form("{so_far}loss is not finished. Next: {next}{place}", seen=symptoms.loss_not_written),
+    form("{text}", seen=symptoms.wrong_form),
+    form("loss raises {kind}: {error}{place}", seen=lambda calls: symptoms.raised(calls.error)),
     form(
         "{name} is {got}{place}, but parameters must be finite. Check whether they are set, and whether training "
         "diverges",
-        symptom=lambda calls: symptoms.not_finite(calls.params),
+        seen=lambda calls: symptoms.not_finite(calls.params),
     ),
-    form("loss(X) returns None. Next: the scores, max(0, X W1 + b1) W2 + b2", symptom=symptoms.no_scores),
+    form(
+        "loss(X) returns None. Next: the scores, max(0, X W1 + b1) W2 + b2",
+        seen=when(lambda calls: calls.scores is None and calls.error is None),
+    ),
     form(
         "gradients must be a dict with the same keys as params (W1, b1, W2 and b2), got {got}",
-        symptom=symptoms.wrong_keys,
+        seen=symptoms.wrong_keys,
     ),
-    form("the gradient of {name} must be a float64 array, like {name}, got {got}", symptom=symptoms.wrong_dtype),
+    form("the gradient of {name} must be a float64 array, like {name}, got {got}", seen=symptoms.wrong_dtype),
     form(
         "{name} is {got}{place} with your parameters and data. Look for a division by 0, log(0), or exp of a large "
         "number",
-        symptom=lambda calls: symptoms.not_finite({"a score": calls.scores, "the loss": calls.loss}),
-        skips=tuple(stage for stage in stages.ALL if stage != stages.OVERFLOW),
+        seen=lambda calls: symptoms.not_finite({"a score": calls.scores, "the loss": calls.loss}),
+        skips=tuple(stage for stage in stages.COMPARED if stage != stages.OVERFLOW),
     ),
     form(
         "loss changes {changed} in place. Work on a copy or on a new array",
-        symptom=lambda calls: {"changed": ", ".join(calls.changed)} if calls.changed else None,
+        seen=lambda calls: {"changed": ", ".join(calls.changed)} if calls.changed else None,
         independent=True,
         skips=(),
     ),
     form(
         "loss is not deterministic: two calls with the same arguments give different results. Do not draw random "
         "numbers in loss",
-        symptom=lambda calls: None if calls.repeatable else {},
+        seen=when(lambda calls: not calls.repeatable),
     ),
     Mistake(
         stages.OTHER_INPUTS,
-        "loss raises {kind} if the parameters, reg or the number of rows differ from yours: {error}{place}",
-        symptom=symptoms.raised,
+        "loss raises {kind} if {differs}: {error}{place}",
+        seen=lambda failure: {**symptoms.raised(failure.error), "differs": failure.differs},
+        skips=stages.COMPARED,
     ),
     Mistake(
         stages.PRECISION,
         "{what} is only as precise as float32, but this check needs float64. Compute without astype(np.float32)",
-        symptom=symptoms.single_precision,
-        skips=stages.ALL,
+        seen=symptoms.single_precision,
+        skips=stages.COMPARED,
     ),
     Mistake(
         stages.LOSS_PRECISION,
         "the loss is too imprecise for small steps of the parameters: a part of it is probably computed in float32. "
         "Compute all of it without astype(np.float32)",
-        symptom=lambda imprecise: {} if imprecise else None,
-        skips=stages.ALL,
+        seen=when(bool),
+        skips=stages.COMPARED,
     ),
-    scores("scores must have shape (N, C) = {right}, got {got}", symptom=symptoms.wrong_shape),
-    scores(
-        "scores: the ReLU is missing in the forward pass. The correct formula is max(0, X W1 + b1) W2 + b2",
-        formula=lambda r: {"scores": r.pre @ r.params["W2"] + r.params["b2"]},
-    ),
-    scores(
-        "scores: b1 is missing in the forward pass. The correct formula is max(0, X W1 + b1) W2 + b2",
-        formula=lambda r: {"scores": np.maximum(0, r.X @ r.params["W1"]) @ r.params["W2"] + r.params["b2"]},
-    ),
-    scores(
-        "scores: b2 is missing in the forward pass. The correct formula is max(0, X W1 + b1) W2 + b2",
-        formula=lambda r: {"scores": r.hidden @ r.params["W2"]},
+    scores("scores must have shape (N, C) = {right}, got {got}", seen=symptoms.wrong_shape),
+    *(
+        scores(
+            f"scores: {what}. The correct formula is max(0, X W1 + b1) W2 + b2",
+            seen=like(lambda r, formula=formula: {"scores": formula(r)}),
+        )
+        for what, formula in FORWARD.items()
     ),
     scores(
         "scores are not max(0, X W1 + b1) W2 + b2. At row {row}, class {column}, the score is {got:.8g} and should be "
         "{right:.8g}",
-        symptom=symptoms.unknown_scores,
+        seen=symptoms.unknown_scores,
     ),
-    answers(SHIFTED % "high", softmax=lambda r: r.variant(y=(r.y + 1) % r.C)),
-    answers(SHIFTED % "low", softmax=lambda r: r.variant(y=(r.y - 1) % r.C)),
+    answers(SHIFTED % "high", upstream={"target": lambda r: np.eye(r.C)[(r.y + 1) % r.C]}),
+    answers(SHIFTED % "low", upstream={"target": lambda r: np.eye(r.C)[(r.y - 1) % r.C]}),
+    answers(PAIRED, upstream={"target": labels_in_columns}),  # sum / N
+    answers(PAIRED, upstream={"target": lambda r: labels_in_columns(r) / r.N}),  # mean
+    answers(PAIRED, upstream={"target": lambda r: np.minimum(labels_in_columns(r), 1)}),  # probs[:, y] -= 1
     answers(
         "softmax uses the wrong axis in {where}. Each row of scores is one example, so use axis=1",
-        softmax=lambda r: r.variant(axis=0),
-        skips=(stages.OVERFLOW,),  # it overflows too, but the axis is the cause
+        upstream={"axis": 0},
+        skips=(stages.OVERFLOW,),
+    ),
+    answers(
+        "softmax divides by the sum over the whole array in {where}. Each row of scores is one example, so use axis=1",
+        upstream={"axis": None},
+        skips=(stages.OVERFLOW,),
+    ),
+    answers(
+        "softmax subtracts the maximum of each column in {where}. Subtract the maximum of each row, "
+        "max(axis=1, keepdims=True)",
+        upstream={"shift": 0},
+        skips=(stages.OVERFLOW,),
+    ),
+    answers(
+        EPSILON + "It is not needed, and p below it count as equal. " + DIRECTLY,
+        seen=symptoms.harmless_epsilon,
+        note=True,
+        skips=(stages.NUMERIC, stages.LOSS_PRECISION),
+    ),
+    answers(
+        EPSILON + "So the gradient is not that of this loss. " + DIRECTLY,
+        seen=symptoms.epsilon_in_log,
+        skips=(stages.NUMERIC, stages.LOSS_PRECISION),
     ),
     answers(
         "the gradient of {which} is transposed. It must have the shape and the order of the parameter",
-        formula=lambda r: {"W1": r.right["W1"].T, "W2": r.right["W2"].T},
-        up_to_factor=True,
+        seen=like(lambda r: {"W1": r.right["W1"].T, "W2": r.right["W2"].T}, scaled=True),
     ),
-    answers(UNSUMMED, formula=lambda r: r.unsummed(), up_to_factor=True),
+    answers(UNSUMMED, seen=like(lambda r: r.unsummed(), scaled=True)),
     answers(
         "the gradient of {which} has the wrong shape, {got} instead of {right}. Give it the shape of the parameter",
-        symptom=symptoms.wrong_shape,
+        seen=symptoms.wrong_shape,
     ),
     answers(
         "the gradient of {which} is averaged over the rows, so it is {N} times too small. Sum over the rows, because "
-        "dscores is already divided by N",
-        formula=lambda r: {name: r.right[name] / r.N for name in NAMES},
-        only=BIASES,
+        "the gradient of the scores is already divided by N",
+        seen=symptoms.averaged_bias,
     ),
     answers(
         "{what} is {N} times too large: it is not divided by N, the number of rows. Take the mean over the rows",
-        formula=lambda r: r.times(r.N),
+        seen=like(lambda r: r.times(r.N)),
     ),
     answers(
         "{what} is too small by the factor {N}, the number of rows: it is divided by N twice. Divide only once",
-        formula=lambda r: r.times(1 / r.N),
+        seen=like(lambda r: r.times(1 / r.N)),
     ),
     answers(
         "{what} has the wrong sign (factor -1). The loss is -log p, and its gradient is p - onehot(y)",
-        formula=lambda r: r.times(-1),
+        seen=like(lambda r: r.times(-1)),
     ),
     answers(
         "{what} has the wrong sign and is not divided by N, the number of rows (factor -{N}). The loss is -log p, and "
         "its gradient is p - onehot(y): take their mean over the rows",
-        formula=lambda r: r.times(-r.N),
+        seen=like(lambda r: r.times(-r.N)),
     ),
     answers(
         "{what} has the wrong sign and is divided by N twice (factor -1/{N}). The loss is -log p, and its gradient is "
         "p - onehot(y): divide them by N only once",
-        formula=lambda r: r.times(-1 / r.N),
+        seen=like(lambda r: r.times(-1 / r.N)),
     ),
-    answers("{what} is {k:.6g} times what it should be", symptom=symptoms.multiple),
+    answers("{what} is divided by {divisor}, instead of N, the number of rows", seen=symptoms.other_divisor),
+    answers("{what} is {k:.6g} times what it should be", seen=symptoms.multiple),
     answers(
         "the gradient of {which} flows through inactive hidden units: the ReLU is missing in the backward pass, or its "
-        "mask has no effect (for example hidden < 0 after the ReLU). Multiply dhidden by (hidden > 0)",
-        formula=lambda r: r.grads(mask=1.0),
-        up_to_factor=True,
+        "mask has no effect (for example hidden < 0 after the ReLU). Multiply the gradient of the hidden layer by "
+        "(hidden > 0)",
+        seen=like(lambda r: r.grads(mask=1.0), scaled=True),
     ),
     answers(
         MASKED % "it comes from the sign of the gradient",
-        formula=lambda r: r.grads(mask=r.dhidden > 0),
-        up_to_factor=True,
+        seen=like(lambda r: r.grads(mask=r.dhidden > 0), scaled=True),
     ),
     answers(
         MASKED % "it comes from X W1 without b1",
-        formula=lambda r: r.grads(mask=r.pre - r.params["b1"] > 0),
-        up_to_factor=True,
+        seen=like(lambda r: r.grads(mask=r.pre - r.params["b1"] > 0), scaled=True),
     ),
     answers(
         MASKED % "it is 1 for inactive units and 0 for active units",
-        formula=lambda r: r.grads(mask=r.pre <= 0),
-        up_to_factor=True,
+        seen=like(lambda r: r.grads(mask=r.pre <= 0), scaled=True),
     ),
-    answers(UNSUMMED, formula=lambda r: {name: rows[0] for name, rows in r.unsummed().items()}, up_to_factor=True),
+    answers(UNSUMMED, seen=like(lambda r: {name: rows[0] for name, rows in r.unsummed().items()}, scaled=True)),
     answers(
-        "the gradient of {which} uses the pre-activation X W1 + b1 instead of the hidden layer. It must be "
-        "hidden.T @ dscores",
-        formula=lambda r: r.grads(hidden=r.pre),
-        up_to_factor=True,
+        "the gradient of {which} uses the pre-activation X W1 + b1 instead of the hidden layer. It must be the "
+        "transposed hidden layer times the gradient of the scores",
+        seen=like(lambda r: {"W2": r.grads(hidden=r.pre)["W2"]}, scaled=True),
     ),
     answers(
-        "{what} is {got:.10g} and should be {right:.10g}: the mistake is unknown, or there are several mistakes",
-        symptom=symptoms.unknown_loss,
+        "{what} is {got:.10g} and should be {right:.10g}{remark}: the mistake is unknown, or there are several mistakes",
+        seen=symptoms.unknown_loss,
         vague=True,
     ),
     answers(
         "the gradient of {which} is wrong: the mistake is unknown, or there are several mistakes. The largest error is "
         "at {at}{of}: it is {got:.10g} and should be {right:.10g}{remark}",
-        symptom=symptoms.unknown_gradient,
+        seen=symptoms.unknown_gradient,
         vague=True,
     ),
     penalty(
         "this net penalises the biases like the weights. The net of this lab penalises only the weights",
-        symptom=symptoms.penalised_like_weights,
+        seen=symptoms.penalised_like_weights,
         note=True,
     ),
+    penalty("the penalty includes {which} in {places}{factor}. Do not penalise biases", seen=symptoms.penalised_bias),
     penalty(
-        "the penalty includes {which} in {places}{factor}. Do not penalise biases", symptom=symptoms.penalised_bias
+        "{places} penalises {twice} twice, and {none} not at all. Penalise each of them once",
+        seen=symptoms.penalised_twice,
     ),
     penalty(
         "the penalty on {which} is missing from the loss and the gradient. Add 0.5 * reg * sum(W**2) and reg * W",
-        formula=(0, 0),
+        seen=factors(0, 0),
     ),
-    penalty(OTHER_PENALTY % "the loss and in the gradient", formula=(None, None)),
-    penalty(OTHER_PENALTY % "the loss", formula=(None, ...)),
-    penalty(OTHER_PENALTY % "the gradient", formula=(..., None)),
-    penalty("the penalty on {which} is missing from the loss. Add 0.5 * reg * sum(W**2)", formula=(0, ...)),
-    penalty("the penalty on {which} is missing from the gradient. Add reg * W", formula=(..., 0)),
+    penalty(OTHER_PENALTY % "the loss and in the gradient", seen=factors(None, None)),
+    penalty(OTHER_PENALTY % "the loss", seen=factors(None, ...)),
+    penalty(OTHER_PENALTY % "the gradient", seen=factors(..., None)),
+    penalty("the penalty on {which} is missing from the loss. Add 0.5 * reg * sum(W**2)", seen=factors(0, ...)),
+    penalty("the penalty on {which} is missing from the gradient. Add reg * W", seen=factors(..., 0)),
     penalty(
         "the loss penalises {which} without the half (factor 2), but the gradient belongs to 0.5 * reg * sum(W**2). "
         "Use the half in the loss, too",
-        formula=(1, 1),
+        seen=factors(1, 1),
     ),
     penalty(
         "the loss penalises {which} by 0.5 * reg * sum(W**2), but the gradient is 2 * reg * W, without the half "
         "(factor 2). Use reg * W in the gradient",
-        formula=(0.5, 2),
+        seen=factors(0.5, 2),
     ),
     penalty(
         "the penalty on {other} lacks the half, but the penalty on the other weights has it. Use "
         "0.5 * reg * sum(W**2) in the loss and reg * W in the gradient for both",
-        formula=(0.5, 1),  # correct by itself
+        seen=factors(0.5, 1),  # correct by itself
     ),
     penalty(
         "this net penalises by reg * W**2, without the half, and loss and gradient agree. For the same penalty, "
         "our reg must be twice its reg",
-        formula=(1, 2),
+        seen=factors(1, 2),
         note=True,
     ),
     penalty(
         "the penalty on {which} has the factor {in_loss} in the loss and {in_gradient} in the gradient. The "
         "correct factors are 0.5 and 1",
-        formula=(..., ...),
+        seen=factors(..., ...),
+    ),
+    Mistake(
+        stages.JOINT_PENALTY,
+        "{places}: the ReLU mask compares the hidden layer with reg. It must compare with 0",
+        seen=symptoms.masked_by_reg,
     ),
     Mistake(
         stages.JOINT_PENALTY,
         "the penalty in {places} is wrong here, at reg={reg:g}, but correct for one parameter at a time or for "
         "another reg. It must be {half}reg * (sum(W1**2) + sum(W2**2){biases}) in the loss, and {full}reg * W in the "
         "gradient",
-        symptom=symptoms.wrong_joint_penalty,
+        seen=symptoms.wrong_joint_penalty,
     ),
+    overflow("", seen=when(lambda e: e.zero), note=True),  # large scores are not the cause
     overflow(
         "softmax overflows: the loss is not finite for scores of 1000. Subtract each row's maximum from the scores",
-        formula=probes.high_scores,
+        seen=when(lambda e: e.high == "loss"),
+    ),
+    overflow(
+        "softmax overflows in the gradient: it is not finite for scores of 1000, but the loss is. Subtract each row's "
+        "maximum from the scores there, too",
+        seen=when(lambda e: e.high == "gradient"),
     ),
     overflow(
         "softmax subtracts the maximum of the whole array: the loss is not finite if the scores of one row are 1000 "
         "higher than those of another. Subtract the maximum of each row, max(axis=1, keepdims=True)",
-        formula=probes.one_high_row,
+        seen=when(lambda e: e.one_row),
     ),
     overflow(
-        "the loss takes the logarithm of 0: the probability of the correct class is rounded to 0 if its score is "
-        "1000 lower than another. Compute the logarithm directly: log p = shifted - log(sum(exp(shifted)))",
-        formula=probes.low_correct_class,
+        "the loss takes the logarithm of 0 if the score of the correct class is 1000 lower than another: then its "
+        "probability is rounded to 0. " + DIRECTLY,
+        seen=when(lambda e: e.low in ("loss", "gradient")),
+        note=True,
+    ),
+    overflow(
+        "the loss has an upper bound: it is {capped:.6g} instead of 1000 if the score of the correct class is 1000 lower "
+        "than another. Perhaps a small number is added inside the logarithm. " + DIRECTLY,
+        seen=lambda e: {"capped": e.capped} if e.low else None,
+        note=True,
     ),
     Mistake(
         stages.NUMERIC,
         "the gradient of {row.name} is wrong: the mistake is unknown, or there are several mistakes. The largest error "
         "is at {row.where}: it is {row.analytic:.10g}, but the numeric derivative is {row.numeric:.10g}",
-        symptom=lambda row: {"row": row},
+        seen=lambda row: {"row": row},
     ),
     Mistake(
         stages.KINKS,
         "more than half of the coordinates of {name} lie at a kink of the ReLU, so they are not checked. Try other "
         "data or parameters, for example X = np.random.randn(N, D), or a smaller h",
-        symptom=lambda name: {"name": name},
+        seen=lambda name: {"name": name},
         note=True,
     ),
-    train("train is not finished. Next: {next}{place}", symptom=lambda t: symptoms.not_written(t.error)),
-    train("train raises {kind}: {error}{place}", symptom=lambda t: symptoms.raised(t.error)),
+    train("train is not finished. Next: {next}{place}", seen=lambda t: symptoms.not_written(t.error)),
+    train(
+        "train is not finished. Next: the minibatch. Draw rows of X and y before loss is called",
+        seen=when(lambda t: t.no_batch),
+    ),
+    train(
+        "train raises {kind} if the batch is larger than the data: {error}{place}. Draw rows with replacement, for "
+        "example with np.random.choice(num_train, batch_size)",
+        seen=lambda t: symptoms.raised(t.error) if "larger sample than population" in str(t.error) else None,
+    ),
+    train("train raises {kind}: {error}{place}", seen=lambda t: symptoms.raised(t.error)),
     train(
         "train changes no parameter: the update is missing, or it changes copies. For each parameter, write "
         "self.params[name] -= learning_rate * grads[name]",
-        symptom=symptoms.unchanged,
+        seen=symptoms.unchanged,
     ),
     train(
         "the update of {which} goes up the gradient, so the loss rises. Use W -= learning_rate * dW",
-        symptom=symptoms.ascending,
+        seen=lambda t: which(t.names_with(t.rate)),
     ),
-    train("train does not update {which}", symptom=symptoms.not_updated),
+    train(
+        "train does not update {which}",
+        seen=lambda t: which(name for name in t.names if np.array_equal(t.after[name], t.before[name])),
+    ),
     train(
         "the update of {which} lacks the gradient of the penalty. In train, pass reg to loss: "
         "self.loss(X_batch, y=y_batch, reg=reg)",
-        symptom=symptoms.without_penalty,
+        seen=symptoms.without_penalty,
     ),
     train(
         "the learning rate decays before the first step ({which}). It must decay at the end of an epoch",
-        symptom=symptoms.decayed_too_early,
+        seen=lambda t: which(t.names_with(-symptoms.DECAY * t.rate)),
     ),
     train(
         "the update of {which} is {k:g} times what it should be. Use W -= learning_rate * dW",
-        symptom=symptoms.multiple_of_step,
+        seen=symptoms.multiple_of_step,
     ),
     train(
         "the update of {which} is not W -= learning_rate * dW with the gradient of the batch",
-        symptom=symptoms.unknown_step,
+        seen=symptoms.unknown_step,
     ),
     train(
         "the learning rate does not decay. Multiply it by learning_rate_decay once in each epoch, after the step",
-        symptom=symptoms.not_decayed,
+        seen=when(lambda t: t.second_is(-t.rate) and not t.second_is(-symptoms.DECAY * t.rate)),
     ),
     train(
         "the first iteration is correct, but the second is wrong. It must be W -= learning_rate * dW, with the "
         "gradient at the new parameters and the learning rate after one decay",
-        symptom=symptoms.unknown_second_step,
+        seen=when(lambda t: not t.second_is(-symptoms.DECAY * t.rate)),
     ),
     train(
         "train must return a dict with the lists loss_history, train_acc_history and val_acc_history. Here each list "
         "must have 2 numbers, got {got}",
-        symptom=symptoms.wrong_histories,
+        seen=symptoms.wrong_histories,
     ),
     train(
         "loss_history starts with {got:.8g}{late}. It must start with the loss before the step, {right:.8g}",
-        symptom=symptoms.wrong_first_loss,
-        independent=True,
+        seen=symptoms.wrong_first_loss,
+    ),
+    train(
+        "train is not checked beyond the first two steps, because it does not call self.loss(X_batch, y_batch, reg)",
+        seen=when(lambda t: not t.seen),
+        note=True,
     ),
     train(
         "the batch mixes rows: an example gets the label of another row. Index X and y with the same row numbers",
-        symptom=lambda t: {} if t.mixed else None,
-        independent=True,
+        seen=when(lambda t: not all(step.labels for step in t.steps)),
     ),
     train(
-        "train ignores batch_size: with batch_size=1 and two rows of data, a step uses both rows",
-        symptom=lambda t: {} if t.batch_ignored else None,
+        "train ignores batch_size: with batch_size={B} and {N} rows of data, a step uses {got} rows",
+        seen=symptoms.batch_ignored,
+    ),
+    train(
+        "the batch has rows that are not in X. Draw the rows of the training data, and do not change them",
+        seen=when(lambda t: any((step.rows < 0).any() for step in t.steps)),
+    ),
+    train(
+        "every iteration uses the same rows. Draw new rows in each iteration, for example with "
+        "np.random.choice(num_train, batch_size)",
+        seen=symptoms.same_batches,
+    ),
+    train(
+        "train never uses the rows after {last}, of {N} rows. Draw from all rows, for example with "
+        "np.random.choice(num_train, batch_size)",
+        seen=symptoms.part_of_rows,
+    ),
+    train(
+        "the batches are not random: their rows follow each other. This is worse if the data are sorted. Use "
+        "np.random.choice(num_train, batch_size)",
+        seen=symptoms.in_order,
+    ),
+    train(
+        "iteration {number} is wrong, but the first is correct. Each must be W -= learning_rate * dW, with the "
+        "gradient of its batch",
+        seen=symptoms.later_step,
+    ),
+    train(
+        "train makes {got} steps with num_iters={right}",
+        seen=lambda t: (
+            t.seen and len(t.steps) != symptoms.STEPS and {"got": len(t.steps), "right": symptoms.STEPS} or None
+        ),
+    ),
+    train(
+        "the learning rate decays in each iteration. It must decay once in each epoch. " + EPOCH,
+        seen=symptoms.decays_in_each_iteration,
+    ),
+    train(
+        "the learning rate must decay once in each epoch, but it decays {got}. " + EPOCH,
+        seen=symptoms.wrong_decays,
+    ),
+    train("loss_history is wrong{at}: it has {got}, and should have {right}", seen=symptoms.wrong_losses),
+    train(
+        "val_acc_history is not the accuracy on X_val and y_val{other}. It is {got}, and should be {right}",
+        seen=symptoms.wrong_validation,
+    ),
+    train(
+        "train_acc_history is not the accuracy on the batch{other}. It is {got}, and should be {right}",
+        seen=symptoms.wrong_training,
+    ),
+    train(
+        "an epoch is not num_train // batch_size iterations if batch_size does not divide num_train. Then the learning "
+        "rate decays at other times. Use // instead of /",
+        seen=symptoms.uneven_epoch,
+        note=True,
     ),
     predict(
         "predict is not finished. Next: {next}{place}",
-        symptom=lambda prediction: symptoms.not_written(prediction.error),
+        seen=lambda predictions: next(filter(None, (symptoms.not_written(p.error) for p in predictions)), None),
     ),
-    predict("predict raises {kind}: {error}{place}", symptom=lambda prediction: symptoms.raised(prediction.error)),
+    predict(
+        "predict raises {kind}: {error}{place}",
+        seen=lambda predictions: next(filter(None, (symptoms.raised(p.error) for p in predictions)), None),
+    ),
     predict(
         "predict must return one class for each row, shape {right}, got {got}. Use np.argmax(scores, axis=1)",
-        symptom=symptoms.wrong_predictions_shape,
+        seen=symptoms.wrong_predictions_shape,
     ),
     predict(
-        "predict returns the class with the lowest score. Use np.argmax(scores, axis=1)", symptom=symptoms.lowest_class
+        "predict returns the class with the lowest score. Use np.argmax(scores, axis=1)", seen=symptoms.lowest_class
+    ),
+    predict(
+        "predict returns class {got} for all rows. Use np.argmax(scores, axis=1)",
+        seen=symptoms.when_wrong(symptoms.constant_class),
+    ),
+    *(
+        predict(f"predict: {what}. Use the scores of the net, np.argmax(self.loss(X), axis=1)", seen=wins(formula))
+        for what, formula in list(FORWARD.items())[:7]
     ),
     predict(
         "predict returns class {got} for row {row}, but class {right} has the highest score",
-        symptom=symptoms.not_highest_class,
+        seen=symptoms.not_highest_class,
     ),
-    Mistake(stages.UNFINISHED, "{right} correct. Next: {next}", symptom=symptoms.unfinished),
+    Mistake(stages.UNFINISHED, "{right}Next: {next}", seen=symptoms.unfinished),
     Mistake(
         stages.PRINTS,
         "loss prints output: {lines} lines are not shown here",
-        symptom=lambda lines: {"lines": lines} if lines else None,
+        seen=lambda lines: {"lines": lines} if lines else None,
         note=True,
     ),
 )

@@ -1,26 +1,89 @@
-"""Symptoms of mistakes, for the entries of the table in mistakes.py that are not plain formulas.
+"""How to see the mistakes of the table in mistakes.py.
 
-Each function looks for one mistake in the answers of a net. It returns the values for the sentence
-of the entry, or None if the answers do not show the mistake.
+Each function gets the evidence of a stage, see stages.py. It returns the values for the sentence of
+the entry, or None if the evidence does not show the mistake. `like`, `factors`, `wins` and `when`
+make such functions.
 """
 
 import re
 
 import numpy as np
 
-from checks import BIASES
+from checks import BIASES, WEIGHTS
 
 from .loading import quote_own_line
-from .reference import NAMES, agree, factor_between
-from .training_probe import DECAY
+from .net import WrongForm
+from .reference import NAMES, agree, factor_between, softmax
+from .training import BATCH, DECAY, ROWS, STEPS
 
 HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")
+
+
+def like(formula, scaled=False):
+    """Make a function that sees an answer equal to a formula, or with `scaled` a multiple of it.
+
+    ``formula(reference)`` returns the answers of a net with the mistake, by name.
+    """
+
+    def seen(a):
+        guess = formula(a.r).get(a.name)
+        if guess is None or not np.all(np.isfinite(guess)):
+            return None
+        floor = a.r.floor[a.name]
+        fits = agree(a.got, guess, floor) or scaled and factor_between(a.got, guess, floor) is not None
+        return {"N": a.r.N} if fits else None
+
+    return seen
+
+
+def factors(in_loss, in_gradient):
+    """Make a function that sees factors of a penalty. ``...`` is any factor, None no constant one."""
+
+    def seen(a):
+        fits = all(factor in (..., got) for factor, got in zip((in_loss, in_gradient), a.got, strict=True))
+        return {"in_loss": a.got[0], "in_gradient": a.got[1]} if fits else None
+
+    return seen
+
+
+def wins(formula):
+    """Make a function that sees predictions of the class with the highest ``formula(reference)``."""
+
+    def seen(predictions):
+        return {} if all(np.array_equal(p.got, formula(p.r).argmax(axis=1)) for p in predictions) else None
+
+    return when_wrong(seen)
+
+
+def when_wrong(seen):
+    """Restrict a function to predictions that are wrong."""
+    return lambda predictions: seen(predictions) if not_highest_class(predictions) else None
+
+
+def when(condition):
+    """Make a function that sees a condition of the evidence, without values for the sentence."""
+    return lambda evidence: {} if condition(evidence) else None
+
+
+def which(names):
+    """Return the value `which` for some names, or None if there are none."""
+    names = list(names)
+    return {"which": ", ".join(names)} if names else None
+
+
+# parameters and form
+
+
+def missing_params(params):
+    """Parameters that do not exist yet."""
+    missing = [name for name in NAMES if name not in params] if hasattr(params, "keys") else NAMES
+    return {"missing": ", ".join(missing), "verb": "are" if len(missing) > 1 else "is"} if missing else None
 
 
 def two_dimensional_bias(params):
     """A bias of two dimensions, one of which is 1."""
     for name in BIASES:
-        shape = np.shape(params[name]) if name in params else ()
+        shape = np.shape(params[name])
         if len(shape) == 2 and 1 in shape:
             return {"name": name, "got": shape, "right": (max(shape),)}
     return None
@@ -47,6 +110,11 @@ def loss_not_written(calls):
     return found and {**found, "so_far": "the scores are correct. " if calls.scores_correct else ""}
 
 
+def wrong_form(calls):
+    """An answer of ``loss`` of another kind than it must be."""
+    return {"text": calls.error} if isinstance(calls.error, WrongForm) else None
+
+
 def not_finite(arrays):
     """The first NaN or infinity in some arrays or numbers, with its name and place."""
     for name, value in arrays.items():
@@ -61,44 +129,46 @@ def wrong_keys(calls):
     """Gradients that are not a dict with the names of the parameters."""
     if not isinstance(calls.grads, dict):
         return {"got": type(calls.grads).__name__}
-    return None if set(calls.grads) <= set(NAMES) else {"got": sorted(map(str, calls.grads))}
-
-
-def no_scores(calls):
-    """A net that has no scores yet."""
-    return {} if calls.scores is None and calls.error is None else None
+    return None if set(calls.grads) <= set(calls.params) else {"got": sorted(map(str, calls.grads))}
 
 
 def unfinished(calls):
     """What is missing after correct scores: the loss, or gradients."""
     missing = [name for name in NAMES if name not in calls.grads]
     if calls.loss is None:
-        return {"right": "the scores are", "next": "the loss, the mean of -log p over the rows plus the penalty"}
-    if not missing:
+        right, next_ = "the scores are", "the loss, the mean of -log p over the rows plus the penalty"
+    else:
+        found = f", the loss and the gradient of {', '.join(calls.names)}" if calls.names else " and the loss"
+        right, next_ = f"the scores{found} are", f"the gradient of {', '.join(missing)}"
+    if calls.loss is not None and not missing:
         return None
-    found = f", the loss and the gradient of {', '.join(calls.names)}" if calls.names else " and the loss"
-    return {"right": f"the scores{found} are", "next": f"the gradient of {', '.join(missing)}"}
+    return {"right": "" if calls.others_wrong else f"{right} correct. ", "next": next_}
 
 
 def wrong_dtype(calls):
     """A gradient that is not an array of the type of its parameter."""
     for name in calls.names:
-        grad, dtype = calls.grads[name], calls.params[name].dtype
-        if not isinstance(grad, (np.ndarray, np.floating)) or grad.dtype != dtype:
+        grad = calls.grads[name]
+        if isinstance(grad, np.matrix):
+            return {"name": name, "got": "a matrix: np.matrix multiplies in another way"}
+        if not isinstance(grad, (np.ndarray, np.floating)) or grad.dtype != np.float64:
             return {"name": name, "got": getattr(grad, "dtype", type(grad).__name__)}
     return None
 
 
-def wrong_shape(name, answer, reference):
+# scores, loss and gradients
+
+
+def wrong_shape(a):
     """An answer of another shape than the correct one."""
-    got, right = np.shape(answer), np.shape(reference.right[name])
+    got, right = np.shape(a.got), np.shape(a.right)
     return None if got == right else {"got": got, "right": right}
 
 
-def single_precision(evidence):
+def single_precision(a):
     """Numbers that are only as precise as float32, or a loss that is exactly a float32 number."""
-    what, answer, right, floor = evidence
-    if np.shape(answer) != np.shape(right):
+    answer, right, floor = a.got, a.right, a.r.floor[a.name]
+    if np.shape(answer) != np.shape(right) or a.name == "loss" and epsilon_in_log(a):
         return None
     k = factor_between(answer, right, floor)
     close = k is not None and abs(k - 1) < 2e-6  # no mistake has such a factor
@@ -109,60 +179,129 @@ def single_precision(evidence):
         return None
     rounded = not agree(answer, right if close else scaled, floor)
     held = np.ndim(answer) == 0 and answer != 0 and float(np.float32(answer)) == float(answer)
-    return {"what": what} if rounded or held else None
+    names = {"scores": "the array of scores", "loss": "the loss"}
+    return {"what": names.get(a.name, f"the gradient of {a.name}")} if rounded or held else None
 
 
-def unknown_scores(name, scores, reference):
+def unknown_scores(a):
     """Scores that no other entry explains, with the largest difference."""
-    row, column = np.unravel_index(np.abs(scores - reference.scores).argmax(), scores.shape)
-    return {"row": row, "column": column, "got": scores[row, column], "right": reference.scores[row, column]}
+    row, column = np.unravel_index(np.abs(a.got - a.right).argmax(), a.right.shape)
+    return {"row": row, "column": column, "got": a.got[row, column], "right": a.right[row, column]}
 
 
-def multiple(name, answer, reference):
+def epsilon_in_log(a):
+    """A small number that is added to the probability inside the logarithm, or its lower bound."""
+    if a.name != "loss" or a.r.agrees("loss", a.got):
+        return None
+    p = np.exp(a.r.log_p[np.arange(a.r.N), a.r.y])
+    for exponent in range(2, 31):
+        for epsilon in (10.0**-exponent, 2.0 ** -(exponent * 4)):
+            for words, changed in (("adds {} to", p + epsilon), ("cuts off below {}", np.maximum(p, epsilon))):
+                if abs(a.got + np.mean(np.log(changed))) <= 1e-12 * abs(a.got) + 1e-15:
+                    return {"epsilon": words.format(f"{epsilon:g}"), "off": float(np.mean(1 - p / changed))}
+    return None
+
+
+def harmless_epsilon(a):
+    """Such a number that is too small to matter for the gradient."""
+    found = epsilon_in_log(a)
+    return found if found and found.pop("off") < 1e-4 else None
+
+
+def averaged_bias(a):
+    """The gradient of a bias, averaged over the rows, if those of the weights are not."""
+    averaged = [name for name in NAMES if name in a.answers and agree(a.answers[name], a.r.right[name] / a.r.N)]
+    return {"N": a.r.N} if a.name in averaged and set(averaged) <= set(BIASES) else None
+
+
+def other_divisor(a):
+    """A gradient or loss that is divided by another size than N, if its factor cannot mean anything else."""
+    D, H, C, N = len(a.r.params["W1"]), a.r.H, a.r.C, a.r.N
+    k = factor_between(a.got, a.right, a.r.floor[a.name])
+    sizes = {
+        "D, the number of inputs": D, "D + 1, one more than the inputs": D + 1, "H, the number of hidden units": H,
+        "C, the number of classes": C, "N - 1": N - 1, "N + 1": N + 1, "N * C, the number of all scores": N * C,
+    }  # fmt: skip
+    found = [(words, size) for words, size in sizes.items() if size and k and abs(k * size / N - 1) < 1e-7]
+    usual = k and any(abs(f * m - round(f * m)) < 1e-7 for f in (k, 1 / k) for m in (1, 2))
+    if len(found) != 1 or usual and found[0][1] != N * C:
+        return None
+    return {"divisor": found[0][0], "N": N}
+
+
+def multiple(a):
     """A gradient that is a multiple of the correct one."""
-    k = factor_between(answer, reference.right[name], reference.floor[name]) if name in NAMES else None
+    k = factor_between(a.got, a.right, a.r.floor[a.name]) if a.name in NAMES else None
     return None if k is None else {"k": float(f"{k:.9g}")}  # rounded, because equal factors share one sentence
 
 
-def unknown_loss(name, answer, reference):
+def unknown_loss(a):
     """A loss that no other entry explains."""
-    return {"got": answer, "right": reference.right["loss"]} if name == "loss" else None
+    return {"got": a.got, "right": a.right, "remark": a.r.remark} if a.name == "loss" else None
 
 
-def unknown_gradient(name, answer, reference):
+def unknown_gradient(a):
     """A gradient that no other entry explains, with the largest difference."""
-    if name not in NAMES:
+    if a.name not in NAMES:
         return None
-    difference = np.abs(answer - reference.right[name])
+    difference = np.abs(a.got - a.right)
     where = tuple(map(int, np.unravel_index(np.argmax(difference), difference.shape)))  # the first NaN, if any
-    got, right = float(answer[where]), float(reference.right[name][where])
-    return {"at": where, "of": "", "got": got, "right": right, "remark": reference.remark}
+    return {"at": where, "got": float(a.got[where]), "right": float(a.right[where]), "remark": a.r.remark}
 
 
-def penalised_like_weights(name, factors):
+# the penalty
+
+
+def penalised_like_weights(a):
     """A bias with the same penalty as the weights, in the loss and in the gradient."""
-    alike = set(factors.values()) in ({(0.5, 1)}, {(1, 2)})
-    return {} if name in BIASES and alike else None
+    alike = set(a.answers.values()) in ({(0.5, 1)}, {(1, 2)})
+    return {} if a.name in BIASES and alike else None
 
 
-def penalised_bias(name, factors):
+def penalised_bias(a):
     """A bias with a penalty, in the loss or in the gradient."""
-    if name not in BIASES:
+    if a.name not in BIASES:
         return None
-    pair = factors[name]
-    places = [place for place, factor in zip(("the loss", "the gradient"), pair, strict=True) if factor != 0]
-    factor = pair[0] or pair[1]
+    places = [place for place, factor in zip(("the loss", "the gradient"), a.got, strict=True) if factor != 0]
+    factor = a.got[0] or a.got[1]
     return {"places": " and ".join(places), "factor": f", with the factor {factor}" if factor else ""}
 
 
-def wrong_joint_penalty(evidence):
-    """A penalty that is wrong only if all parameters differ from zero."""
-    wrong, reg, factors = evidence
-    if not wrong:
+def penalised_twice(a):
+    """One weight with twice the penalty, and the other with none."""
+    if a.name not in WEIGHTS:
         return None
-    half, full = ("", "2 * ") if factors["W1"] == (1, 2) else ("0.5 * ", "")
-    biases = " + sum(b1**2) + sum(b2**2)" if factors["b1"] != (0, 0) else ""
-    return {"places": ", ".join(wrong), "reg": reg, "half": half, "full": full, "biases": biases}
+    other = WEIGHTS[1 - WEIGHTS.index(a.name)]
+    places = {"the loss": (1, 0), "the gradient": (2, 0)}
+    for twice, none in ((a.name, other), (other, a.name)):
+        pairs = zip(places.items(), a.answers[twice], a.answers[none], strict=True)
+        found = [place for (place, pair), *got in pairs if tuple(got) == pair]
+        if found:
+            return {"twice": twice, "none": none, "places": " and ".join(found)}
+    return None
+
+
+def masked_by_reg(joint):
+    """Gradients of the first layer whose mask compares with reg, not with 0."""
+    r, names = joint.r, [f"the gradient of {name}" for name in ("W1", "b1")]
+    guess = r.grads(mask=r.hidden > joint.reg)
+    fits = set(joint.wrong) <= set(names) and all(
+        agree(joint.wrong.get(what, np.zeros(())), (guess[what[-2:]] - r.right[what[-2:]]), 1e-9)
+        for what in names if what in joint.wrong
+    )  # fmt: skip
+    return {"places": " and ".join(joint.wrong)} if joint.wrong and fits else None
+
+
+def wrong_joint_penalty(joint):
+    """A penalty that is wrong only if all parameters differ from zero."""
+    if not joint.wrong:
+        return None
+    half, full = ("", "2 * ") if joint.factors["W1"] == (1, 2) else ("0.5 * ", "")
+    biases = " + sum(b1**2) + sum(b2**2)" if joint.factors["b1"] != (0, 0) else ""
+    return {"places": ", ".join(joint.wrong), "reg": joint.reg, "half": half, "full": full, "biases": biases}
+
+
+# training
 
 
 def unchanged(t):
@@ -170,29 +309,10 @@ def unchanged(t):
     return {} if t.names and all(np.array_equal(t.after[name], t.before[name]) for name in NAMES) else None
 
 
-def _which(names):
-    return {"which": ", ".join(names)} if names else None
-
-
-def not_updated(t):
-    """Parameters that have a gradient but do not change."""
-    return _which([name for name in t.names if np.array_equal(t.after[name], t.before[name])])
-
-
-def ascending(t):
-    """Steps up the gradient."""
-    return _which(t.names_with(t.rate))
-
-
 def without_penalty(t):
     """Steps without the penalty's gradient."""
-    names = t.names_with(-t.rate, t.grads_without_reg)
-    return _which([name for name in names if name not in t.names_with(-t.rate)])
-
-
-def decayed_too_early(t):
-    """A learning rate that decays before the first step."""
-    return _which(t.names_with(-DECAY * t.rate))
+    right = t.names_with(-t.rate)
+    return which(name for name in t.names_with(-t.rate, t.grads_without_reg) if name not in right)
 
 
 def multiple_of_step(t):
@@ -210,24 +330,14 @@ def multiple_of_step(t):
 def unknown_step(t):
     """Steps that are wrong in another way."""
     right = t.names_with(-t.rate)
-    return _which([name for name in t.names if name not in right])
-
-
-def not_decayed(t):
-    """A second step with the learning rate of the first."""
-    return {} if t.second_is(-t.rate) and not t.second_is(-DECAY * t.rate) else None
-
-
-def unknown_second_step(t):
-    """A second step that is wrong in another way."""
-    return None if t.second_is(-DECAY * t.rate) else {}
+    return which(name for name in t.names if name not in right)
 
 
 def wrong_histories(t):
     """A return value of train that is not a dict of complete histories."""
     if not isinstance(t.answer, dict):
         return {"got": type(t.answer).__name__}
-    lengths = {name: len(t.answer[name]) if name in t.answer else "missing" for name in HISTORIES}
+    lengths = {name: np.size(t.answer[name]) if name in t.answer else "missing" for name in HISTORIES}
     return None if set(lengths.values()) == {2} else {"got": ", ".join(f"{n}: {k}" for n, k in lengths.items())}
 
 
@@ -239,30 +349,159 @@ def wrong_first_loss(t):
     return {"got": got, "right": right, "late": ", the loss after the step" if np.isclose(got, after) else ""}
 
 
-def wrong_predictions_shape(prediction):
+def batch_ignored(t):
+    """Batches of another size than batch_size."""
+    size = next((len(step.rows) for step in t.steps if len(step.rows) != BATCH), None)
+    return size and {"B": BATCH, "N": ROWS, "got": size}
+
+
+def same_batches(t):
+    """Every iteration uses the same rows."""
+    return {} if len({tuple(step.rows) for step in t.steps}) == 1 < len(t.steps) else None
+
+
+def part_of_rows(t):
+    """Only the first rows are drawn."""
+    rows = np.concatenate([step.rows for step in t.steps]) if t.steps else np.zeros(0)
+    return {"N": ROWS, "last": rows.max()} if rows.size and rows.max() < ROWS // 2 else None
+
+
+def in_order(t):
+    """Batches of neighbours: the rows are not drawn at random."""
+    return {} if len(t.steps) > 1 and all((np.diff(step.rows) % ROWS == 1).all() for step in t.steps) else None
+
+
+def decays(steps):
+    """Return the iterations before which the learning rate decays, and whether each time once."""
+    times = np.round(np.log([step.k for step in steps]) / np.log(DECAY), 6)
+    falls = np.flatnonzero(np.diff(times)) + 1
+    return list(map(int, falls)), times[0] == 0 and bool((np.diff(times)[falls - 1] == 1).all())
+
+
+def later_step(t):
+    """A later step that is not a positive multiple of the gradient."""
+    wrong = [number for number, step in enumerate(t.steps) if step.k is None or not step.k > 0]
+    return {"number": wrong[0] + 1} if wrong else None
+
+
+def decays_in_each_iteration(t):
+    """A learning rate that decays in every iteration."""
+    return {"N": ROWS, "B": BATCH, "epoch": ROWS // BATCH} if len(decays(t.steps)[0]) >= STEPS - 1 else None
+
+
+def wrong_decays(t):
+    """A learning rate that decays at other times than once in each epoch."""
+    falls, once = decays(t.steps)
+    epoch = ROWS // BATCH
+    if once and len(falls) == 2 and falls[1] - falls[0] == epoch:
+        return None
+    got = f"before iterations {', '.join(str(fall + 1) for fall in falls)}" if falls else "never"
+    return {"N": ROWS, "B": BATCH, "epoch": epoch, "got": f"{got}{'' if once else ', not by the same factor'}"}
+
+
+def uneven_epoch(t):
+    """An epoch that is not a whole number of iterations, or rounded up."""
+    falls, once = decays(t.uneven) if t.uneven and all(step.k and step.k > 0 for step in t.uneven) else ([1, 5], True)
+    return None if once and len(falls) == 2 and falls[1] - falls[0] == 4 else {}
+
+
+def wrong_losses(t):
+    """A loss history that differs from the losses of the batches."""
+    got, right = np.asarray(t.long_answer["loss_history"], dtype=np.float64), np.array([s.loss for s in t.steps])
+    if got.shape != right.shape:
+        return {"at": "", "got": f"{got.size} numbers", "right": f"{right.size}, one for each iteration"}
+    wrong = np.flatnonzero(~(np.abs(got - right) <= 1e-9 * (1 + np.abs(right))))
+    return (
+        {"at": f" at iteration {wrong[0] + 1}", "got": got[wrong[0]], "right": right[wrong[0]]} if wrong.size else None
+    )
+
+
+def wrong_accuracy(t, history, rights, others):
+    """A history of accuracies that are not those of `rights`, perhaps those of `others`.
+
+    The numbers may belong to the first or the last iteration of each epoch, before or after it.
+    """
+    got = np.ravel(np.asarray(t.long_answer[history], dtype=np.float64))
+    epoch = ROWS // BATCH
+    places = [list(range(start, STEPS, epoch))[: len(got)] for start in (0, epoch - 1)]
+
+    def fits(what):
+        pairs = [t.accuracies[what][some] for some in places if len(some) == len(got)]
+        return any((np.abs(pair - got[:, None]) < 1e-9).any(axis=1).all() for pair in pairs)
+
+    if any(map(fits, rights)):
+        return None
+    other = next((f": it is the accuracy on {words}" for what, words in others.items() if fits(what)), "")
+    return {"got": ", ".join(f"{value:.4g}" for value in got), "other": other,
+            "right": ", ".join(f"{value:.4g}" for value in t.accuracies[rights[0]][places[0], 1])}  # fmt: skip
+
+
+def wrong_validation(t):
+    """Validation accuracies that are not those of the validation data."""
+    others = {"batch": "the batch", "all": "the training data"}
+    return wrong_accuracy(t, "val_acc_history", ["validation"], others)
+
+
+def wrong_training(t):
+    """Training accuracies that are neither those of the batch nor of the training data."""
+    return wrong_accuracy(t, "train_acc_history", ["batch", "all"], {"validation": "the validation data"})
+
+
+# predictions
+
+
+def wrong_predictions_shape(predictions):
     """Predictions that are not one class for each row."""
-    got, scores = prediction.got, prediction.scores
-    right = scores.argmax(axis=1)
-    if got is None or np.shape(got) != right.shape:
-        return {"got": "None" if got is None else f"an array of shape {np.shape(got)}", "right": right.shape}
+    for got, scores, *_ in predictions:
+        right = scores.argmax(axis=1)
+        if got is None or np.shape(got) != right.shape:
+            return {"got": "None" if got is None else f"an array of shape {np.shape(got)}", "right": right.shape}
     return None
 
 
-def lowest_class(prediction):
+def constant_class(predictions):
+    """The same class for all rows."""
+    classes = np.unique(np.concatenate([np.ravel(p.got) for p in predictions]))
+    return {"got": classes[0]} if len(classes) == 1 else None
+
+
+def lowest_class(predictions):
     """The class with the lowest score."""
-    got, scores = prediction.got, prediction.scores
-    lowest = np.array_equal(got, scores.argmin(axis=1)) and not np.array_equal(got, scores.argmax(axis=1))
-    return {} if lowest else None
+    return {} if all(np.array_equal(p.got, p.scores.argmin(axis=1)) for p in predictions) else None
 
 
-def not_highest_class(prediction):
+def not_highest_class(predictions):
     """A class without the highest score."""
-    got, scores = prediction.got, prediction.scores
-    best, rows = scores.argmax(axis=1), np.arange(len(scores))
-    outside = ~np.isin(got, np.arange(scores.shape[1]))
-    classes = np.where(outside, 0, got).astype(int)
-    wrong = np.flatnonzero(outside | (scores[rows, classes] < scores[rows, best]))  # equal scores are equally correct
-    if wrong.size == 0:
-        return None
-    row = wrong[0]
-    return {"row": f"{row}{prediction.remark}", "got": got[row], "right": scores[row].argmax()}
+    for got, scores, _, remark, _ in predictions:
+        best, rows, got = scores.argmax(axis=1), np.arange(len(scores)), np.asarray(got)
+        outside = ~np.isin(got, np.arange(scores.shape[1]))
+        classes = np.where(outside, 0, got).astype(int)
+        wrong = np.flatnonzero(outside | (scores[rows, classes] < scores[rows, best]))  # equal scores are equally good
+        if wrong.size:
+            row = wrong[0]
+            return {"row": f"{row}{remark}", "got": got[row], "right": scores[row].argmax()}
+    return None
+
+
+# wrong forward passes, for scores and for predictions
+
+
+FORWARD = {
+    "the ReLU is missing in the forward pass": lambda r: r.pre @ r.params["W2"] + r.params["b2"],
+    "b1 is missing in the forward pass": lambda r: (
+        np.maximum(0, r.X @ r.params["W1"]) @ r.params["W2"] + r.params["b2"]
+    ),
+    "b2 is missing in the forward pass": lambda r: r.hidden @ r.params["W2"],
+    "both biases are missing in the forward pass": lambda r: np.maximum(0, r.X @ r.params["W1"]) @ r.params["W2"],
+    "b1 is added to W1, not to X W1": lambda r: (
+        np.maximum(0, r.X @ (r.params["W1"] + r.params["b1"])) @ r.params["W2"] + r.params["b2"]
+    ),
+    "b2 is added to W2, not to the product with W2": lambda r: r.hidden @ (r.params["W2"] + r.params["b2"]),
+    "there is a ReLU on the scores, too": lambda r: np.maximum(0, r.scores),
+    "they are probabilities: the softmax belongs to the loss": lambda r: softmax(r.scores),
+    "they are logarithms of probabilities: the softmax belongs to the loss": lambda r: r.log_p,
+    "the maximum of each row is subtracted: that belongs to the loss": lambda r: (
+        r.scores - r.scores.max(axis=1, keepdims=True)
+    ),
+    "the maximum of all scores is subtracted: that belongs to the loss": lambda r: r.scores - r.scores.max(),
+}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diagnosis.numeric import at_kinks, check_numerically
-from diagnosis.probes import NetUnderTest
+from diagnosis.net import NetUnderTest
 
 H_STEP = 1e-5
 

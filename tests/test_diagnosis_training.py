@@ -8,9 +8,9 @@ from test_diagnosis import Student, make_data
 
 from diagnosis import check_net
 from diagnosis.mistakes import MISTAKES
-from diagnosis.probes import NetUnderTest
+from diagnosis.net import NetUnderTest
 from diagnosis.stages import PREDICT, TRAIN
-from diagnosis.training_probe import probe_training
+from diagnosis.training import probe_training
 
 
 class Learner(Student):

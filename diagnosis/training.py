@@ -1,0 +1,229 @@
+"""Calls ``train`` and ``predict`` of a net, and records what they do. Nothing is judged here."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from .probes import PROBE_REG, fresh_reference
+from .reference import NAMES, Reference, agree, factor_between
+
+DECAY = 0.5
+ROWS, BATCH, STEPS = 24, 6, 9  # an epoch is 4 iterations; two epochs and the first step of the third
+UNEVEN = 23, 5  # rows and batch size: an epoch is 4 iterations, too, but 23 / 5 is not a whole number
+
+
+class Step(NamedTuple):
+    """One change of the parameters, and the call of ``loss`` that it follows.
+
+    `rows` are the row numbers of the batch in the data, -1 for others. `labels` tells whether each
+    row has its own label. `k` is the factor between the change and the correct one for the first
+    learning rate, None if there is no such factor.
+    """
+
+    before: dict
+    after: dict
+    rows: np.ndarray
+    labels: bool
+    loss: float
+    k: float | None
+
+
+@dataclass
+class Training:
+    """What ``train`` does.
+
+    The first two iterations have data of one row, so the correct step is known: minus the learning
+    rate times the gradient. More iterations have data of many rows.
+
+    Attributes
+    ----------
+    rate : float
+        Learning rate of the first step. In these data, each iteration is an epoch: the second step
+        has ``DECAY`` times this rate.
+    before, after, later : dict of ndarray
+        Parameters at the start, after one iteration and after two.
+    grads, later_grads : dict of ndarray
+        The net's own gradients for the first and for the second step.
+    grads_without_reg : dict of ndarray
+        The net's own gradients at the start for ``reg=0``.
+    losses : tuple of float
+        The net's own loss at the start and after one iteration.
+    answer : object
+        Return value of ``train`` for two iterations.
+    error : Exception or None
+        Exception that ``train`` raised.
+    no_batch : bool
+        Whether ``train`` calls ``loss`` without data.
+    steps, uneven : list of Step
+        The iterations with many rows; in `uneven`, the batch size does not divide their number.
+    long_answer : object
+        Return value of ``train`` for `steps`.
+    accuracies : dict
+        For "batch", "all" (training rows) and "validation": the accuracies before and after each of
+        the `steps`, an array (STEPS, 2).
+    seen : bool
+        Whether ``train`` calls the net's ``loss``, so that its batches are known.
+    """
+
+    rate: float
+    before: dict
+    grads: dict
+    grads_without_reg: dict
+    after: dict = field(default_factory=dict)
+    later: dict = field(default_factory=dict)
+    later_grads: dict = field(default_factory=dict)
+    losses: tuple = ()
+    answer: object = None
+    error: Exception | None = None
+    no_batch: bool = False
+    steps: list = field(default_factory=list)
+    uneven: list = field(default_factory=list)
+    long_answer: object = None
+    accuracies: dict = field(default_factory=dict)
+    seen: bool = True
+
+    def names_with(self, factor, grads=None):
+        """Return those of `names` with ``factor * gradient`` as their first step."""
+        grads = self.grads if grads is None else grads
+        return [name for name in self.names if _is_step(self.before[name], self.after[name], factor * grads[name])]
+
+    @property
+    def names(self):
+        """The parameters with a step far larger than rounding errors."""
+        sizes = {name: self.rate * np.abs(grad).max() for name, grad in self.grads.items() if name in NAMES}
+        return [name for name in sizes if sizes[name] > 1e-9 * (1 + np.abs(self.before[name]).max())]
+
+    def second_is(self, factor):
+        """Tell whether the second step is ``factor * gradient`` for all parameters."""
+        return all(_is_step(self.after[name], self.later[name], factor * self.later_grads[name]) for name in NAMES)
+
+
+def _is_step(before, after, step):
+    """Tell whether two arrays differ by a step, except for rounding."""
+    return agree(after - before, step, 1e-12 * (1 + np.abs(before).max()))
+
+
+def probe_training(net, X, y, sigmoid=False):
+    """Train a net on one row twice, and on many rows twice.
+
+    Parameters
+    ----------
+    net : NetUnderTest
+        A net with all gradients.
+    X, y : ndarray, shapes (N, D) and (N,)
+        Data. The first training uses the row with the most active hidden units.
+
+    Returns
+    -------
+    Training
+    """
+    before, calls = net.params, []
+    row = int((X @ before["W1"] + before["b1"] > 0).sum(axis=1).argmax())
+    X, y = X[row : row + 1], y[row : row + 1]
+    batch = X[[0, 0]], y[[0, 0]]  # two equal rows: a batch that is larger than the data
+    loss, grads = net.ask(before, *batch, PROBE_REG)
+    largest = max(np.abs(grad).max() for grad in grads.values())
+    t = Training(0.125 / (1 + largest), before, grads, net.ask(before, *batch, 0.0)[1])
+    try:
+        t.after, _ = net.train(before, (X, y, X, y), t.rate, DECAY, PROBE_REG, 1, 2, calls)
+        after_loss, t.later_grads = net.ask(t.after, *batch, PROBE_REG)
+        t.losses, t.seen = (loss, after_loss), bool(calls)
+        t.later, t.answer = net.train(before, (X, y, X, y), t.rate, DECAY, PROBE_REG, 2, 2)
+        if t.seen:
+            r = fresh_reference(net, (), "", sigmoid)
+            t.uneven, _, _ = _train_on_many(net, r.params, *UNEVEN)
+            t.steps, t.long_answer, t.accuracies = _train_on_many(net, r.params, ROWS, BATCH)
+    except Exception as error:
+        t.error, t.no_batch = error, bool(calls) and (calls[-1][1] is None or calls[-1][2] is None)
+    return t
+
+
+def _train_on_many(net, params, N, batch):
+    """Train on N rows and validate on seven; return the steps, the answer and the accuracies."""
+    rng, calls = np.random.default_rng(1), []
+    X, X_val = (rng.standard_normal((n, len(params["W1"]))) for n in (N, 7))
+    C = len(params["b2"])
+    y, y_val = rng.integers(0, C, N), (np.argmax(net.ask(params, X_val), axis=1) + (np.arange(7) > 3)) % C
+    _, grads = net.ask(params, X, y, PROBE_REG)
+    rate = 1e-3 / (1 + max(np.abs(grad).max() for grad in grads.values()))
+    after, answer = net.train(params, (X, y, X_val, y_val), rate, DECAY, PROBE_REG, STEPS, batch, calls)
+    steps = _find_steps(net, [*calls, (after, None, None)], X, y, rate)
+
+    def accuracy(some, rows, labels):
+        return np.mean(np.argmax(net.ask(some, rows), axis=1) == labels)
+
+    pairs = [(step, some) for step in steps for some in (step.before, step.after)] if batch == BATCH else []
+    accuracies = {
+        "batch": [accuracy(some, X[step.rows], y[step.rows]) for step, some in pairs],
+        "all": [accuracy(some, X, y) for _, some in pairs],
+        "validation": [accuracy(some, X_val, y_val) for _, some in pairs],
+    }
+    return steps, answer, {what: np.reshape(values, (-1, 2)) for what, values in accuracies.items()}
+
+
+def _find_steps(net, calls, X, y, rate):
+    """Find the call of ``loss`` that belongs to each change of the parameters."""
+    steps, same = [], []
+    for (before, rows, labels), (after, _, _) in zip(calls, calls[1:], strict=False):
+        same.append((rows, labels))
+        if any(not np.array_equal(before[name], after[name]) for name in NAMES):
+            steps.append(_find_step(net, before, after, same, X, y, rate))
+            same = []
+    return steps
+
+
+def _find_step(net, before, after, batches, X, y, rate):
+    """Return the `Step` with the first of some batches that explains it, or with the last one."""
+    for rows, labels in batches:
+        equal = (np.atleast_2d(rows)[:, None] == X).all(axis=2)  # (batch, N)
+        numbers = np.where(equal.any(axis=1), equal.argmax(axis=1), -1)
+        loss, grads = net.ask(before, np.asarray(rows), np.asarray(labels), PROBE_REG)
+        steps = {name: (after[name] - before[name], -rate * grads[name]) for name in NAMES}
+        got, right = (np.concatenate([np.ravel(pair[i]) for pair in steps.values()]) for i in (0, 1))
+        k = factor_between(got / rate, right / rate, 1e-9)
+        step = Step(before, after, numbers, np.array_equal(np.ravel(labels), y[numbers]), loss, k)
+        if k is not None:
+            break
+    return step
+
+
+class Prediction(NamedTuple):
+    """Answer of ``predict`` for some rows, and the net's scores (N, C) for these rows.
+
+    `r` is the `Reference` with these rows. `remark` is the text after a row number. `error` is the
+    exception that ``predict`` raised, or None.
+    """
+
+    got: object
+    scores: np.ndarray
+    r: Reference
+    remark: str = ""
+    error: Exception | None = None
+
+
+def probe_predictions(net, X, sigmoid=False):
+    """Return a net's predictions for X (N, D), and for rows with parameters of the check.
+
+    For the latter, every class wins for some rows, and all scores of about half of the rows are
+    negative. A constant, or a forward pass without a bias or ReLU, gives other answers.
+    """
+    r = fresh_reference(net, (), "", sigmoid)
+    D, C = len(r.params["W1"]), len(r.params["b2"])
+    rows = np.random.default_rng(2).standard_normal((200, D))
+    r = Reference(r.params, rows, np.zeros(200, dtype=int), sigmoid=sigmoid)
+    scores = r.scores.copy()
+    for step in np.geomspace(2, 0.01, 100):  # move the biases until all classes win about equally often
+        scores -= step * scores.std() * (np.bincount(scores.argmax(axis=1), minlength=C) / 200 - 1 / C)
+    b2 = r.params["b2"] + (scores - r.scores)[0] - np.median(scores.max(axis=1))
+    probe = Reference({**r.params, "b2": b2}, rows, r.y, sigmoid=sigmoid)
+    own = Reference(net.params, X, np.zeros(len(X), dtype=int), sigmoid=sigmoid)
+    return tuple(_predict(net, r, remark) for r, remark in ((own, ""), (probe, " of the check's own data")))
+
+
+def _predict(net, r, remark):
+    scores = np.asarray(net.ask(r.params, r.X), dtype=np.float64)
+    try:
+        return Prediction(net.predict(r.params, r.X), scores, r, remark)
+    except Exception as error:
+        return Prediction(None, scores, r, remark, error)
