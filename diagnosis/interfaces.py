@@ -50,7 +50,7 @@ class RegAttribute(Adapter):
 class Transposed(Adapter):
     """Net with weights of shapes (H, D) and (C, H)."""
 
-    note = "the weights have shapes (H, D) and (C, H). The check transposes them, so its places are those of (D, H), (H, C)"
+    note = "the weights have shapes (H, D) and (C, H). The check transposes them, and their gradients"
 
     @staticmethod
     def fits(net):
@@ -91,11 +91,10 @@ class Book(Adapter):
     def __init__(self, net):
         super().__init__(net)
         self.arrays, self.one_hot = net.params, True  # the layers of the net may hold these arrays
-        rng, (D, C) = np.random.default_rng(0), (len(net.params["W1"]), len(net.params["b2"]))
-        X, y = rng.standard_normal((3, D)), np.zeros(3, dtype=int)
+        X = np.random.default_rng(0).standard_normal((3, len(net.params["W1"])))
         try:
             got = np.asarray(net.predict(X), dtype=np.float64)
-            scores = Reference(self.params, X, y, sigmoid=True).scores
+            scores = Reference(self.params, X, np.zeros(3, dtype=int), sigmoid=True).scores
             self.sigmoid = agree(got, scores) or agree(got, softmax(scores))
         except Exception:
             self.sigmoid = False  # the check itself reports the exception
@@ -152,7 +151,7 @@ def adapt(net):
     Parameters
     ----------
     net : object
-        Has params with W1, b1, W2 and b2.
+        Has params.
 
     Returns
     -------
@@ -160,6 +159,6 @@ def adapt(net):
         `loss`, and perhaps `train` and `predict`, work as those of the lab.
     """
     for interface in INTERFACES:
-        if not isinstance(net, Adapter) and interface.fits(net):
+        if not isinstance(net, Adapter) and set(NAMES) <= set(net.params) and interface.fits(net):
             return interface(net)
     return net

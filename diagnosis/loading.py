@@ -2,10 +2,12 @@
 
 import ast
 import builtins
+import contextlib
 import importlib.util
 import io
 import json
 import linecache
+import re
 import sys
 import sysconfig
 import tokenize
@@ -110,6 +112,10 @@ def _check_kind(name, data):
     every_other = b"\0" in data[:100] and not (any(data[:100:2]) and any(data[1:100:2]))  # UTF-16 without a BOM
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or every_other and any(data[:100]):
         raise LoadError("is saved as UTF-16. Save it as UTF-8")
+    if name.lower().endswith((".md", ".markdown")):
+        raise LoadError("is a Markdown file, not Python source")
+    if start.startswith(b"version https://git-lfs"):
+        raise LoadError("is a Git LFS pointer, not the file itself. Fetch the file with git lfs pull")
     if b"\0" in data:
         raise LoadError("is a binary file, not Python source")
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
@@ -128,17 +134,17 @@ def _json(data):
         return None
 
 
-def net_from_file(path, name):
+def net_from_file(path, name, finder):
     """Run a file and create a net from its class.
-
-    See `compat.homework_imports` for the modules that the file may import.
 
     Parameters
     ----------
     path : Path
-        Absolute path.
+        Absolute path of a Python file, or of a notebook with the class in a cell.
     name : str
         Name of the class. Its constructor gets `SIZES`.
+    finder : NearFinder
+        From `compat.homework_imports`, which says what the file may import.
 
     Returns
     -------
@@ -151,34 +157,72 @@ def net_from_file(path, name):
     BaseException
         Any exception of the file or the constructor. AttributeError if the class is missing.
     """
-    source = read_source(path)
+    source = _notebook_source(path) or read_source(path)
     with np.errstate(), warnings.catch_warnings():  # undo settings of the file
         warnings.simplefilter("ignore")
-        module = _run_source(source, path)
+        module = _run_source(source, path, finder)
         if not source.strip():
             raise AttributeError("the file is empty")
         if not hasattr(module, name):
-            raise AttributeError(f"the file has no class {name}{_others(module)}")
-        net = getattr(module, name)(*SIZES)
-    return net
+            if finder.errors:  # the class may be in a file that cannot be imported
+                raise finder.errors[0]
+            raise AttributeError(f"the file has no class {name}{_others(module, source)}")
+        return getattr(module, name)(*SIZES)
 
 
-def _others(module):
-    """Say which classes a file has."""
-    names = [n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
-    return f". It has {', '.join(names)}: name one with --class" if names else ""
+def _others(module, source):
+    """Say which classes of a file may be nets, or that it only imports."""
+    classes = [v for v in vars(module).values() if isinstance(v, type) and v.__module__ == module.__name__]
+    names = ", ".join(cls.__name__ for cls in classes if hasattr(cls, "loss"))
+    if names:
+        return f". It has {names}: name one with --class"
+    rest = (ast.Import, ast.ImportFrom, ast.Expr)
+    return ". It only imports: name the file that has the class" if only(source, rest) else ""
 
 
-def _run_source(source, path):
-    """Run a file's source as a module of the course's package; return the module."""
+def only(source, kinds):
+    """Tell whether all statements of a source, at least one, are of some kinds."""
+    return all(isinstance(node, kinds) for node in ast.parse(source).body) and bool(source.strip())
+
+
+def _notebook_source(path):
+    """Return imports, classes and functions from the cells of a notebook; "" if there are none."""
+    data = path.read_bytes()[: MEGABYTES << 20] if path.is_file() else b""
+    content, parts = _json(data) if data.lstrip().startswith(b"{") else None, []
+    for cell in content.get("cells", ()) if isinstance(content, dict) else ():
+        text = "".join(cell.get("source", ())) if cell.get("cell_type") == "code" else ""
+        with contextlib.suppress(SyntaxError):  # other cells are not Python
+            tree = ast.parse(re.sub(r"^\s*[%!].*", "", text, flags=re.MULTILINE))
+            kept = ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef
+            parts += [ast.unparse(node) for node in tree.body if isinstance(node, kept)]
+    source = "\n\n".join(parts)
+    if not source or only(source, (ast.Import, ast.ImportFrom)):
+        return ""
+    linecache.cache[str(path)] = len(source), None, source.splitlines(True), str(path)  # for quotations
+    return source
+
+
+def _run_source(source, path, finder):
+    """Run a file's source as a module of the course's package; return the module.
+
+    A module that the file imports may be missing. Then the file runs again, with a substitute.
+    """
     try:
         code = compile(source, str(path), "exec", dont_inherit=True)
     except (MemoryError, RecursionError):
         raise LoadError("is nested too deeply for Python") from None
-    module = ModuleType(f"{PACKAGE}.{path.stem}")
-    module.__file__, module.__package__ = str(path), PACKAGE
-    sys.modules[module.__name__] = module
-    exec(code, vars(module))
+    while True:
+        module = ModuleType(f"{PACKAGE}.{path.stem}")
+        module.__file__, module.__package__ = str(path), PACKAGE
+        sys.modules[module.__name__] = module
+        try:
+            exec(code, vars(module))
+            break
+        except ImportError as error:
+            if not error.name or error.name in finder.absent or error.name.startswith(("numpy", "cs231n")):
+                raise
+            finder.absent.add(error.name)
+            sys.modules.pop(error.name, None)
     _add_placeholders(ast.parse(source), module)
     return module
 
@@ -230,6 +274,9 @@ def _explain_syntax(error, path):
     """Quote the parser's error and the line."""
     line = (error.text or linecache.getline(error.filename, error.lineno)).strip()[:LINE]
     file = " " if Path(error.filename) == path else f": {Path(error.filename).name} "
+    text = error.text or "".join(linecache.getlines(error.filename))
+    if re.search("^(<{7}|={7}|>{7})", text, re.MULTILINE):
+        return f"{file}has merge conflict markers: line {error.lineno}: {line}. Keep one version, without the markers"
     if isinstance(error, TabError):
         return f"{file}mixes tabs and spaces: line {error.lineno}: {line}. Indent with spaces only"
     python_2 = ", perhaps because it is Python 2" if error.msg.startswith("Missing parentheses in call to") else ""

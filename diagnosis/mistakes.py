@@ -12,7 +12,7 @@ import numpy as np
 from . import stages, symptoms
 from .findings import Mistake
 from .reference import NAMES
-from .symptoms import FORWARD, factors, like, when, which, wins
+from .symptoms import FORWARD, factors, like, penalised_twice, when, when_wrong, which, wins
 
 form = partial(Mistake, stages.FORM, skips=stages.COMPARED)
 scores, answers, penalty = (partial(Mistake, stage) for stage in (stages.SCORES, stages.ANSWERS, stages.PENALTY))
@@ -222,7 +222,8 @@ MISTAKES = (
         seen=like(lambda r: {"W2": r.grads(hidden=r.pre)["W2"]}, scaled=True),
     ),
     answers(
-        "{what} is {got:.10g} and should be {right:.10g}{remark}: the mistake is unknown, or there are several mistakes",
+        "{what} is {got:.10g} and should be {right:.10g}{remark}: the mistake is unknown, or there are several "
+        "mistakes",
         seen=symptoms.unknown_loss,
         vague=True,
     ),
@@ -239,8 +240,17 @@ MISTAKES = (
     ),
     penalty("the penalty includes {which} in {places}{factor}. Do not penalise biases", seen=symptoms.penalised_bias),
     penalty(
-        "{places} penalises {twice} twice, and {none} not at all. Penalise each of them once",
-        seen=symptoms.penalised_twice,
+        "the penalty on {none} is missing from the loss and the gradient, and that on {twice} is doubled. Perhaps both "
+        "terms have {twice}, or both lack the half",
+        seen=penalised_twice((1, 2), (0, 0)),
+    ),
+    penalty(
+        "the loss penalises {twice} twice, and {none} not at all. Penalise each of them once",
+        seen=penalised_twice((1, 1), (0, 1)),
+    ),
+    penalty(
+        "the gradient penalises {twice} twice, and {none} not at all. Penalise each of them once",
+        seen=penalised_twice((0.5, 2), (0.5, 0)),
     ),
     penalty(
         "the penalty on {which} is missing from the loss and the gradient. Add 0.5 * reg * sum(W**2) and reg * W",
@@ -311,8 +321,8 @@ MISTAKES = (
         note=True,
     ),
     overflow(
-        "the loss has an upper bound: it is {capped:.6g} instead of 1000 if the score of the correct class is 1000 lower "
-        "than another. Perhaps a small number is added inside the logarithm. " + DIRECTLY,
+        "the loss has an upper bound: it is {capped:.6g} instead of 1000 if the score of the correct class is 1000 "
+        "lower than another. Perhaps a small number is added inside the logarithm. " + DIRECTLY,
         seen=lambda e: {"capped": e.capped} if e.low else None,
         note=True,
     ),
@@ -467,11 +477,12 @@ MISTAKES = (
         seen=symptoms.wrong_predictions_shape,
     ),
     predict(
-        "predict returns the class with the lowest score. Use np.argmax(scores, axis=1)", seen=symptoms.lowest_class
+        "predict returns the class with the lowest score. Use np.argmax(scores, axis=1)",
+        seen=when_wrong(symptoms.lowest_class),
     ),
     predict(
         "predict returns class {got} for all rows. Use np.argmax(scores, axis=1)",
-        seen=symptoms.when_wrong(symptoms.constant_class),
+        seen=when_wrong(symptoms.constant_class),
     ),
     *(
         predict(f"predict: {what}. Use the scores of the net, np.argmax(self.loss(X), axis=1)", seen=wins(formula))

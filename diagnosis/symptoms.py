@@ -75,15 +75,17 @@ def which(names):
 
 
 def missing_params(params):
-    """Parameters that do not exist yet."""
-    missing = [name for name in NAMES if name not in params] if hasattr(params, "keys") else NAMES
-    return {"missing": ", ".join(missing), "verb": "are" if len(missing) > 1 else "is"} if missing else None
+    """Parameters that do not exist yet. A dict with only other names belongs to another net."""
+    missing = [name for name in NAMES if name not in params]
+    if not missing or len(missing) == len(NAMES) and params:
+        return None
+    return {"missing": ", ".join(missing), "verb": "are" if len(missing) > 1 else "is"}
 
 
 def two_dimensional_bias(params):
     """A bias of two dimensions, one of which is 1."""
     for name in BIASES:
-        shape = np.shape(params[name])
+        shape = np.shape(params.get(name, 0))
         if len(shape) == 2 and 1 in shape:
             return {"name": name, "got": shape, "right": (max(shape),)}
     return None
@@ -267,18 +269,16 @@ def penalised_bias(a):
     return {"places": " and ".join(places), "factor": f", with the factor {factor}" if factor else ""}
 
 
-def penalised_twice(a):
-    """One weight with twice the penalty, and the other with none."""
-    if a.name not in WEIGHTS:
-        return None
-    other = WEIGHTS[1 - WEIGHTS.index(a.name)]
-    places = {"the loss": (1, 0), "the gradient": (2, 0)}
-    for twice, none in ((a.name, other), (other, a.name)):
-        pairs = zip(places.items(), a.answers[twice], a.answers[none], strict=True)
-        found = [place for (place, pair), *got in pairs if tuple(got) == pair]
-        if found:
-            return {"twice": twice, "none": none, "places": " and ".join(found)}
-    return None
+def penalised_twice(*pairs):
+    """Make a function that sees a weight with the first pair of factors, and the other with the second."""
+
+    def seen(a):
+        other = WEIGHTS[a.name == WEIGHTS[0]]
+        both = a.got, a.answers[other]
+        found = {both: (a.name, other), both[::-1]: (other, a.name)}.get(pairs) if a.name in WEIGHTS else None
+        return found and {"twice": found[0], "none": found[1]}
+
+    return seen
 
 
 def masked_by_reg(joint):

@@ -104,36 +104,23 @@ def _is_step(before, after, step):
     return agree(after - before, step, 1e-12 * (1 + np.abs(before).max()))
 
 
-def probe_training(net, X, y, sigmoid=False):
-    """Train a net on one row twice, and on many rows twice.
-
-    Parameters
-    ----------
-    net : NetUnderTest
-        A net with all gradients.
-    X, y : ndarray, shapes (N, D) and (N,)
-        Data. The first training uses the row with the most active hidden units.
-
-    Returns
-    -------
-    Training
-    """
-    before, calls = net.params, []
-    row = int((X @ before["W1"] + before["b1"] > 0).sum(axis=1).argmax())
-    X, y = X[row : row + 1], y[row : row + 1]
-    batch = X[[0, 0]], y[[0, 0]]  # two equal rows: a batch that is larger than the data
+def probe_training(net, sigmoid=False):
+    """Train a net with all gradients on one row, and on many rows. Return a `Training`."""
+    r, calls = fresh_reference(net, (), "", sigmoid), []
+    before, row = r.params, int((r.pre > 0).sum(axis=1).argmax())  # inactive units would hide mistakes
+    data = (r.X[[row]], r.y[[row]]) * 2
+    batch = r.X[[row, row]], r.y[[row, row]]  # larger than the data
     loss, grads = net.ask(before, *batch, PROBE_REG)
     largest = max(np.abs(grad).max() for grad in grads.values())
     t = Training(0.125 / (1 + largest), before, grads, net.ask(before, *batch, 0.0)[1])
     try:
-        t.after, _ = net.train(before, (X, y, X, y), t.rate, DECAY, PROBE_REG, 1, 2, calls)
+        t.after, _ = net.train(before, data, t.rate, DECAY, PROBE_REG, 1, 2, calls)
         after_loss, t.later_grads = net.ask(t.after, *batch, PROBE_REG)
         t.losses, t.seen = (loss, after_loss), bool(calls)
-        t.later, t.answer = net.train(before, (X, y, X, y), t.rate, DECAY, PROBE_REG, 2, 2)
+        t.later, t.answer = net.train(before, data, t.rate, DECAY, PROBE_REG, 2, 2)
         if t.seen:
-            r = fresh_reference(net, (), "", sigmoid)
-            t.uneven, _, _ = _train_on_many(net, r.params, *UNEVEN)
-            t.steps, t.long_answer, t.accuracies = _train_on_many(net, r.params, ROWS, BATCH)
+            t.uneven, _, _ = _train_on_many(net, before, *UNEVEN)
+            t.steps, t.long_answer, t.accuracies = _train_on_many(net, before, ROWS, BATCH)
     except Exception as error:
         t.error, t.no_batch = error, bool(calls) and (calls[-1][1] is None or calls[-1][2] is None)
     return t

@@ -8,9 +8,7 @@ from test_diagnosis import Student, make_data
 
 from diagnosis import check_net
 from diagnosis.mistakes import MISTAKES
-from diagnosis.net import NetUnderTest
 from diagnosis.stages import PREDICT, TRAIN
-from diagnosis.training import probe_training
 
 
 class Learner(Student):
@@ -134,37 +132,19 @@ def test_right_training_has_no_findings(mistake, D, H, C, N):
 
 
 def test_wrong_gradients_come_before_the_update():
-    """If gradients are wrong, training is not checked."""
+    """The update is judged with the gradients that the net returns."""
     net = Learner("climbs")
     net.mistakes = ("b2 averaged",)
     report = check_net(net, *make_data())
-    assert len(report.findings) == 1 and report.stage == "gradients"
-
-
-def test_training_uses_the_row_with_most_active_units():
-    """A row without active units does not change W1, b1 and W2. It would hide mistakes."""
-    net = Learner("forgets b2", H=2)
-    net.params["W1"] = np.array([[1.0, 1.0], [0, 0], [0, 0], [0, 0]])
-    net.params["b1"] = np.array([-1.0, -1.0])
-    X = np.array([[0.0, 1, 1, 1], [3.0, 1, 0, 1], [-2.0, 0, 0, 1]])
-    training = probe_training(NetUnderTest(net), X, np.array([0, 1, 2]))
-    assert all(training.grads[name].any() for name in training.grads) and training.grads["W1"][0, 0] != 0
-
-
-def test_equal_scores_allow_every_class():
-    """If all scores are equal, no predicted class is wrong."""
-    net = Learner()
-    net.predict = lambda X: np.full(len(X), 2)
-    net.params["W2"][:] = 0
-    net.params["b2"][:] = 0
-    assert not any("predict" in finding for finding in check_net(net, *make_data()).findings)
+    first, second = report.findings
+    assert "gradient of b2 is averaged" in first and "goes up the gradient" in second and report.stage == "gradients"
 
 
 @pytest.mark.parametrize("classes", [[3, 0, 0, 0, 0], [0.5, 0, 0, 0, 0], [-1, 0, 0, 0, 0]])
 def test_predictions_that_are_not_classes(classes):
     """The finding shows them. They are not used as indices."""
     net = Learner()
-    net.predict = lambda X: np.array(classes)[: len(X)]
+    net.predict = lambda X: np.resize(classes, len(X))
     report = check_net(net, *make_data())
     assert f"predict returns class {classes[0]} for row 0" in report.findings[-1]
 
@@ -182,27 +162,14 @@ def test_mixed_rows_are_found_for_every_random_stream(draws):
     assert "mixes rows" in finding
 
 
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_each_way_to_mix_two_rows(order):
-    """The step uses X of the first row with y of the second, or the reverse."""
-
-    class Fixed(Learner):
-        def train(self, X, y, *arguments, **options):
-            if len(X) == 2:
-                X, y = X[[order[0]]], y[[order[1]]]
-            return super().train(X, y, *arguments, **options)
-
-    (finding,) = check_net(Fixed(), *make_data()).findings
-    assert "mixes rows" in finding
-
-
-def test_steps_of_zero_have_no_findings():
-    """If all gradients are zero, the steps with and without mistakes are equal."""
+def test_steps_of_zero_hide_nothing():
+    """All gradients of this net are zero. The check trains with its own parameters."""
     net = Learner("climbs")
     for param in net.params.values():
         param[:] = 0
     net.params["b2"][0] = 1000.0
-    assert check_net(net, np.ones((2, 4)), np.array([0, 0])).ok
+    (finding,) = check_net(net, np.ones((2, 4)), np.array([0, 0])).findings
+    assert "goes up the gradient" in finding
 
 
 def test_training_leaves_the_net_as_it_was():
@@ -224,13 +191,13 @@ def test_training_leaves_the_net_as_it_was():
         assert np.random.rand() == np.random.RandomState(seed).rand()
         assert all(np.array_equal(net.params[name], before[name]) for name in before)
     half = len(drawn) // 2
-    assert drawn[:half] == drawn[half:] and len(set(drawn)) == 8
+    assert half and drawn[:half] == drawn[half:]
 
 
 def test_one_row_may_be_right_by_chance():
     """Predictions are also compared on the check's own data."""
     net = Learner()
     right = net.predict
-    net.predict = lambda X: right(X) if len(X) == 1 else np.zeros(len(X))
+    net.predict = lambda X: right(X) if len(X) == 1 else np.arange(len(X)) % 3
     (finding,) = check_net(net, *make_data(N=1)).findings
-    assert finding.startswith("predict returns class 0.0 for row ") and " of the check's own data, but cl" in finding
+    assert finding.startswith("predict returns class ") and " of the check's own data, but cl" in finding
