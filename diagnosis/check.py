@@ -85,7 +85,7 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
         if usable:
             _compare(net, X, y, reg, calls, report)
         if calls.loss is not None and not report.skips(stages.OVERFLOW):
-            known = any("loss" in finding.names for finding in report.found)
+            known = any({"loss", "scores"} & set(finding.names) for finding in report.found)
             report.add(find(stages.OVERFLOW, probe_extremes(net, known)))
     except Exception as error:
         report.add(find(stages.OTHER_INPUTS, describe_failure(net, X, y, reg, error)))
@@ -143,25 +143,20 @@ def _own_reference(net, params, X, y, remark=""):
 
 
 def _compare(net, X, y, reg, calls, report):
-    """Compare scores, loss, gradients and penalty, if they exist, with the correct formulas.
-
-    First for the user's data, then for data of the check: in the former, sizes may be equal by chance.
-    """
+    """Compare scores, loss, gradients and penalty, if they exist, with the correct formulas."""
     params, remark = dict(net.params), ""
     for name in BIASES:
         if not params[name].any():  # biases of zero would hide mistakes
             params[name] = 0.3 * np.cos(1.0 + np.arange(params[name].size))
             remark = " (with nonzero biases in place of your zeros)"
     own = _own_reference(net, params, X, y, remark)
-    references = [own, *([_own_reference(net, net.params, X, y)] if remark else [])]  # some are wrong for zeros only
-    references.append(fresh_reference(net, (len(X),), " (with parameters and data of the check)", own.sigmoid))
-    for reference in references:
-        found = _compare_with(net, reference, calls, report.has(stages.SCORES))
-        report.add(found)
-        if any(not finding.mistake.note for finding in found):
-            break
-    if remark and reference is references[1] and not report.ok:  # wrong for biases of zero only
-        return
+    fresh = fresh_reference(net, (len(X),), " (with parameters and data of the check)", own.sigmoid)
+    found, fresh_found = _compare_with(net, own, calls), _compare_with(net, fresh, calls)
+    report.add(_more_reliable(found, fresh_found))
+    if report.ok and remark:
+        report.add(_compare_with(net, _own_reference(net, net.params, X, y), calls))
+        if not report.ok:  # wrong for biases of zero only
+            return
     if calls.loss is None or report.has(stages.SCORES) and not own.agrees("loss", net.ask(params, X, y)[0]):
         return
     if report.ok and not report.skips(stages.LOSS_PRECISION):
@@ -169,9 +164,30 @@ def _compare(net, X, y, reg, calls, report):
     if report.skips(stages.PENALTY) or not getattr(net.net, "penalty", True):
         return
     factors = penalty_factors(net, X, y, calls.names)
-    report.add(explain(stages.PENALTY, factors, Penalties(factors)))
-    if report.ok:
-        report.add(find(stages.JOINT_PENALTY, probe_joint_penalty(net, own, reg or PROBE_REG, factors, calls.names)))
+    report.add(_not_of_changes(calls, explain(stages.PENALTY, factors, Penalties(factors))))
+    for reference, strength in ((own, reg or PROBE_REG), (fresh, PROBE_REG)):
+        if report.ok:
+            joint = probe_joint_penalty(net, reference, strength, factors, calls.names)
+            report.add(find(stages.JOINT_PENALTY, joint))
+
+
+def _more_reliable(found, fresh):
+    """Return the findings for the user's data, or those for data of the check if they say more.
+
+    In the former, sizes may be equal by chance, and gradients zero. In the latter they are not.
+    """
+
+    def causes(findings):
+        return {(finding.mistake.sentence, finding.names) for finding in findings if not finding.mistake.note}
+
+    return fresh if causes(fresh) and causes(fresh) != causes(found) else found
+
+
+def _not_of_changes(calls, found):
+    """Leave out what may be a consequence of parameters that loss changes: findings without a cause."""
+    if not set(calls.changed) & set(NAMES):
+        return found
+    return [finding for finding in found if not (finding.mistake.vague or "k" in finding.values)]
 
 
 def _compare_scores(scores, reference):
@@ -180,9 +196,9 @@ def _compare_scores(scores, reference):
     return find(stages.PRECISION, evidence) or explain(stages.SCORES, answers, reference)
 
 
-def _compare_with(net, reference, calls, wrong_scores):
+def _compare_with(net, reference, calls):
     """Compare the scores, and the loss and gradients without penalty, if they do not depend on wrong scores."""
-    found = [] if wrong_scores else _compare_scores(net.ask(reference.params, reference.X), reference)
+    found = _compare_scores(net.ask(reference.params, reference.X), reference)
     if calls.loss is None or any(finding.mistake.stage == stages.PRECISION for finding in found):
         return found
     loss, grads = net.ask(reference.params, reference.X, reference.y, 0.0)
@@ -192,10 +208,7 @@ def _compare_with(net, reference, calls, wrong_scores):
     for name in answers:
         if precision := find(stages.PRECISION, Answer(name, answers, reference)):
             return found + precision
-    explained = explain(stages.ANSWERS, answers, reference)
-    if set(calls.changed) & set(NAMES):  # a consequence of the changes, perhaps
-        explained = [finding for finding in explained if not (finding.mistake.vague or "k" in finding.values)]
-    return found + explained
+    return found + _not_of_changes(calls, explain(stages.ANSWERS, answers, reference))
 
 
 def _check_rows(net, data, report, h, tolerance, max_checks, rng):

@@ -53,14 +53,17 @@ def _explain_group(stage, names, answers, correct):
     upstream = [mistake for mistake in MISTAKES if mistake.stage == stage and mistake.upstream]
     first = None
     for count in (0, 1, 2):
+        known = []
         for some in combinations(upstream, count):
             changes = {key: value for mistake in some for key, value in mistake.upstream.items()}
             if len(changes) < count:  # both change the same thing
                 continue
             found = _explain_each(stage, names, answers, correct.variant(**changes) if some else correct)
             if not any(finding.mistake.vague for finding in found):
-                return [Finding(mistake, tuple(names)) for mistake in some] + found
+                known.append([Finding(mistake, tuple(names)) for mistake in some] + found)
             first = first or found
+        if known:
+            return min(known, key=len)
     return first
 
 

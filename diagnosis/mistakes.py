@@ -285,7 +285,7 @@ MISTAKES = (
     penalty(
         "the penalty on {which} has the factor {in_loss} in the loss and {in_gradient} in the gradient. The "
         "correct factors are 0.5 and 1",
-        seen=factors(..., ...),
+        seen=lambda a: {"k": a.got, **factors(..., ...)(a)},
     ),
     Mistake(
         stages.JOINT_PENALTY,

@@ -96,8 +96,8 @@ def fresh_reference(net, sizes, remark, sigmoid=False):
     """
     D, H = net.params["W1"].shape
     C = len(net.params["b2"])
-    taken = {size + off for size in (D, H, C, *sizes) for off in (-1, 0, 1)}
-    N = next(n for n in (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47) if n not in taken)
+    taken = {size + off for size in (D, H, C, *sizes) for off in (-2, -1, 0, 1, 2)}
+    N = next(n for n in (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61) if n not in taken)
     for seed in range(20):
         rng = np.random.default_rng(seed)
         params = {
@@ -109,6 +109,7 @@ def fresh_reference(net, sizes, remark, sigmoid=False):
         r = Reference(params, rng.standard_normal((N, D)), rng.permutation(np.arange(N) % C), remark, sigmoid)
         if (r.pre > 0.1).any(axis=0).mean() > 0.5 < (r.pre < -0.1).any(axis=0).mean():
             break
+    r.sizes_differ = True
     return r
 
 
@@ -141,7 +142,7 @@ def penalty_factors(net, X, y, names):
             else:
                 in_gradient.append(difference)
         of_loss = _agreed(in_loss)
-        factor = _agreed(in_gradient) if name in names else 2 * of_loss if of_loss in (0.5, 1) else name in WEIGHTS
+        factor = _agreed(in_gradient) if name in names else 2 * of_loss if of_loss in (0.5, 1) else float(name in WEIGHTS)
         if factor is None and in_transposed:
             factor = _agreed(in_transposed)
         factors[name] = of_loss, factor

@@ -77,6 +77,7 @@ class Reference:
     """
 
     alone = ("scores", "loss")
+    sizes_differ = False  # whether N, D, H and C differ, and their neighbours
 
     def __init__(self, params, X, y, remark="", sigmoid=False, *, axis=1, shift=1, target=None):
         self.params, self.X, self.y, self.N, self.remark, self.sigmoid = params, X, y, len(X), remark, sigmoid
@@ -103,7 +104,9 @@ class Reference:
 
     def variant(self, **mistakes):
         """Return a `Reference` with other values of `axis`, `shift` or `target`."""
-        return Reference(self.params, self.X, self.y, self.remark, self.sigmoid, **mistakes)
+        variant = Reference(self.params, self.X, self.y, self.remark, self.sigmoid, **mistakes)
+        variant.sizes_differ = self.sizes_differ
+        return variant
 
     def grads(self, mask=None, hidden=None):
         """Return the gradients without penalty. An argument replaces the array of its name."""

@@ -217,18 +217,19 @@ def averaged_bias(a):
 
 
 def other_divisor(a):
-    """A gradient or loss that is divided by another size than N, if its factor cannot mean anything else."""
+    """A gradient or loss that is divided by another size than N, in data whose sizes all differ."""
     D, H, C, N = len(a.r.params["W1"]), a.r.H, a.r.C, a.r.N
-    k = factor_between(a.got, a.right, a.r.floor[a.name])
+    k = factor_between(a.got, a.right, a.r.floor[a.name]) if a.r.sizes_differ else None
     sizes = {
-        "D, the number of inputs": D, "D + 1, one more than the inputs": D + 1, "H, the number of hidden units": H,
-        "C, the number of classes": C, "N - 1": N - 1, "N + 1": N + 1, "N * C, the number of all scores": N * C,
-    }  # fmt: skip
-    found = [(words, size) for words, size in sizes.items() if size and k and abs(k * size / N - 1) < 1e-7]
-    usual = k and any(abs(f * m - round(f * m)) < 1e-7 for f in (k, 1 / k) for m in (1, 2))
-    if len(found) != 1 or usual and found[0][1] != N * C:
-        return None
-    return {"divisor": found[0][0], "N": N}
+        D: "D, the number of inputs",
+        H: "H, the number of hidden units",
+        C: "C, the number of classes",
+        D + 1: "D + 1, one more than the inputs",
+        N - 1: "N - 1",
+        N + 1: "N + 1",
+        N * C: "N * C, the number of all scores",
+    }
+    return k and next(({"divisor": what} for size, what in sizes.items() if abs(k * size / N - 1) < 1e-7), None)
 
 
 def multiple(a):
