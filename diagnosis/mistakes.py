@@ -11,8 +11,9 @@ import numpy as np
 
 from . import stages, symptoms
 from .findings import Mistake
-from .reference import NAMES
-from .symptoms import FORWARD, factors, like, penalised_twice, when, when_wrong, which, wins
+from .reference import FORWARD, NAMES, OTHER_CLASSES
+from .symptoms import HISTORIES, factors, like, penalised_twice, when, when_wrong, which, wins, wrong_accuracy
+from .training import DECAY, STEPS
 
 form = partial(Mistake, stages.FORM, skips=stages.COMPARED)
 scores, answers, penalty = (partial(Mistake, stage) for stage in (stages.SCORES, stages.ANSWERS, stages.PENALTY))
@@ -32,6 +33,7 @@ OTHER_PENALTY = (
 )
 EPSILON = "the loss {epsilon} the probability inside the logarithm. "
 DIRECTLY = "Compute the logarithm directly: log p = shifted - log(sum(exp(shifted)))"
+COUNT = "train makes {got} steps, each after a call of loss, with num_iters={right}"
 EPOCH = "An epoch is num_train // batch_size iterations, here {N} // {B} = {epoch}"
 
 
@@ -127,8 +129,8 @@ MISTAKES = (
         "{right:.8g}",
         seen=symptoms.unknown_scores,
     ),
-    answers(SHIFTED % "high", upstream={"target": lambda r: np.eye(r.C)[(r.y + 1) % r.C]}),
-    answers(SHIFTED % "low", upstream={"target": lambda r: np.eye(r.C)[(r.y - 1) % r.C]}),
+    answers(SHIFTED % "high", upstream={"off": 1}),
+    answers(SHIFTED % "low", upstream={"off": -1}),
     answers(PAIRED, upstream={"target": labels_in_columns}),  # sum / N
     answers(PAIRED, upstream={"target": lambda r: labels_in_columns(r) / r.N}),  # mean
     answers(PAIRED, upstream={"target": lambda r: np.minimum(labels_in_columns(r), 1)}),  # probs[:, y] -= 1
@@ -152,12 +154,12 @@ MISTAKES = (
         EPSILON + "It is not needed, and p below it count as equal. " + DIRECTLY,
         seen=symptoms.harmless_epsilon,
         note=True,
-        skips=(stages.NUMERIC, stages.LOSS_PRECISION),
+        skips=(stages.LOSS_PRECISION,),
     ),
     answers(
         EPSILON + "So the gradient is not that of this loss. " + DIRECTLY,
         seen=symptoms.epsilon_in_log,
-        skips=(stages.NUMERIC, stages.LOSS_PRECISION),
+        skips=(stages.LOSS_PRECISION,),
     ),
     answers(
         "the gradient of {which} is transposed. It must have the shape and the order of the parameter",
@@ -356,6 +358,10 @@ MISTAKES = (
         seen=symptoms.unchanged,
     ),
     train(
+        COUNT,
+        seen=lambda t: {"got": t.first_steps, "right": 1} if t.seen and t.first_steps > 1 else None,
+    ),
+    train(
         "the update of {which} goes up the gradient, so the loss rises. Use W -= learning_rate * dW",
         seen=lambda t: which(t.names_with(t.rate)),
     ),
@@ -370,7 +376,7 @@ MISTAKES = (
     ),
     train(
         "the learning rate decays before the first step ({which}). It must decay at the end of an epoch",
-        seen=lambda t: which(t.names_with(-symptoms.DECAY * t.rate)),
+        seen=lambda t: which(t.names_with(-DECAY * t.rate)),
     ),
     train(
         "the update of {which} is {k:g} times what it should be. Use W -= learning_rate * dW",
@@ -382,12 +388,12 @@ MISTAKES = (
     ),
     train(
         "the learning rate does not decay. Multiply it by learning_rate_decay once in each epoch, after the step",
-        seen=when(lambda t: t.second_is(-t.rate) and not t.second_is(-symptoms.DECAY * t.rate)),
+        seen=when(lambda t: t.second_is(-t.rate) and not t.second_is(-DECAY * t.rate)),
     ),
     train(
         "the first iteration is correct, but the second is wrong. It must be W -= learning_rate * dW, with the "
         "gradient at the new parameters and the learning rate after one decay",
-        seen=when(lambda t: not t.second_is(-symptoms.DECAY * t.rate)),
+        seen=when(lambda t: not t.second_is(-DECAY * t.rate)),
     ),
     train(
         "train must return a dict with the lists loss_history, train_acc_history and val_acc_history. Here each list "
@@ -404,16 +410,16 @@ MISTAKES = (
         note=True,
     ),
     train(
+        "the batch has rows that are not in X. Draw the rows of the training data, and do not change them",
+        seen=when(lambda t: any((step.rows < 0).any() for step in t.steps)),
+    ),
+    train(
         "the batch mixes rows: an example gets the label of another row. Index X and y with the same row numbers",
         seen=when(lambda t: not all(step.labels for step in t.steps)),
     ),
     train(
         "train ignores batch_size: with batch_size={B} and {N} rows of data, a step uses {got} rows",
         seen=symptoms.batch_ignored,
-    ),
-    train(
-        "the batch has rows that are not in X. Draw the rows of the training data, and do not change them",
-        seen=when(lambda t: any((step.rows < 0).any() for step in t.steps)),
     ),
     train(
         "every iteration uses the same rows. Draw new rows in each iteration, for example with "
@@ -436,10 +442,8 @@ MISTAKES = (
         seen=symptoms.later_step,
     ),
     train(
-        "train makes {got} steps with num_iters={right}",
-        seen=lambda t: (
-            t.seen and len(t.steps) != symptoms.STEPS and {"got": len(t.steps), "right": symptoms.STEPS} or None
-        ),
+        COUNT,
+        seen=lambda t: {"got": len(t.steps), "right": STEPS} if t.seen and len(t.steps) != STEPS else None,
     ),
     train(
         "the learning rate decays in each iteration. It must decay once in each epoch. " + EPOCH,
@@ -452,11 +456,11 @@ MISTAKES = (
     train("loss_history is wrong{at}: it has {got}, and should have {right}", seen=symptoms.wrong_losses),
     train(
         "val_acc_history is not the accuracy on X_val and y_val{other}. It is {got}, and should be {right}",
-        seen=symptoms.wrong_validation,
+        seen=lambda t: wrong_accuracy(t, HISTORIES[2], ["validation"], ["batch", "all"], "training rows"),
     ),
     train(
         "train_acc_history is not the accuracy on the batch{other}. It is {got}, and should be {right}",
-        seen=symptoms.wrong_training,
+        seen=lambda t: wrong_accuracy(t, HISTORIES[1], ["batch", "all"], ["validation"], "the validation rows"),
     ),
     train(
         "an epoch is not num_train // batch_size iterations if batch_size does not divide num_train. Then the learning "
@@ -486,7 +490,7 @@ MISTAKES = (
     ),
     *(
         predict(f"predict: {what}. Use the scores of the net, np.argmax(self.loss(X), axis=1)", seen=wins(formula))
-        for what, formula in list(FORWARD.items())[:7]
+        for what, formula in list(FORWARD.items())[:OTHER_CLASSES]
     ),
     predict(
         "predict returns class {got} for row {row}, but class {right} has the highest score",

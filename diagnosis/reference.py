@@ -59,6 +59,8 @@ class Reference:
         Whether the hidden layer is a sigmoid, not a ReLU.
     axis, shift : int or None
         Axis of the softmax, and of the maximum that is subtracted. Others than 1 are mistakes.
+    off : int
+        Number that is added to the labels. Others than 0 are mistakes.
     target : callable, optional
         Maps the reference to the matrix (N, C) in place of the one-hot labels. It is a mistake.
 
@@ -79,7 +81,7 @@ class Reference:
     alone = ("scores", "loss")
     sizes_differ = False  # whether N, D, H and C differ, and their neighbours
 
-    def __init__(self, params, X, y, remark="", sigmoid=False, *, axis=1, shift=1, target=None):
+    def __init__(self, params, X, y, remark="", sigmoid=False, *, axis=1, shift=1, off=0, target=None):
         self.params, self.X, self.y, self.N, self.remark, self.sigmoid = params, X, y, len(X), remark, sigmoid
         self.H, self.C = params["W2"].shape
         with np.errstate(all="ignore"):
@@ -89,7 +91,8 @@ class Reference:
             shifted = self.scores - self.scores.max(axis=0) if shift == 0 else self.scores
             shifted = shifted - shifted.max(axis=axis, keepdims=True)
             self.log_p = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
-            target = np.eye(self.C)[y] if target is None else target(self)
+            self.y = (y + off) % self.C
+            target = np.eye(self.C)[self.y] if target is None else target(self)
             self.dscores = (np.exp(self.log_p) - target) / self.N  # (N, C)
             self.dhidden = self.dscores @ params["W2"].T  # (N, H)
             loss = -np.sum(target * self.log_p) / self.N
@@ -103,7 +106,7 @@ class Reference:
         return agree(answer, self.right[name], self.floor[name])
 
     def variant(self, **mistakes):
-        """Return a `Reference` with other values of `axis`, `shift` or `target`."""
+        """Return a `Reference` with other values of `axis`, `shift`, `off` or `target`."""
         variant = Reference(self.params, self.X, self.y, self.remark, self.sigmoid, **mistakes)
         variant.sizes_differ = self.sizes_differ
         return variant
@@ -144,3 +147,26 @@ class Penalties:
     def agrees(self, name, factors):
         """Tell whether factors are correct. NaN has another cause than the penalty."""
         return factors == self.right[name] or any(factor != factor for factor in factors)
+
+
+# Wrong forward passes, as scores of a `Reference`. The first `OTHER_CLASSES` also change the predicted classes.
+OTHER_CLASSES = 7
+FORWARD = {
+    "the ReLU is missing in the forward pass": lambda r: r.pre @ r.params["W2"] + r.params["b2"],
+    "b1 is missing in the forward pass": lambda r: (
+        np.maximum(0, r.X @ r.params["W1"]) @ r.params["W2"] + r.params["b2"]
+    ),
+    "b2 is missing in the forward pass": lambda r: r.hidden @ r.params["W2"],
+    "both biases are missing in the forward pass": lambda r: np.maximum(0, r.X @ r.params["W1"]) @ r.params["W2"],
+    "b1 is added to W1, not to X W1": lambda r: (
+        np.maximum(0, r.X @ (r.params["W1"] + r.params["b1"])) @ r.params["W2"] + r.params["b2"]
+    ),
+    "b2 is added to W2, not to the product with W2": lambda r: r.hidden @ (r.params["W2"] + r.params["b2"]),
+    "there is a ReLU on the scores, too": lambda r: np.maximum(0, r.scores),
+    "they are probabilities: the softmax belongs to the loss": lambda r: softmax(r.scores),
+    "they are logarithms of probabilities: the softmax belongs to the loss": lambda r: r.log_p,
+    "the maximum of each row is subtracted: that belongs to the loss": lambda r: (
+        r.scores - r.scores.max(axis=1, keepdims=True)
+    ),
+    "the maximum of all scores is subtracted: that belongs to the loss": lambda r: r.scores - r.scores.max(),
+}

@@ -13,7 +13,7 @@ from checks import BIASES, WEIGHTS
 
 from .loading import quote_own_line
 from .net import WrongForm
-from .reference import NAMES, agree, factor_between, softmax
+from .reference import NAMES, agree, factor_between
 from .training import BATCH, DECAY, ROWS, STEPS
 
 HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")
@@ -417,8 +417,8 @@ def wrong_losses(t):
     )
 
 
-def wrong_accuracy(t, history, rights, others):
-    """A history of accuracies that are not those of `rights`, perhaps those of `others`.
+def wrong_accuracy(t, history, rights, others, words):
+    """A history of accuracies that are not those of `rights`, perhaps those of `others`, called `words`.
 
     The numbers may belong to the first or the last iteration of each epoch, before or after it.
     """
@@ -432,20 +432,9 @@ def wrong_accuracy(t, history, rights, others):
 
     if any(map(fits, rights)):
         return None
-    other = next((f": it is the accuracy on {words}" for what, words in others.items() if fits(what)), "")
+    other = f": it is the accuracy on {words}" if any(map(fits, others)) else ""
     return {"got": ", ".join(f"{value:.4g}" for value in got), "other": other,
             "right": ", ".join(f"{value:.4g}" for value in t.accuracies[rights[0]][places[0], 1])}  # fmt: skip
-
-
-def wrong_validation(t):
-    """Validation accuracies that are not those of the validation data."""
-    others = {"batch": "the batch", "all": "the training data"}
-    return wrong_accuracy(t, "val_acc_history", ["validation"], others)
-
-
-def wrong_training(t):
-    """Training accuracies that are neither those of the batch nor of the training data."""
-    return wrong_accuracy(t, "train_acc_history", ["batch", "all"], {"validation": "the validation data"})
 
 
 # predictions
@@ -482,27 +471,3 @@ def not_highest_class(predictions):
             row = wrong[0]
             return {"row": f"{row}{remark}", "got": got[row], "right": scores[row].argmax()}
     return None
-
-
-# wrong forward passes, for scores and for predictions
-
-
-FORWARD = {
-    "the ReLU is missing in the forward pass": lambda r: r.pre @ r.params["W2"] + r.params["b2"],
-    "b1 is missing in the forward pass": lambda r: (
-        np.maximum(0, r.X @ r.params["W1"]) @ r.params["W2"] + r.params["b2"]
-    ),
-    "b2 is missing in the forward pass": lambda r: r.hidden @ r.params["W2"],
-    "both biases are missing in the forward pass": lambda r: np.maximum(0, r.X @ r.params["W1"]) @ r.params["W2"],
-    "b1 is added to W1, not to X W1": lambda r: (
-        np.maximum(0, r.X @ (r.params["W1"] + r.params["b1"])) @ r.params["W2"] + r.params["b2"]
-    ),
-    "b2 is added to W2, not to the product with W2": lambda r: r.hidden @ (r.params["W2"] + r.params["b2"]),
-    "there is a ReLU on the scores, too": lambda r: np.maximum(0, r.scores),
-    "they are probabilities: the softmax belongs to the loss": lambda r: softmax(r.scores),
-    "they are logarithms of probabilities: the softmax belongs to the loss": lambda r: r.log_p,
-    "the maximum of each row is subtracted: that belongs to the loss": lambda r: (
-        r.scores - r.scores.max(axis=1, keepdims=True)
-    ),
-    "the maximum of all scores is subtracted: that belongs to the loss": lambda r: r.scores - r.scores.max(),
-}

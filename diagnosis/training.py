@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .probes import PROBE_REG, fresh_reference
-from .reference import NAMES, Reference, agree, factor_between
+from .reference import FORWARD, NAMES, OTHER_CLASSES, Reference, agree, factor_between
 
 DECAY = 0.5
 ROWS, BATCH, STEPS = 24, 6, 9  # an epoch is 4 iterations; two epochs and the first step of the third
@@ -62,6 +62,8 @@ class Training:
     accuracies : dict
         For "batch", "all" (training rows) and "validation": the accuracies before and after each of
         the `steps`, an array (STEPS, 2).
+    first_steps : int
+        Number of changes of the parameters in the first training, of one iteration.
     seen : bool
         Whether ``train`` calls the net's ``loss``, so that its batches are known.
     """
@@ -81,6 +83,7 @@ class Training:
     uneven: list = field(default_factory=list)
     long_answer: object = None
     accuracies: dict = field(default_factory=dict)
+    first_steps: int = 1
     seen: bool = True
 
     def names_with(self, factor, grads=None):
@@ -117,6 +120,8 @@ def probe_training(net, sigmoid=False):
         t.after, _ = net.train(before, data, t.rate, DECAY, PROBE_REG, 1, 2, calls)
         after_loss, t.later_grads = net.ask(t.after, *batch, PROBE_REG)
         t.losses, t.seen = (loss, after_loss), bool(calls)
+        states = [*(call[0] for call in calls), t.after]
+        t.first_steps = sum(_differ(*pair) for pair in zip(states, states[1:], strict=False))
         t.later, t.answer = net.train(before, data, t.rate, DECAY, PROBE_REG, 2, 2)
         if t.seen:
             t.uneven, _, _ = _train_on_many(net, before, *UNEVEN)
@@ -154,10 +159,14 @@ def _find_steps(net, calls, X, y, rate):
     steps, same = [], []
     for (before, rows, labels), (after, _, _) in zip(calls, calls[1:], strict=False):
         same.append((rows, labels))
-        if any(not np.array_equal(before[name], after[name]) for name in NAMES):
+        if _differ(before, after):
             steps.append(_find_step(net, before, after, same, X, y, rate))
             same = []
     return steps
+
+
+def _differ(before, after):
+    return any(not np.array_equal(before[name], after[name]) for name in NAMES)
 
 
 def _find_step(net, before, after, batches, X, y, rate):
@@ -192,18 +201,24 @@ class Prediction(NamedTuple):
 def probe_predictions(net, X, sigmoid=False):
     """Return a net's predictions for X (N, D), and for rows with parameters of the check.
 
-    For the latter, every class wins for some rows, and all scores of about half of the rows are
-    negative. A constant, or a forward pass without a bias or ReLU, gives other answers.
+    For the latter, every class wins for some rows, all scores of about half of the rows are negative,
+    and each wrong forward pass of `FORWARD` changes the class of some rows. (If that is possible: the
+    check tries 20 times.)
     """
-    r = fresh_reference(net, (), "", sigmoid)
-    D, C = len(r.params["W1"]), len(r.params["b2"])
-    rows = np.random.default_rng(2).standard_normal((200, D))
-    r = Reference(r.params, rows, np.zeros(200, dtype=int), sigmoid=sigmoid)
-    scores = r.scores.copy()
-    for step in np.geomspace(2, 0.01, 100):  # move the biases until all classes win about equally often
-        scores -= step * scores.std() * (np.bincount(scores.argmax(axis=1), minlength=C) / 200 - 1 / C)
-    b2 = r.params["b2"] + (scores - r.scores)[0] - np.median(scores.max(axis=1))
-    probe = Reference({**r.params, "b2": b2}, rows, r.y, sigmoid=sigmoid)
+    C, count = len(net.params["b2"]), 200
+    for first in range(20):
+        r = fresh_reference(net, (), "", sigmoid, 20 * first)
+        rows, labels = np.random.default_rng(first).standard_normal((count, r.X.shape[1])), np.zeros(count, dtype=int)
+        scores = before = Reference(r.params, rows, labels, sigmoid=sigmoid).scores
+        for step in np.geomspace(2, 0.01, 100):  # move the biases until all classes win about equally often
+            wins = np.bincount(scores.argmax(axis=1), minlength=C)
+            scores = scores - step * scores.std() * (wins / count - 1 / C)
+        b2 = r.params["b2"] + (scores - before)[0] - np.median(scores.max(axis=1))
+        probe = Reference({**r.params, "b2": b2}, rows, labels, sigmoid=sigmoid)
+        classes = probe.scores.argmax(axis=1)
+        others = [formula(probe).argmax(axis=1) for formula in list(FORWARD.values())[:OTHER_CLASSES]]
+        if len(np.unique(classes)) == C and not any(np.array_equal(classes, other) for other in others):
+            break
     own = Reference(net.params, X, np.zeros(len(X), dtype=int), sigmoid=sigmoid)
     return tuple(_predict(net, r, remark) for r, remark in ((own, ""), (probe, " of the check's own data")))
 

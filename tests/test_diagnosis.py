@@ -1,5 +1,6 @@
 """Tests of `check_net`: it names each known mistake alone, and finds none in correct nets."""
 
+import math
 import re
 import sys
 import warnings
@@ -815,3 +816,154 @@ def test_data_at_kinks_give_a_note():
     report = check_net(TwoLayerNet(2, 3, 2, std=0.0), np.ones((2, 2)), np.array([0, 1]))
     assert report.ok and "more than half of the coordinates of W1 lie at a kink" in report.notes[0]
     assert "np.random.randn" in report.notes[0]
+
+
+def with_loss(function, *mistakes):
+    """A net whose loss without penalty is ``function(p)`` of the probabilities of the correct classes."""
+
+    def change(net, loss, grads, reg):
+        return loss + function(net.p) + np.mean(np.log(net.p)), grads
+
+    class Net(Changed):
+        def loss(self, X, y=None, reg=0.0):
+            if y is not None:
+                scores = Student.loss(self, X)
+                self.p = np.exp(self.log_softmax(scores, 1))[np.arange(len(y)), y]
+                lost = self.p == 0
+                if lost.any():
+                    return function(self.p), {name: np.zeros_like(param) for name, param in self.params.items()}
+            return super().loss(X, y, reg)
+
+    return Net(change, *mistakes)
+
+
+@pytest.mark.parametrize("epsilon", [1e-6, 1e-7, 1e-8, 1e-10, 1e-12, 1e-16, 1e-20, 2.0**-52, 1e-30])
+@pytest.mark.parametrize("cut", [False, True])
+def test_small_number_inside_the_logarithm(epsilon, cut):
+    """It is a note that says what it is. Nothing else is found."""
+    function = (lambda p: -np.mean(np.log(np.maximum(p, epsilon)))) if cut else lambda p: -np.mean(np.log(p + epsilon))
+    report = check_net(with_loss(function), *make_data())
+    assert report.ok and len(report.notes) == 1 and "inside the logarithm" in report.notes[0], report
+    assert [row.checked for row in report.rows] == [24, 6, 18, 3]
+
+
+@pytest.mark.parametrize("epsilon", [1e-2, 1e-3])
+def test_number_inside_the_logarithm_that_is_not_small(epsilon):
+    """Then the gradient is not that of the loss."""
+    report = check_net(with_loss(lambda p: -np.mean(np.log(p + epsilon))), *make_data())
+    assert len(report.findings) == 1 and f"the loss adds {epsilon:g} to the probability" in report.findings[0], report
+
+
+def test_logarithm_of_a_probability():
+    """Only a probability below 1e-300 makes the loss infinite. That is a note."""
+    report = diagnose("log of p")
+    assert report.ok and report.stage == "done"
+    assert re.search("logarithm of 0 if .* 1000 lower .* log p = shifted - log", report.notes[0])
+
+
+def test_findings_beside_an_overflow():
+    """After an overflow, what is missing, and the update, are judged, too."""
+    unfinished = Answers({"scores": 1, "loss": 1, "W2": 1, "b2": 1}, "unstable")
+    first, second = check_net(unfinished, *make_data()).findings
+    assert first.startswith("softmax overflows") and second == "Next: the gradient of W1, b1"
+
+
+@pytest.mark.parametrize("function", [
+    lambda X: np.array([[math.exp(x) for x in row] for row in X]), lambda X: 1 / (X * 0) if X.max() > 700 else 0,
+])  # fmt: skip
+def test_exceptions_for_large_scores_are_an_overflow(function):
+    """math.exp raises an OverflowError where np.exp returns infinity."""
+
+    def change(net, loss, grads, reg):
+        function(net.scores)
+        return loss, grads
+
+    class Net(Changed):
+        def loss(self, X, y=None, reg=0.0):
+            self.scores = Student.loss(self, X)
+            with np.errstate(all="raise"):
+                return super().loss(X, y, reg)
+
+    (finding,) = check_net(Net(change), *make_data()).findings
+    assert finding.startswith("softmax overflows: the loss is not finite for scores of 1000")
+
+
+@pytest.mark.parametrize("form, words", [
+    (lambda loss, grads: (loss, grads, 1, 2), "one number, and a dict of gradients, got tuple of 4 values"),
+    (lambda loss, grads: np.full(5, loss), r"one number, and a dict of gradients, got an array of shape \(5,\)"),
+    (lambda loss, grads: (np.full(5, loss), grads), r"one number, .* got an array of shape \(5,\)"),
+    (lambda loss, grads: ([loss, loss], grads), "one number, .* got list of 2 values"),
+    (lambda loss, grads: grads, "one number, and a dict of gradients, got dict"),
+    (lambda loss, grads: (loss, {name: np.asmatrix(grad) for name, grad in grads.items()}),
+     "gradient of W1 must be a float64 array, like W1, got a matrix"),
+    (lambda loss, grads: (np.array([[loss]]), grads), None),
+    (lambda loss, grads: (np.float64(loss), grads), None),
+])  # fmt: skip
+def test_kinds_of_answers(form, words):
+    """The finding says what loss must return, and what it returns."""
+    report = check_net(Changed(lambda net, loss, grads, reg: form(loss, grads)), *make_data())
+    assert len(report.findings) == (words is not None) and re.search(words or "", str(report)), report
+
+
+@pytest.mark.parametrize("answer", [lambda scores: (scores, None), np.asmatrix, lambda scores: {"scores": scores}])
+def test_kinds_of_scores(answer):
+    """Without labels, loss returns an array."""
+    net = Student()
+    right = net.loss
+    net.loss = lambda X, y=None, reg=0.0: answer(right(X)) if y is None else right(X, y, reg)
+    (finding,) = check_net(net, *make_data()).findings
+    assert finding.startswith("loss(X) must return the scores, an array (N, C), got a ")
+
+
+def test_labels_without_the_last_class():
+    """A net that counts the classes of y fails for other labels. The finding says for which."""
+    net = Student()
+    right = net.loss
+
+    def loss(X, y=None, reg=0.0):
+        if y is not None:
+            right(X) * np.eye(y.max() + 1)[y]
+        return right(X, y, reg)
+
+    net.loss = loss
+    (finding,) = check_net(net, *make_data()).findings
+    assert finding.startswith("loss raises ValueError if no row has the label of the last class: operands")
+
+
+@pytest.mark.parametrize("X, y", [(np.zeros((3, 4)), [0, 0, 0]), (np.ones((1, 4)), [2]), (-np.ones((6, 4)), [1] * 6)])
+@pytest.mark.parametrize(
+    "mistake", ["gradient not averaged", "no ReLU", "labels in both", "bias averaged", "pre-activation"]
+)
+def test_any_data_show_the_mistakes(X, y, mistake):
+    """The check has data of its own, in case those of the user hide a mistake."""
+    words = {"gradient not averaged": "not divided by N", "bias averaged": "averaged over the rows"}
+    (finding,) = check_net(Student(4, 10, 3, mistake), X, np.array(y)).findings
+    assert re.search(words.get(mistake, SENTENCES[mistake]), finding), finding
+
+
+def test_loss_that_is_right_for_wrong_scores_is_judged():
+    """Only the answer without labels is wrong. The gradients are compared with the correct ones."""
+    first, second = diagnose("scores: minus maximum", "no ReLU").findings
+    assert "the maximum of each row is subtracted" in first and "ReLU is missing in the backward pass" in second
+
+
+@pytest.mark.parametrize("missing, verb", [(["W1", "b1", "W2", "b2"], "are"), (["b2"], "is"), (["W2", "b2"], "are")])
+def test_constructor_that_is_not_finished(missing, verb):
+    """The finding says what to create."""
+    net = Student()
+    for name in missing:
+        del net.params[name]
+    report = check_net(net, *make_data())
+    assert report.findings == [
+        f"{', '.join(missing)} {verb} missing in params. Next: in __init__, create W1 (D, H), b1 (H,), W2 (H, C) and "
+        "b2 (C,)"
+    ]
+    assert report.rows == []
+
+
+def test_parameters_of_another_net():
+    """An error says so."""
+    net = Student()
+    net.params = {"theta": np.zeros(3)}
+    with pytest.raises(ValueError, match="params must have W1, b1, W2 and b2, W1 is missing"):
+        check_net(net, *make_data())

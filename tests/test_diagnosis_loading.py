@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from diagnosis import check_net, compat
+from diagnosis.check import check_with_random_data
 from diagnosis.compat import Missing, homework_imports
 from diagnosis.loading import (
     SIZES,
@@ -329,3 +330,145 @@ def test_other_interfaces_are_left_as_they_are(tmp_path):
         path = write(tmp_path / "net.py", f"{source}    def loss(self, {loss}): pass\n")
         net = load(path)
         assert type(net).__name__ == "TwoLayerNet"
+
+
+@pytest.mark.parametrize(
+    "neighbour, imports",
+    [
+        (None, "import torch_of_nobody"),
+        (None, "import torch_of_nobody.nn as nn\nfrom sympy_ import symbols\nfrom torch_of_nobody.utils import data"),
+        (None, "from helpers import *\nfrom ..data.plots import draw"),
+        (None, "from scipy.misc import imread_of_2016"),
+        ("print 'Python 2'", "from .fast_layers import *"),
+        ("import im2col_cython_of_nobody\ndef conv(x): return x", "from .fast_layers import conv, pool"),
+        ("1 / 0", "import fast_layers"),
+        ("raise ImportError('run setup.py')", "from fast_layers import conv"),
+    ],
+)
+def test_modules_that_the_net_does_not_need(neighbour, imports, tmp_path):
+    """They may be missing, or broken. The net is checked all the same, and the imports are as before."""
+    before = list(sys.path), list(sys.meta_path)
+    if neighbour:
+        write(tmp_path / "fast_layers.py", neighbour)
+    assert np.isclose(ask(write(tmp_path / "net.py", imports + NET.replace("LINE", "pass"))), np.log(3), atol=0.5)
+    assert not set(sys.modules) & {"torch_of_nobody", "sympy_", "helpers", "torch_of_nobody.nn", "fast_layers"}
+    assert (sys.path, sys.meta_path) == before
+
+
+@pytest.mark.parametrize(
+    "neighbour, imports, line, text",
+    [
+        (None, "import torch_of_nobody", "torch_of_nobody.zeros(3)",
+         ": zeros belongs to torch_of_nobody, which is not installed (net.py, line 6"),
+        ("print 'Python 2'", "from .fast_layers import conv", "conv(X)",
+         ": conv belongs to fast_layers.py, which cannot be imported: SyntaxError: Missing parentheses"),
+        ("def conv(x): return x\n1 / 0", "from .fast_layers import conv, pool", "pool(conv(X))",
+         ": pool belongs to fast_layers.py, which cannot be imported: ZeroDivisionError"),
+    ],
+)  # fmt: skip
+def test_modules_that_the_net_needs(neighbour, imports, line, text, tmp_path):
+    """The message says why their functions cannot be called."""
+    if neighbour:
+        write(tmp_path / "fast_layers.py", neighbour)
+    assert failure(write(tmp_path / "net.py", f"{imports}\n{NET.replace('LINE', line)}")).startswith(text)
+
+
+def test_import_error_that_the_file_handles(tmp_path):
+    """The file has its own substitute for a missing module."""
+    source = "try:\n    import cupy_of_nobody as xp\nexcept ImportError:\n    import numpy as xp"
+    ask(write(tmp_path / "net.py", source + NET.replace("LINE", "assert xp.__name__ == 'numpy'")))
+
+
+@pytest.mark.parametrize(
+    "name, source, text",
+    [
+        ("net.py", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer, not the"),
+        ("README.md", "# The lab\n\nRun it.\n", "is a Markdown file, not Python source"),
+        ("net.py", "x = 1\n<<<<<<< HEAD\ny = 2\n=======\ny = 3\n>>>>>>> theirs\n",
+         "has merge conflict markers: line 2: <<<<<<< HEAD. Keep one version"),
+        ("net.py", "def f():\n    x = 1\n<<<<<<< HEAD\n    return x\n=======\n    return 2\n>>>>>>> theirs\n",
+         "has merge conflict markers: line 3: <<<<<<< HEAD. Keep one version"),
+    ],
+)  # fmt: skip
+def test_files_of_other_kinds(name, source, text, tmp_path):
+    """They are named, instead of a syntax error."""
+    assert failure(write(tmp_path / name, source)).startswith(f" {text}")
+
+
+@pytest.mark.parametrize(
+    "source, text",
+    [
+        ('"""Homework."""\nfrom numpy import *\nimport sys\n', ". It only imports: name the file that has the class"),
+        ("class Error(Exception): pass\nclass Data:\n    pass\n", ""),
+        ("class Error(Exception): pass\nclass Net:\n    def loss(self): pass", ". It has Net: name one with --class"),
+        ("x = 1", ""),
+    ],
+)
+def test_file_without_the_class(source, text, tmp_path):
+    """Only classes that may be nets are proposed."""
+    message = failure(write(tmp_path / "net.py", source))
+    assert f"AttributeError: the file has no class TwoLayerNet{text} (" in message
+
+
+def notebook(*cells):
+    kinds = [{"cell_type": "code", "source": cell.splitlines(True)} for cell in cells]
+    return json.dumps({"cells": [{"cell_type": "markdown", "source": ["# Text"]}, *kinds]})
+
+
+@pytest.mark.parametrize("name", ["net.ipynb", "net.py"])
+def test_class_in_the_cells_of_a_notebook(name, tmp_path):
+    """Imports, classes and functions are run. Other lines are not."""
+    cells = (
+        "%matplotlib inline\nimport numpy as np\nopen('/nowhere')", "!ls", "this is not Python", "while True: pass",
+        NET.replace("LINE", "helper(X)"), "def helper(X):\n    return X",
+    )  # fmt: skip
+    assert np.isclose(ask(write(tmp_path / name, notebook(*cells))), np.log(3), atol=0.5)
+    cells = "%run me", NET.replace("LINE", "1 / 0")
+    message = failure(write(tmp_path / name, notebook(*cells)))
+    assert (
+        message.startswith(": TwoLayerNet(4, 10, 3, 0.1) is not a two-layer net: ZeroDivisionError")
+        and "1 / 0" in message
+    )
+
+
+@pytest.mark.parametrize("cells", [(), ("x = 1",), ("import numpy",)])
+def test_notebook_without_classes(cells, tmp_path):
+    """The message says that it is a notebook."""
+    assert failure(write(tmp_path / "net.ipynb", notebook(*cells))).startswith(
+        " is a notebook. Save the class to a .py"
+    )
+
+
+UNTOUCHED_2021 = """
+from builtins import range
+from builtins import object
+import numpy as np
+from ..layers import *
+from ..layer_utils import *
+
+
+class TwoLayerNet(object):
+    def __init__(self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0):
+        self.params = {}
+        self.reg = reg
+
+    def loss(self, X, y=None):
+        scores = None
+        if y is None:
+            return scores
+        loss, grads = 0, {}
+        return loss, grads
+"""
+
+
+def test_untouched_file_of_2021(tmp_path):
+    """Its constructor is a task, too. The finding says so. The next one is the scores."""
+    report = check_with_random_data(load(write(tmp_path / "fc_net.py", UNTOUCHED_2021)))
+    assert report.findings == [
+        "W1, b1, W2, b2 are missing in params. Next: in __init__, create W1 (D, H), b1 (H,), W2 (H, C) and b2 (C,)"
+    ]
+    create = "{'W1': weight_scale * np.random.randn(input_dim, hidden_dim), 'b1': 0, 'b2': 0, " \
+        "'W2': weight_scale * np.random.randn(hidden_dim, num_classes)}"  # fmt: skip
+    net = load(write(tmp_path / "fc_net.py", UNTOUCHED_2021.replace("params = {}", f"params = {create}")))
+    report = check_with_random_data(net)
+    assert report.findings == ["loss(X) returns None. Next: the scores, max(0, X W1 + b1) W2 + b2"]
