@@ -1,16 +1,24 @@
 """Compares evidence with the table of mistakes."""
 
+from functools import cache
 from itertools import combinations
 
 from .findings import Answer, Finding
 from .mistakes import MISTAKES
 
 
+@cache
+def entries(stage):
+    """Return the mistakes of a stage that are seen in evidence, and those upstream."""
+    mistakes = [mistake for mistake in MISTAKES if mistake.stage == stage]
+    return [mistake for mistake in mistakes if mistake.seen], [mistake for mistake in mistakes if mistake.upstream]
+
+
 def find(stage, evidence):
     """Return the findings of a stage. They end with the first mistake that is not independent."""
     found = []
-    for mistake in MISTAKES:
-        values = mistake.seen(evidence) if mistake.stage == stage and mistake.seen else None
+    for mistake in entries(stage)[0]:
+        values = mistake.seen(evidence)
         if values is not None:
             found.append(Finding(mistake, values=values))
             if not mistake.independent:
@@ -50,8 +58,7 @@ def explain(stage, answers, correct):
 
 def _explain_group(stage, names, answers, correct):
     """Explain wrong answers with as few mistakes upstream as possible."""
-    upstream = [mistake for mistake in MISTAKES if mistake.stage == stage and mistake.upstream]
-    first = None
+    upstream, first = entries(stage)[1], None
     for count in (0, 1, 2):
         known = []
         for some in combinations(upstream, count):
@@ -73,8 +80,8 @@ def _explain_each(stage, names, answers, correct):
     for name in names:
         if correct.agrees(name, answers[name]):
             continue
-        for mistake in MISTAKES:
-            values = mistake.seen(Answer(name, answers, correct)) if mistake.stage == stage and mistake.seen else None
+        for mistake in entries(stage)[0]:
+            values = mistake.seen(Answer(name, answers, correct))
             if values is not None:
                 key = id(mistake), () if mistake.vague else tuple(values.items())
                 groups.setdefault(key, (mistake, [], values))[1].append(name)

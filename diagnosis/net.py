@@ -4,7 +4,7 @@ import inspect
 import io
 import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from copy import deepcopy
+from copy import copy, deepcopy
 
 import numpy as np
 
@@ -89,9 +89,8 @@ class NetUnderTest:
             raise WrongForm(f"loss(X, y, reg) must return the loss, one number, and a dict of gradients, got {got}")
         grads = {} if grads is None else grads
         if isinstance(grads, dict):
-            grads = {name: grad for name, grad in grads.items() if grad is not None}
-        loss = None if np.asarray(loss).dtype == object and loss is None else float(np.asarray(loss).item())
-        return loss, deepcopy(grads)  # a net may return the same arrays at each call
+            grads = {name: copy(grad) for name, grad in grads.items() if grad is not None}  # a net may reuse its arrays
+        return None if loss is None else float(np.asarray(loss).item()), grads
 
     def has(self, method):
         """Tell whether the net has a method of this name."""

@@ -14,7 +14,7 @@ from checks import BIASES, WEIGHTS
 from .loading import quote_own_line
 from .net import WrongForm
 from .reference import NAMES, agree, factor_between
-from .training import BATCH, DECAY, ROWS, STEPS
+from .training import BATCH, DECAY, ROWS, STEPS, UNEVEN
 
 HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")
 
@@ -402,8 +402,8 @@ def wrong_decays(t):
 
 def uneven_epoch(t):
     """An epoch that is not a whole number of iterations, or rounded up."""
-    falls, once = decays(t.uneven) if t.uneven and all(step.k and step.k > 0 for step in t.uneven) else ([1, 5], True)
-    return None if once and len(falls) == 2 and falls[1] - falls[0] == 4 else {}
+    falls, once = decays(t.uneven) if t.uneven and all(step.k and step.k > 0 for step in t.uneven) else ([1, 3], True)
+    return None if once and len(falls) == 2 and falls[1] - falls[0] == UNEVEN[0] // UNEVEN[1] else {}
 
 
 def wrong_losses(t):

@@ -9,8 +9,8 @@ from .probes import PROBE_REG, fresh_reference
 from .reference import FORWARD, NAMES, OTHER_CLASSES, Reference, agree, factor_between
 
 DECAY = 0.5
-ROWS, BATCH, STEPS = 24, 6, 9  # an epoch is 4 iterations; two epochs and the first step of the third
-UNEVEN = 23, 5  # rows and batch size: an epoch is 4 iterations, too, but 23 / 5 is not a whole number
+ROWS, BATCH, STEPS = 18, 6, 7  # an epoch is 3 iterations; two epochs and the first step of the third
+UNEVEN = 11, 4, 5  # the same for an epoch of 2 iterations; 11 / 4 is not a whole number
 
 
 class Step(NamedTuple):
@@ -125,13 +125,13 @@ def probe_training(net, sigmoid=False):
         t.later, t.answer = net.train(before, data, t.rate, DECAY, PROBE_REG, 2, 2)
         if t.seen:
             t.uneven, _, _ = _train_on_many(net, before, *UNEVEN)
-            t.steps, t.long_answer, t.accuracies = _train_on_many(net, before, ROWS, BATCH)
+            t.steps, t.long_answer, t.accuracies = _train_on_many(net, before, ROWS, BATCH, STEPS)
     except Exception as error:
         t.error, t.no_batch = error, bool(calls) and (calls[-1][1] is None or calls[-1][2] is None)
     return t
 
 
-def _train_on_many(net, params, N, batch):
+def _train_on_many(net, params, N, batch, steps):
     """Train on N rows and validate on seven; return the steps, the answer and the accuracies."""
     rng, calls = np.random.default_rng(1), []
     X, X_val = (rng.standard_normal((n, len(params["W1"]))) for n in (N, 7))
@@ -139,19 +139,14 @@ def _train_on_many(net, params, N, batch):
     y, y_val = rng.integers(0, C, N), (np.argmax(net.ask(params, X_val), axis=1) + (np.arange(7) > 3)) % C
     _, grads = net.ask(params, X, y, PROBE_REG)
     rate = 1e-3 / (1 + max(np.abs(grad).max() for grad in grads.values()))
-    after, answer = net.train(params, (X, y, X_val, y_val), rate, DECAY, PROBE_REG, STEPS, batch, calls)
+    after, answer = net.train(params, (X, y, X_val, y_val), rate, DECAY, PROBE_REG, steps, batch, calls)
     steps = _find_steps(net, [*calls, (after, None, None)], X, y, rate)
-
-    def accuracy(some, rows, labels):
-        return np.mean(np.argmax(net.ask(some, rows), axis=1) == labels)
-
-    pairs = [(step, some) for step in steps for some in (step.before, step.after)] if batch == BATCH else []
-    accuracies = {
-        "batch": [accuracy(some, X[step.rows], y[step.rows]) for step, some in pairs],
-        "all": [accuracy(some, X, y) for _, some in pairs],
-        "validation": [accuracy(some, X_val, y_val) for _, some in pairs],
-    }
-    return steps, answer, {what: np.reshape(values, (-1, 2)) for what, values in accuracies.items()}
+    accuracies = {"batch": [], "all": [], "validation": []}
+    for step in steps if N == ROWS else ():
+        right = [np.argmax(net.ask(some, np.vstack([X, X_val])), axis=1) == [*y, *y_val] for some in step[:2]]
+        for what, rows in (("batch", step.rows), ("all", slice(N)), ("validation", slice(N, None))):
+            accuracies[what].append([hits[rows].mean() for hits in right])
+    return steps, answer, {what: np.reshape(pairs, (-1, 2)) for what, pairs in accuracies.items()}
 
 
 def _find_steps(net, calls, X, y, rate):
@@ -210,7 +205,7 @@ def probe_predictions(net, X, sigmoid=False):
         r = fresh_reference(net, (), "", sigmoid, 20 * first)
         rows, labels = np.random.default_rng(first).standard_normal((count, r.X.shape[1])), np.zeros(count, dtype=int)
         scores = before = Reference(r.params, rows, labels, sigmoid=sigmoid).scores
-        for step in np.geomspace(2, 0.01, 100):  # move the biases until all classes win about equally often
+        for step in np.geomspace(2, 0.02, 40):  # move the biases until all classes win about equally often
             wins = np.bincount(scores.argmax(axis=1), minlength=C)
             scores = scores - step * scores.std() * (wins / count - 1 / C)
         b2 = r.params["b2"] + (scores - before)[0] - np.median(scores.max(axis=1))
