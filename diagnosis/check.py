@@ -100,18 +100,7 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
 
 
 def check_with_random_data(net):
-    """Check a net with random parameters, which replace its own, and random data of five rows.
-
-    Parameters
-    ----------
-    net : object
-        As for `check_net`, created with `loading.SIZES`.
-
-    Returns
-    -------
-    NetReport
-        The same for each call.
-    """
+    """Check a net of `loading.SIZES` with random parameters, which replace its own, and random data of five rows."""
     if not hasattr(net.params, "items"):
         raise TypeError(f"params must be a dict with W1, b1, W2 and b2, got {type(net.params).__name__}")
     rng, units = np.random.default_rng(0), dict(zip(BIASES, SIZES[1:3], strict=True))
@@ -126,10 +115,7 @@ def check_with_random_data(net):
 
 
 def _check_form(net, X, y, calls, report):
-    """Check the types of the answers; return whether they can be compared with the correct ones.
-
-    If only the scores exist, check whether they are correct.
-    """
+    """Check the types of the answers; return whether they can be compared. If only scores exist, compare them."""
     wrong_scores = []
     if calls.error is not None and calls.scores is not None:
         wrong_scores = _compare_scores(calls.scores, _own_reference(net, net.params, X, y))
@@ -176,10 +162,7 @@ def _compare(net, X, y, reg, calls, report):
 
 
 def _more_reliable(found, fresh):
-    """Return the findings for the user's data, or those for data of the check if they say more.
-
-    In the former, sizes may be equal by chance, and gradients zero. In the latter they are not.
-    """
+    """Return the findings for data of the check if they differ: in others, sizes may be equal by chance."""
 
     def causes(findings):
         return {(finding.mistake.sentence, finding.names) for finding in findings if not finding.mistake.note}

@@ -22,11 +22,8 @@ def _no_input(prompt=""):
 def run_task(task):
     """Check the net in a file, write the answer, and end the process.
 
-    Parameters
-    ----------
-    task : dict
-        "file" and "name", the file and its class; "timeout" in seconds; "answer" and "trace", the
-        files for the answer as JSON and for the traceback of a process that ends too early.
+    The task has "file" and "name", the file and its class; "timeout" in seconds; "answer" and "trace",
+    the files for the answer as JSON and for the traceback of a process that ends too early.
     """
     path = Path(os.path.realpath(task["file"]))
     trace = open(task["trace"], "w", encoding="utf-8")  # noqa: SIM115

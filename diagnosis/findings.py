@@ -18,8 +18,7 @@ class Mistake:
     stage : str
         Stage of the check that finds the mistake, see stages.py.
     sentence : str
-        Explanation for the author of the net. It is a format string. Its values come from `seen` and
-        `Finding.words`.
+        Explanation for the author of the net: a format string.
     seen : callable
         ``seen(evidence)`` returns the values for the sentence, or None if the evidence does not show
         the mistake. stages.py lists the evidence of each stage.
@@ -33,8 +32,7 @@ class Mistake:
     independent : bool
         More mistakes of the same stage can be found. After any other mistake, the search ends.
     skips : tuple of str
-        Stages to skip after this finding, because their results would mean nothing. If the mistake
-        is only in gradients, no stage is skipped.
+        Stages whose results mean nothing after this finding, unless it is only about gradients.
     """
 
     stage: str

@@ -125,7 +125,7 @@ class Book(Adapter):
         return self.net.loss(X, y), self.net.gradient(X, y)
 
     def scores(self, X):
-        """Return the scores. If predict returns probabilities, add to their logarithms what the softmax removed."""
+        """Return the scores. To logarithms of probabilities, add what the softmax removed."""
         got = np.asarray(self.net.predict(X), dtype=np.float64)
         right = Reference(self.params, X, np.zeros(len(X), dtype=int), sigmoid=self.sigmoid)
         if got.shape == right.scores.shape and (got >= 0).all() and agree(got.sum(axis=1), np.ones(len(got))):
@@ -146,18 +146,7 @@ def parameters(function):
 
 
 def adapt(net):
-    """Return a net, or an adapter of it if it has another interface.
-
-    Parameters
-    ----------
-    net : object
-        Has params.
-
-    Returns
-    -------
-    object
-        `loss`, and perhaps `train` and `predict`, work as those of the lab.
-    """
+    """Return a net, or an adapter of it if it has another interface."""
     for interface in INTERFACES:
         if not isinstance(net, Adapter) and set(NAMES) <= set(net.params) and interface.fits(net):
             return interface(net)

@@ -30,21 +30,7 @@ class LoadError(Exception):
 
 
 def read_source(path):
-    """Read a Python source file as text.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    LoadError
-        If the file cannot be read or is not Python source.
-    """
+    """Read a Python source file as text, or raise LoadError."""
     try:
         if path.is_dir():
             raise LoadError(f"is a folder. {_net_inside(path)}")
@@ -59,23 +45,9 @@ def read_source(path):
 
 
 def decode_source(name, data):
-    """Decode the bytes of a Python source file as Python does.
+    """Decode the bytes of a Python source file as Python does, or raise LoadError.
 
-    Parameters
-    ----------
-    name : str
-        Name of the file.
-    data : bytes
-        Content of the file. A reader may stop after `MEGABYTES` and one more byte.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    LoadError
-        If the file is too large, or is not Python source.
+    A reader may stop after `MEGABYTES` and one more byte.
     """
     if len(data) > MEGABYTES << 20:
         raise LoadError(f"is larger than {MEGABYTES} MB: it is not a Python source file")
@@ -135,27 +107,11 @@ def _json(data):
 
 
 def net_from_file(path, name, finder):
-    """Run a file and create a net from its class.
+    """Run a Python file, or the cells of a notebook, and create a net from its class, with `SIZES`.
 
-    Parameters
-    ----------
-    path : Path
-        Absolute path of a Python file, or of a notebook with the class in a cell.
-    name : str
-        Name of the class. Its constructor gets `SIZES`.
-    finder : NearFinder
-        From `compat.homework_imports`, which says what the file may import.
-
-    Returns
-    -------
-    net : object
-
-    Raises
-    ------
-    LoadError
-        If the file is not Python 3 source.
-    BaseException
-        Any exception of the file or the constructor. AttributeError if the class is missing.
+    `finder` is the context of `compat.homework_imports`, which says what the file may import. Raises
+    LoadError if the file is not Python 3 source, AttributeError if the class is missing, and any
+    exception of the file or the constructor.
     """
     source = _notebook_source(path) or read_source(path)
     with np.errstate(), warnings.catch_warnings():  # undo settings of the file
@@ -240,22 +196,7 @@ def _add_placeholders(tree, module):
 
 
 def explain_failure(error, path, name):
-    """Say in one sentence why a file could not be loaded or checked.
-
-    Parameters
-    ----------
-    error : BaseException
-        Raised by `net_from_file`, or by the net while it was checked.
-    path : Path
-        The path that `net_from_file` got.
-    name : str
-        Name of the class.
-
-    Returns
-    -------
-    str
-        Text that follows the file's name in a message.
-    """
+    """Say in one sentence, which follows the file's name, why a net could not be loaded or checked."""
     if isinstance(error, LoadError):
         return f" {error}"
     if isinstance(error, SyntaxError) and error.filename and error.lineno:

@@ -27,23 +27,12 @@ def find(stage, evidence):
 
 
 def explain(stage, answers, correct):
-    """Explain the answers that differ from the correct ones.
+    """Explain the answers that differ from the correct ones. Return a list of findings.
 
-    Parameters
-    ----------
-    stage : str
-    answers : dict
-        The net's answers by name.
-    correct : object
-        Has ``agrees(name, answer)``, and ``alone``, the names of answers that share no finding with
-        others. If the stage has mistakes upstream, it has ``variant(**upstream)``, too.
-
-    Returns
-    -------
-    list of Finding
-        Each wrong answer has one, by the first entry that fits. Answers with the same mistake and the
-        same values share a finding. If that leaves an answer unknown, and one or two mistakes
-        upstream leave none unknown, these are reported. They come first.
+    `correct` has ``agrees(name, answer)``; `alone`, the names of answers that share no finding with
+    others; and ``variant(**upstream)``. Each wrong answer has one finding, by the first entry that fits.
+    Answers with the same mistake and values share it. If that leaves an answer unknown, and one or two
+    mistakes upstream leave none unknown, these are reported. They come first.
     """
     groups = [[name] for name in answers if name in correct.alone]
     groups.append([name for name in answers if name not in correct.alone])

@@ -19,18 +19,7 @@ class WrongForm(Exception):
 
 
 class NetUnderTest:
-    """Wrapper of a net that calls it with any parameters. The net's own parameters do not change.
-
-    Parameters
-    ----------
-    net : object
-        Object with `params` and `loss`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the parameters are not those of a two-layer net.
-    """
+    """Wrapper of a net that calls it with any parameters. The net's own parameters do not change."""
 
     def __init__(self, net):
         self.net, self.own, self._printed, self.asked = net, net.params, io.StringIO(), ()
@@ -53,7 +42,7 @@ class NetUnderTest:
     @contextmanager
     def _with(self, params):
         """Yield the net with copies of these arrays; hide warnings and collect its output."""
-        self.net.params = {**deepcopy(self.more), **_copy(params)}
+        self.net.params = {**(self.more and deepcopy(self.more)), **_copy(params)}
         try:
             silent = redirect_stdout(self._printed), redirect_stderr(self._printed)
             with np.errstate(all="ignore"), warnings.catch_warnings(), silent[0], silent[1]:
@@ -70,10 +59,10 @@ class NetUnderTest:
         return net.loss(X, y, reg=reg) if self._by_name else net.loss(X, y, reg)
 
     def ask(self, params, X, y=None, reg=0.0):
-        """Call ``loss`` with copies of all arguments.
+        """Call ``loss`` with copies of all arguments. Without labels, return the scores.
 
-        Without labels, return the scores. With labels, return loss and gradients. In an unfinished
-        net the loss may be None, and gradients may be missing from the dict.
+        With labels, return loss and gradients. In an unfinished net the loss may be None, and gradients may
+        be missing from the dict.
         """
         self.asked = params, X, y, reg
         with self._with(params) as net:
@@ -102,11 +91,10 @@ class NetUnderTest:
             return net.predict(X.copy())
 
     def train(self, params, data, learning_rate, decay, reg, num_iters, batch_size, calls=None):
-        """Train copies of the parameters. Return the trained parameters and the answer of ``train``.
+        """Train copies of the parameters on X, y, X_val, y_val. Return them and the answer of ``train``.
 
-        `data` is X, y, X_val and y_val. If `calls` is a list, it gets parameters, X and y of each call
-        of ``loss`` with labels. While the net trains, its ``predict`` is replaced by a correct one.
-        Afterwards the net's attributes and NumPy's global random stream are restored.
+        If `calls` is a list, it gets parameters, X and y of each call of ``loss`` with labels. ``predict`` is
+        replaced by a correct one. Afterwards the net's attributes and NumPy's random stream are restored.
         """
         attributes, stream, own_loss = dict(vars(self.inner)), np.random.get_state(), self.inner.loss
         options = {"learning_rate": learning_rate, "learning_rate_decay": decay, "reg": reg}

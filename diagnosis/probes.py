@@ -15,12 +15,10 @@ PROBE_REG = 0.7  # differs from its square and its double, so a wrong power or f
 
 @dataclass(frozen=True)
 class Calls:
-    """Answers of a net for its own parameters and data.
+    """Answers of a net for its own parameters and data: scores, and twice loss and gradients.
 
-    `scores` is the answer without labels. `first` and `second` are loss and gradients of two equal
-    calls. `changed` names the arrays that ``loss`` changes. If ``loss`` raises an exception, it is
-    stored in `error`, and all later answers are missing. `scores_correct` tells whether the scores
-    are correct, `others_wrong` whether something else is not.
+    `changed` names the arrays that ``loss`` changes. After an `error`, all later answers are missing.
+    `scores_correct`: the scores are. `others_wrong`: something else is not.
     """
 
     params: dict
@@ -90,10 +88,9 @@ def describe_failure(net, X, y, reg, error):
 def fresh_reference(net, sizes, remark, sigmoid=False, first=0):
     """Return a `Reference` with parameters and data of the check.
 
-    The parameters have the shapes of the net's, and no bias is zero. The number of rows, its
-    neighbours included, differs from `sizes`. So a division by the wrong size shows. If possible,
-    some hidden units are active and some are not. The last class of three or more does not occur,
-    because a net must not depend on that. `first` is the first seed.
+    The parameters have the shapes of the net's, and no bias is zero. The number of rows, its neighbours
+    included, differs from `sizes`, so a division by the wrong size shows. If possible, some hidden units
+    are active and some are not. The last class of three or more does not occur: a net must not need it.
     """
     D, H = net.params["W1"].shape
     C = len(net.params["b2"])
@@ -116,16 +113,10 @@ def fresh_reference(net, sizes, remark, sigmoid=False, first=0):
 
 
 def penalty_factors(net, X, y, names):
-    """Find the factors of ``reg * W**2`` in the loss and of ``reg * W`` in the gradients.
+    """Find the factors of ``reg * W**2`` in the loss and of ``reg * W`` in the gradients, biases first.
 
-    Returns
-    -------
-    dict
-        Maps each name, biases first, to a pair of factors. A weight with the penalty
-        ``0.5 * reg * W**2`` has (0.5, 1). The first factor is None if the loss is not a multiple of
-        the sum of squares. The second is None if the gradient is not a multiple of the parameter. A
-        parameter that is not among `names` has no gradient yet: its second factor is set to a correct
-        one.
+    A weight with the penalty ``0.5 * reg * W**2`` has (0.5, 1). None is another function of W. A
+    parameter that is not among `names` has no gradient yet: its second factor is set to a correct one.
     """
     factors = {}
     for name in ("b1", "b2", "W1", "W2"):
@@ -162,10 +153,7 @@ def _probes(shape):
 
 
 def _agreed(values):
-    """Return the number that all values equal except for rounding, or None if they differ.
-
-    If a value is NaN or infinite, return NaN.
-    """
+    """Return the number that all values equal except for rounding; None if they differ, NaN if one is not finite."""
     values = np.concatenate([np.ravel(value) for value in values])
     if not np.isfinite(values).all():
         return float("nan")
@@ -210,8 +198,8 @@ def is_imprecise(net, reference):
 class Extremes(NamedTuple):
     """What is wrong for extreme scores: "loss", "gradient" (not finite), "value" or "" each.
 
-    The scores are `zero`; all 1000, `high`; 1000 in one row and 0 in the other, `one_row`; 0, but
-    -1000 for the correct class, `low`. `capped` is the loss in the last case; 1000 would be correct.
+    The scores are all 0; all 1000; 1000 in one row and 0 in the other; 0, but -1000 for the correct class.
+    In the last case, `capped` is the loss, and 1000 would be correct.
     """
 
     zero: str

@@ -9,18 +9,9 @@ RTOL = 1e-7  # far above rounding errors, far below the error of a factor of 1.0
 
 
 def agree(answer, right, floor=0.0):
-    """Tell whether two numbers or arrays are equal except for rounding.
+    """Tell whether numbers or arrays are finite and equal, except for rounding.
 
-    Parameters
-    ----------
-    answer, right : array_like
-        They do not agree if the shapes differ or the answer is not finite.
-    floor : float
-        Difference that counts as rounding even if `right` is zero.
-
-    Returns
-    -------
-    bool
+    `floor` is a difference that counts as rounding even if `right` is zero.
     """
     answer, right = np.asarray(answer), np.asarray(right)
     if answer.shape != right.shape:
@@ -46,36 +37,19 @@ def softmax(scores):
 class Reference:
     """Correct answers for some parameters and data, with the intermediate results.
 
-    Parameters
-    ----------
-    params : dict of ndarray
-        ``W1 (D, H)``, ``b1 (H,)``, ``W2 (H, C)``, ``b2 (C,)``.
-    X, y : ndarray, shapes (N, D) and (N,)
-        Data.
-    remark : str
-        Text after the numbers of a finding, if they do not belong to the net's own parameters and
-        data.
-    sigmoid : bool
-        Whether the hidden layer is a sigmoid, not a ReLU.
-    axis, shift : int or None
-        Axis of the softmax, and of the maximum that is subtracted. Others than 1 are mistakes.
-    off : int
-        Number that is added to the labels. Others than 0 are mistakes.
-    target : callable, optional
-        Maps the reference to the matrix (N, C) in place of the one-hot labels. It is a mistake.
+    `remark` is text after the numbers of a finding. `sigmoid`: the hidden layer is one, not a ReLU.
+    The other arguments are mistakes: the axis of the softmax; the axis of the maximum that is subtracted
+    first; a number that is added to the labels; and a function of the reference that returns a matrix
+    (N, C) in place of the one-hot labels.
 
     Attributes
     ----------
-    pre, hidden, scores : ndarray, shapes (N, H), (N, H) and (N, C)
-        The forward pass: before the ReLU, after it, and its result.
-    log_p : ndarray, shape (N, C)
-        Logarithms of the probabilities.
+    pre, hidden, scores, log_p : ndarray, shapes (N, H), (N, H), (N, C), (N, C)
+        The forward pass: before the ReLU, after it, its result, and the logarithms of the probabilities.
     dscores, dhidden : ndarray, shapes (N, C) and (N, H)
         Gradients with respect to the scores, and to the hidden layer before the ReLU's mask.
-    right : dict
-        The correct "scores", "loss" (without penalty) and gradients.
-    floor : dict of float
-        Possible rounding error of each correct answer, because large terms of a sum may cancel.
+    right, floor : dict
+        The correct "scores", "loss" (without penalty) and gradients, and their possible rounding errors.
     """
 
     alone = ("scores", "loss")

@@ -16,9 +16,8 @@ UNEVEN = 11, 4, 5  # the same for an epoch of 2 iterations; 11 / 4 is not a whol
 class Step(NamedTuple):
     """One change of the parameters, and the call of ``loss`` that it follows.
 
-    `rows` are the row numbers of the batch in the data, -1 for others. `labels` tells whether each
-    row has its own label. `k` is the factor between the change and the correct one for the first
-    learning rate, None if there is no such factor.
+    `rows` are the row numbers of the batch, -1 for others. `labels`: each row has its own label. `k` is
+    the factor between the change and the correct one for the first learning rate, or None.
     """
 
     before: dict
@@ -33,39 +32,12 @@ class Step(NamedTuple):
 class Training:
     """What ``train`` does.
 
-    The first two iterations have data of one row, so the correct step is known: minus the learning
-    rate times the gradient. More iterations have data of many rows.
-
-    Attributes
-    ----------
-    rate : float
-        Learning rate of the first step. In these data, each iteration is an epoch: the second step
-        has ``DECAY`` times this rate.
-    before, after, later : dict of ndarray
-        Parameters at the start, after one iteration and after two.
-    grads, later_grads : dict of ndarray
-        The net's own gradients for the first and for the second step.
-    grads_without_reg : dict of ndarray
-        The net's own gradients at the start for ``reg=0``.
-    losses : tuple of float
-        The net's own loss at the start and after one iteration.
-    answer : object
-        Return value of ``train`` for two iterations.
-    error : Exception or None
-        Exception that ``train`` raised.
-    no_batch : bool
-        Whether ``train`` calls ``loss`` without data.
-    steps, uneven : list of Step
-        The iterations with many rows; in `uneven`, the batch size does not divide their number.
-    long_answer : object
-        Return value of ``train`` for `steps`.
-    accuracies : dict
-        For "batch", "all" (training rows) and "validation": the accuracies before and after each of
-        the `steps`, an array (STEPS, 2).
-    first_steps : int
-        Number of changes of the parameters in the first training, of one iteration.
-    seen : bool
-        Whether ``train`` calls the net's ``loss``, so that its batches are known.
+    First, one and two iterations with a batch of two equal rows: parameters `before`, `after` and
+    `later`; the net's own gradients for both steps, and without penalty; its loss before and after the
+    first step; the answer of ``train``; the number of changes in the first iteration. Each iteration is
+    an epoch. Then many rows: their `steps`, the answer, and the accuracies before and after each step
+    for "batch", "all" (training rows) and "validation"; in `uneven`, the batch size does not divide the
+    number of rows. `no_batch`: ``train`` calls ``loss`` without data. `seen`: it calls it at all.
     """
 
     rate: float
@@ -180,10 +152,9 @@ def _find_step(net, before, after, batches, X, y, rate):
 
 
 class Prediction(NamedTuple):
-    """Answer of ``predict`` for some rows, and the net's scores (N, C) for these rows.
+    """Answer of ``predict`` for the rows of `r`, a `Reference`, and the net's scores (N, C).
 
-    `r` is the `Reference` with these rows. `remark` is the text after a row number. `error` is the
-    exception that ``predict`` raised, or None.
+    `remark` is the text after a row number. `error` is the exception that ``predict`` raised, or None.
     """
 
     got: object
