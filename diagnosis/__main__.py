@@ -72,7 +72,7 @@ def check_file(file, name, timeout):
 
 
 def _run(task, limit):
-    """Run a task in a new process, then kill it and its children. Return its exit status, or None after `limit` seconds."""
+    """Run a task in a new process, then kill it and its children. Return its exit status; None after `limit` s."""
     path = os.pathsep.join(place or os.getcwd() for place in sys.path)
     process = subprocess.Popen(
         [sys.executable, "-m", f"{__package__}.child"],

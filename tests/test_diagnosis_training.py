@@ -311,7 +311,7 @@ TRAININGS = {  # changed lines of a training loop: "old" -> "new", and the words
     "validation rows": (("X_batch = X[rows]", "X_batch = X_val[rows % len(X_val)]"), "has rows that are not in X"),
     "scaled rows": (("X_batch = X[rows]", "X_batch = 0.5 * X[rows]"), "batch has rows that are not in X|is not W -="),
     "stops early": (("in range(num_iters)", "in range(min(num_iters, 5))"), "train makes 5 steps, each"),
-    "one iteration more": (("range(num_iters)", "range(num_iters + 1)"), "makes 2 steps, each .* with num_iters=1$"),
+    "one iteration more": (("range(num_iters)", "range(num_iters + 1)"), "train makes 2 steps with num_iters=1$"),
     "gradient of the first batch": (("loss, grads = self.loss(X_batch, y=y_batch, reg=reg)",
         "loss, grads = (loss, grads) if it else self.loss(X_batch, y=y_batch, reg=reg)"), "the second is wrong"),
     "momentum": (("steps[name] = rate * grads[name]", "steps[name] = 0.9 * steps.get(name, 0) + rate * grads[name]"),
