@@ -6,23 +6,13 @@ import numpy as np
 
 from checks import BIASES, check_array, check_labels, check_rng
 
-from . import stages
+from . import probes, stages
 from .findings import Answer
 from .interfaces import adapt
 from .loading import SIZES
 from .matching import explain, find
 from .net import NetUnderTest
 from .numeric import check_numerically, contradicts
-from .probes import (
-    PROBE_REG,
-    call_as_given,
-    describe_failure,
-    fresh_reference,
-    is_imprecise,
-    penalty_factors,
-    probe_extremes,
-    probe_joint_penalty,
-)
 from .reference import NAMES, Penalties, Reference
 from .report import NetReport
 from .training import probe_predictions, probe_training
@@ -79,16 +69,16 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     net = NetUnderTest(net)
     X = check_array("X", X, 2, len(net.params["W1"])).astype(np.float64)
     y = check_labels("y", y, len(X), len(net.params["b2"]))
-    calls = call_as_given(net, X, y, reg)
+    calls = probes.call_as_given(net, X, y, reg)
     usable, judged = _check_form(net, X, y, calls, report), False
     try:
         if usable:
             judged = _compare(net, X, y, reg, calls, report)
         if calls.loss is not None and not report.skips(stages.OVERFLOW):
             known = any({"loss", "scores"} & set(finding.names) for finding in report.found)
-            report.add(find(stages.OVERFLOW, probe_extremes(net, known)))
+            report.add(find(stages.OVERFLOW, probes.probe_extremes(net, known)))
     except Exception as error:
-        report.add(find(stages.OTHER_INPUTS, describe_failure(net, X, y, reg, error)))
+        report.add(find(stages.OTHER_INPUTS, probes.describe_failure(net, X, y, reg, error)))
     if calls.loss is not None and not report.skips(stages.NUMERIC):
         _check_rows(net, (X, y, reg), report, judged, h, tolerance, max_checks, check_rng(rng))
     if usable and not report.has(stages.SCORES):
@@ -139,7 +129,7 @@ def _compare(net, X, y, reg, calls, report):
             params[name] = 0.3 * np.cos(1.0 + np.arange(params[name].size))
             remark = " (with nonzero biases in place of your zeros)"
     own = _own_reference(net, params, X, y, remark)
-    fresh = fresh_reference(net, (len(X),), " (with parameters and data of the check)", own.sigmoid)
+    fresh = probes.fresh_reference(net, (len(X),), " (with parameters and data of the check)", own.sigmoid)
     found, fresh_found = _compare_with(net, own, calls), _compare_with(net, fresh, calls)
     report.add(_more_reliable(found, fresh_found))
     if report.ok and remark:
@@ -149,14 +139,14 @@ def _compare(net, X, y, reg, calls, report):
     if calls.loss is None or report.has(stages.SCORES) and not own.agrees("loss", net.ask(params, X, y)[0]):
         return False
     if report.ok and not report.skips(stages.LOSS_PRECISION):
-        report.add(find(stages.LOSS_PRECISION, is_imprecise(net, own)))
+        report.add(find(stages.LOSS_PRECISION, probes.is_imprecise(net, own)))
     if report.skips(stages.PENALTY) or not getattr(net.net, "penalty", True):
         return True
-    factors = penalty_factors(net, X, y, calls.names)
+    factors = probes.penalty_factors(net, X, y, calls.names)
     report.add(_not_of_changes(calls, explain(stages.PENALTY, factors, Penalties(factors))))
-    for reference, strength in ((own, reg or PROBE_REG), (fresh, PROBE_REG)):
+    for reference, strength in ((own, reg or probes.PROBE_REG), (fresh, probes.PROBE_REG)):
         if report.ok:
-            joint = probe_joint_penalty(net, reference, strength, factors, calls.names)
+            joint = probes.probe_joint_penalty(net, reference, strength, factors, calls.names)
             report.add(find(stages.JOINT_PENALTY, joint))
     return True
 

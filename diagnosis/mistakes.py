@@ -8,11 +8,14 @@ dict of the fields of `Mistake`, or a list of such entries. The values {which}, 
 
 import numpy as np
 
+from checks import BIASES
+
 from . import stages, symptoms
 from .findings import Mistake
+from .net import WrongForm
 from .reference import FORWARD, NAMES, OTHER_CLASSES
 from .symptoms import HISTORIES, factors, like, penalised_twice, when, when_wrong, which, wins, wrong_accuracy
-from .training import DECAY, STEPS
+from .training import DECAY, ROWS, STEPS
 
 MASKED = "the gradient of {which} uses the wrong ReLU mask: %s. The correct mask is (hidden > 0)"
 UNSUMMED = "the gradient of {which} is not summed over the rows. Use .sum(axis=0)"
@@ -59,8 +62,10 @@ TABLE = {
         ),
     },
     stages.FORM: {
-        "{so_far}loss is not finished. Next: {next}{place}": symptoms.loss_not_written,
-        "{text}": symptoms.wrong_form,
+        "{so_far}loss is not finished. Next: {next}{place}": lambda calls: symptoms.not_written(
+            calls.error, "the scores are correct. " * calls.scores_correct
+        ),
+        "{text}": lambda calls: {"text": calls.error} if isinstance(calls.error, WrongForm) else None,
         "loss raises {kind}: {error}{place}": lambda calls: symptoms.raised(calls.error),
         "{name} is {got}{place}, but parameters must be finite. Check whether they are set, and whether training "
         "diverges": lambda calls: symptoms.not_finite(calls.params),
@@ -123,7 +128,7 @@ TABLE = {
         "softmax subtracts the maximum of each column in {where}. Subtract the maximum of each row, "
         "max(axis=1, keepdims=True)": dict(upstream={"shift": 0}, skips=(stages.OVERFLOW,)),
         EPSILON + "It is not needed, and p below it count as equal. " + DIRECTLY: dict(
-            seen=symptoms.harmless_epsilon, note=True, skips=(stages.LOSS_PRECISION,)
+            seen=lambda a: symptoms.epsilon_in_log(a, 1e-4), note=True, skips=(stages.LOSS_PRECISION,)
         ),
         EPSILON + "So the gradient is not that of this loss. " + DIRECTLY: dict(
             seen=symptoms.epsilon_in_log, skips=(stages.LOSS_PRECISION,)
@@ -167,7 +172,10 @@ TABLE = {
             lambda r: {"W2": r.grads(hidden=r.pre)["W2"]}, scaled=True
         ),
         "{what} is {got:.10g} and should be {right:.10g}{remark}: the mistake is unknown, or there are several "
-        "mistakes": dict(seen=symptoms.unknown_loss, vague=True),
+        "mistakes": dict(
+            seen=lambda a: {"got": a.got, "right": a.right, "remark": a.r.remark} if a.name == "loss" else None,
+            vague=True,
+        ),
         "the gradient of {which} is wrong: the mistake is unknown, or there are several mistakes. The largest error is "
         "at {at}{of}: it is {got:.10g} and should be {right:.10g}{remark}": dict(
             seen=symptoms.unknown_gradient, vague=True
@@ -175,7 +183,7 @@ TABLE = {
     },
     stages.PENALTY: {
         "this net penalises the biases like the weights. The net of this lab penalises only the weights": dict(
-            seen=symptoms.penalised_like_weights, note=True
+            seen=when(lambda a: a.name in BIASES and set(a.answers.values()) in ({(0.5, 1)}, {(1, 2)})), note=True
         ),
         "the penalty includes {which} in {places}{factor}. Do not penalise biases": symptoms.penalised_bias,
         "the penalty on {none} is missing from the loss and the gradient, and that on {twice} is doubled. Perhaps both "
@@ -250,7 +258,9 @@ TABLE = {
         ),
         "train raises {kind}: {error}{place}": lambda t: symptoms.raised(t.error),
         "train changes no parameter: the update is missing, or it changes copies. For each parameter, write "
-        "self.params[name] -= learning_rate * grads[name]": symptoms.unchanged,
+        "self.params[name] -= learning_rate * grads[name]": when(
+            lambda t: t.names and all(np.array_equal(t.after[name], t.before[name]) for name in NAMES)
+        ),
         "train makes {got} steps with num_iters=1": lambda t: (
             {"got": t.first_steps} if t.seen and t.first_steps > 1 else None
         ),
@@ -261,13 +271,17 @@ TABLE = {
             name for name in t.names if np.array_equal(t.after[name], t.before[name])
         ),
         "the update of {which} lacks the gradient of the penalty. In train, pass reg to loss: "
-        "self.loss(X_batch, y=y_batch, reg=reg)": symptoms.without_penalty,
+        "self.loss(X_batch, y=y_batch, reg=reg)": lambda t: which(
+            n for n in t.names_with(-t.rate, t.grads_without_reg) if n not in t.names_with(-t.rate)
+        ),
         "the learning rate decays before the first step ({which}). It must decay at the end of an epoch": lambda t: (
             which(t.names_with(-DECAY * t.rate))
         ),
         "the update of {which} is {k:g} times what it should be. Use W -= "
         "learning_rate * dW": symptoms.multiple_of_step,
-        "the update of {which} is not W -= learning_rate * dW with the gradient of the batch": symptoms.unknown_step,
+        "the update of {which} is not W -= learning_rate * dW with the gradient of the batch": lambda t: which(
+            name for name in t.names if name not in t.names_with(-t.rate)
+        ),
         "the learning rate does not decay. Multiply it by learning_rate_decay once in each epoch, after the step": when(
             lambda t: t.second_is(-t.rate) and not t.second_is(-DECAY * t.rate)
         ),
@@ -290,13 +304,19 @@ TABLE = {
         "train ignores batch_size: with batch_size={B} and {N} rows of data, a step uses "
         "{got} rows": symptoms.batch_ignored,
         "every iteration uses the same rows. Draw new rows in each iteration, for example with "
-        "np.random.choice(num_train, batch_size)": symptoms.same_batches,
+        "np.random.choice(num_train, batch_size)": when(
+            lambda t: len({tuple(step.rows) for step in t.steps}) == 1 < len(t.steps)
+        ),
         "train never uses the rows after {last}, of {N} rows. Draw from all rows, for example with "
         "np.random.choice(num_train, batch_size)": symptoms.part_of_rows,
         "the batches are not random: their rows follow each other. This is worse if the data are sorted. Use "
-        "np.random.choice(num_train, batch_size)": symptoms.in_order,
+        "np.random.choice(num_train, batch_size)": when(
+            lambda t: len(t.steps) > 1 and all((np.diff(step.rows) % ROWS == 1).all() for step in t.steps)
+        ),
         "iteration {number} is wrong, but the first is correct. Each must be W -= learning_rate * dW, with the "
-        "gradient of its batch": symptoms.later_step,
+        "gradient of its batch": lambda t: next(
+            ({"number": i} for i, step in enumerate(t.steps, 1) if not (step.k and step.k > 0)), None
+        ),
         "train makes {got} steps, each after a call of loss, with num_iters={right}": lambda t: (
             {"got": len(t.steps), "right": STEPS} if t.seen and len(t.steps) != STEPS else None
         ),
@@ -323,7 +343,7 @@ TABLE = {
         "predict must return one class for each row, shape {right}, got {got}. Use "
         "np.argmax(scores, axis=1)": symptoms.wrong_predictions_shape,
         "predict returns the class with the lowest score. Use np.argmax(scores, axis=1)": when_wrong(
-            symptoms.lowest_class
+            when(lambda predictions: all(np.array_equal(p.got, p.scores.argmin(axis=1)) for p in predictions))
         ),
         "predict returns class {got} for all rows. Use np.argmax(scores, axis=1)": when_wrong(symptoms.constant_class),
         **{

@@ -12,7 +12,6 @@ import numpy as np
 from checks import BIASES, WEIGHTS
 
 from .loading import quote_own_line
-from .net import WrongForm
 from .reference import NAMES, agree, factor_between
 from .training import BATCH, DECAY, ROWS, STEPS, UNEVEN
 
@@ -71,9 +70,6 @@ def which(names):
     return {"which": ", ".join(names)} if names else None
 
 
-# parameters and form
-
-
 def missing_params(params):
     """Parameters that do not exist yet. A dict with only other names belongs to another net."""
     missing = [name for name in NAMES if name not in params]
@@ -96,25 +92,14 @@ def raised(error):
     return None if error is None else {"kind": type(error).__name__, "error": error, "place": quote_own_line(error)}
 
 
-def not_written(error):
-    """A NotImplementedError: the code after it is not written yet."""
+def not_written(error, so_far=""):
+    """A NotImplementedError: the code after it is not written yet. `so_far` says what is."""
     if not isinstance(error, NotImplementedError):
         return None
     found = raised(error)
     if re.search(r"\bline \d", str(error)):  # the functions of the exercise name their lines themselves
         found["place"] = ""
-    return {**found, "next": str(error) or "this line"}
-
-
-def loss_not_written(calls):
-    """A loss that is not finished; the values say whether the scores are correct."""
-    found = not_written(calls.error)
-    return found and {**found, "so_far": "the scores are correct. " if calls.scores_correct else ""}
-
-
-def wrong_form(calls):
-    """An answer of ``loss`` of another kind than it must be."""
-    return {"text": calls.error} if isinstance(calls.error, WrongForm) else None
+    return {**found, "next": str(error) or "this line", "so_far": so_far}
 
 
 def not_finite(arrays):
@@ -158,9 +143,6 @@ def wrong_dtype(calls):
     return None
 
 
-# scores, loss and gradients
-
-
 def wrong_shape(a):
     """An answer of another shape than the correct one."""
     got, right = np.shape(a.got), np.shape(a.right)
@@ -191,23 +173,21 @@ def unknown_scores(a):
     return {"row": row, "column": column, "got": a.got[row, column], "right": a.right[row, column]}
 
 
-def epsilon_in_log(a):
-    """A small number that is added to the probability inside the logarithm, or its lower bound."""
+def epsilon_in_log(a, harmless=1.0):
+    """A small number that is added to the probability inside the logarithm, or its lower bound.
+
+    Its mean relative effect on the gradient is below `harmless`.
+    """
     if a.name != "loss" or a.r.agrees("loss", a.got):
         return None
     p = np.exp(a.r.log_p[np.arange(a.r.N), a.r.y])
     for exponent in range(2, 31):
         for epsilon in (10.0**-exponent, 2.0 ** -(exponent * 4)):
             for words, changed in (("adds {} to", p + epsilon), ("cuts off below {}", np.maximum(p, epsilon))):
-                if abs(a.got + np.mean(np.log(changed))) <= 1e-12 * abs(a.got) + 1e-15:
-                    return {"epsilon": words.format(f"{epsilon:g}"), "off": float(np.mean(1 - p / changed))}
+                same = abs(a.got + np.mean(np.log(changed))) <= 1e-12 * abs(a.got) + 1e-15
+                if same and np.mean(1 - p / changed) < harmless:
+                    return {"epsilon": words.format(f"{epsilon:g}")}
     return None
-
-
-def harmless_epsilon(a):
-    """Such a number that is too small to matter for the gradient."""
-    found = epsilon_in_log(a)
-    return found if found and found.pop("off") < 1e-4 else None
 
 
 def averaged_bias(a):
@@ -238,11 +218,6 @@ def multiple(a):
     return None if k is None else {"k": float(f"{k:.9g}")}  # rounded, because equal factors share one sentence
 
 
-def unknown_loss(a):
-    """A loss that no other entry explains."""
-    return {"got": a.got, "right": a.right, "remark": a.r.remark} if a.name == "loss" else None
-
-
 def unknown_gradient(a):
     """A gradient that no other entry explains, with the largest difference."""
     if a.name not in NAMES:
@@ -250,15 +225,6 @@ def unknown_gradient(a):
     difference = np.abs(a.got - a.right)
     where = tuple(map(int, np.unravel_index(np.argmax(difference), difference.shape)))  # the first NaN, if any
     return {"at": where, "got": float(a.got[where]), "right": float(a.right[where]), "remark": a.r.remark}
-
-
-# the penalty
-
-
-def penalised_like_weights(a):
-    """A bias with the same penalty as the weights, in the loss and in the gradient."""
-    alike = set(a.answers.values()) in ({(0.5, 1)}, {(1, 2)})
-    return {} if a.name in BIASES and alike else None
 
 
 def penalised_bias(a):
@@ -284,13 +250,10 @@ def penalised_twice(*pairs):
 
 def masked_by_reg(joint):
     """Gradients of the first layer whose mask compares with reg, not with 0."""
-    r, names = joint.r, [f"the gradient of {name}" for name in ("W1", "b1")]
-    guess = r.grads(mask=r.hidden > joint.reg)
-    fits = set(joint.wrong) <= set(names) and all(
-        agree(joint.wrong.get(what, np.zeros(())), (guess[what[-2:]] - r.right[what[-2:]]), 1e-9)
-        for what in names if what in joint.wrong
-    )  # fmt: skip
-    return {"places": " and ".join(joint.wrong)} if joint.wrong and fits else None
+    guess = joint.r.grads(mask=joint.r.hidden > joint.reg)
+    off = {f"the gradient of {name}": guess[name] - joint.r.right[name] for name in ("W1", "b1")}
+    fits = joint.wrong and all(what in off and agree(got, off[what], 1e-9) for what, got in joint.wrong.items())
+    return {"places": " and ".join(joint.wrong)} if fits else None
 
 
 def wrong_joint_penalty(joint):
@@ -300,20 +263,6 @@ def wrong_joint_penalty(joint):
     half, full = ("", "2 * ") if joint.factors["W1"] == (1, 2) else ("0.5 * ", "")
     biases = " + sum(b1**2) + sum(b2**2)" if joint.factors["b1"] != (0, 0) else ""
     return {"places": ", ".join(joint.wrong), "reg": joint.reg, "half": half, "full": full, "biases": biases}
-
-
-# training
-
-
-def unchanged(t):
-    """No parameter changes."""
-    return {} if t.names and all(np.array_equal(t.after[name], t.before[name]) for name in NAMES) else None
-
-
-def without_penalty(t):
-    """Steps without the penalty's gradient."""
-    right = t.names_with(-t.rate)
-    return which(name for name in t.names_with(-t.rate, t.grads_without_reg) if name not in right)
 
 
 def multiple_of_step(t):
@@ -326,12 +275,6 @@ def multiple_of_step(t):
         if k is not None and abs(k - 1) > 1e-7:
             found.setdefault(float(f"{k:.6g}"), []).append(name)
     return next(({"which": ", ".join(names), "k": k} for k, names in found.items()), None)
-
-
-def unknown_step(t):
-    """Steps that are wrong in another way."""
-    right = t.names_with(-t.rate)
-    return which(name for name in t.names if name not in right)
 
 
 def wrong_histories(t):
@@ -356,20 +299,10 @@ def batch_ignored(t):
     return size and {"B": BATCH, "N": ROWS, "got": size}
 
 
-def same_batches(t):
-    """Every iteration uses the same rows."""
-    return {} if len({tuple(step.rows) for step in t.steps}) == 1 < len(t.steps) else None
-
-
 def part_of_rows(t):
     """Only the first rows are drawn."""
     rows = np.concatenate([step.rows for step in t.steps]) if t.steps else np.zeros(0)
     return {"N": ROWS, "last": rows.max()} if rows.size and rows.max() < ROWS // 2 else None
-
-
-def in_order(t):
-    """Batches of neighbours: the rows are not drawn at random."""
-    return {} if len(t.steps) > 1 and all((np.diff(step.rows) % ROWS == 1).all() for step in t.steps) else None
 
 
 def decays(steps):
@@ -377,12 +310,6 @@ def decays(steps):
     times = np.round(np.log([step.k for step in steps]) / np.log(DECAY), 6)
     falls = np.flatnonzero(np.diff(times)) + 1
     return list(map(int, falls)), times[0] == 0 and bool((np.diff(times)[falls - 1] == 1).all())
-
-
-def later_step(t):
-    """A later step that is not a positive multiple of the gradient."""
-    wrong = [number for number, step in enumerate(t.steps) if step.k is None or not step.k > 0]
-    return {"number": wrong[0] + 1} if wrong else None
 
 
 def decays_in_each_iteration(t):
@@ -437,9 +364,6 @@ def wrong_accuracy(t, history, rights, others, words):
             "right": ", ".join(f"{value:.4g}" for value in t.accuracies[rights[0]][places[0], 1])}  # fmt: skip
 
 
-# predictions
-
-
 def wrong_predictions_shape(predictions):
     """Predictions that are not one class for each row."""
     for got, scores, *_ in predictions:
@@ -453,11 +377,6 @@ def constant_class(predictions):
     """The same class for all rows."""
     classes = np.unique(np.concatenate([np.ravel(p.got) for p in predictions]))
     return {"got": classes[0]} if len(classes) == 1 else None
-
-
-def lowest_class(predictions):
-    """The class with the lowest score."""
-    return {} if all(np.array_equal(p.got, p.scores.argmin(axis=1)) for p in predictions) else None
 
 
 def not_highest_class(predictions):
