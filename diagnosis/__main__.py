@@ -76,10 +76,7 @@ def _run(task, limit):
     path = os.pathsep.join(place or os.getcwd() for place in sys.path)
     process = subprocess.Popen(
         [sys.executable, "-m", f"{__package__}.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        encoding="utf-8",
+        **{"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "encoding": "utf-8"},
         env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8:replace", "MPLBACKEND": "Agg"},  # no windows
         start_new_session=True,
     )

@@ -11,38 +11,20 @@ from .reference import NAMES
 
 @dataclass(frozen=True)
 class Mistake:
-    """Entry of the table: a mistake, how to recognise it, and the sentence that explains it.
+    """Entry of the table: a mistake, how to recognise it, and the sentence that explains it."""
 
-    Attributes
-    ----------
-    stage : str
-        Stage of the check that finds the mistake, see stages.py.
-    sentence : str
-        Explanation for the author of the net: a format string.
-    seen : callable
-        ``seen(evidence)`` returns the values for the sentence, or None if the evidence does not show
-        the mistake. stages.py lists the evidence of each stage.
-    upstream : dict
-        Instead of `seen`, for a mistake in the softmax, on which the loss or all gradients depend:
-        arguments of `Reference.variant`.
-    vague : bool
-        The sentence says only that something is wrong. Mistakes upstream are a better explanation.
-    note : bool
-        The sentence is a remark: nothing is wrong.
-    independent : bool
-        More mistakes of the same stage can be found. After any other mistake, the search ends.
-    skips : tuple of str
-        Stages whose results mean nothing after this finding, unless it is only about gradients.
-    """
-
-    stage: str
-    sentence: str
+    stage: str  # stage of the check that finds the mistake, see stages.py
+    sentence: str  # explanation for the author of the net: a format string
+    # seen(evidence) returns the values for the sentence, or None if the evidence does not show the mistake. See
+    # stages.py for the evidence of each stage.
     seen: Callable | None = None
+    # Instead of `seen`, for a mistake in the softmax, on which the loss or all gradients depend: arguments of
+    # `Reference.variant`.
     upstream: dict | None = None
-    vague: bool = False
-    note: bool = False
-    independent: bool = False
-    skips: tuple = ()
+    vague: bool = False  # it says only that something is wrong: mistakes upstream are a better explanation
+    note: bool = False  # the sentence is a remark: nothing is wrong
+    independent: bool = False  # more mistakes of the stage can be found; after any other, the search ends
+    skips: tuple = ()  # stages whose results mean nothing after this finding, unless it is only about gradients
 
 
 class Answer(NamedTuple):

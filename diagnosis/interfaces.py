@@ -20,13 +20,7 @@ class Adapter:
     def __getattr__(self, name):
         return getattr(self.net, name)
 
-    @property
-    def params(self):
-        return self.net.params
-
-    @params.setter
-    def params(self, params):
-        self.net.params = params
+    params = property(lambda self: self.net.params, lambda self, params: setattr(self.net, "params", params))
 
 
 class RegAttribute(Adapter):
@@ -62,13 +56,9 @@ class Transposed(Adapter):
     def turn(arrays):
         return {name: value.T if name in ("W1", "W2") else value for name, value in arrays.items()}
 
-    @property
-    def params(self):
-        return self.turn(self.net.params)
-
-    @params.setter
-    def params(self, params):
-        self.net.params = self.turn(params)
+    params = property(
+        lambda self: self.turn(self.net.params), lambda self, params: setattr(self.net, "params", self.turn(params))
+    )
 
     def loss(self, X, y=None, *reg, **named):
         if y is None:

@@ -15,7 +15,7 @@ from .findings import Mistake
 from .net import WrongForm
 from .reference import FORWARD, NAMES, OTHER_CLASSES
 from .symptoms import HISTORIES, factors, like, penalised_twice, when, when_wrong, which, wins, wrong_accuracy
-from .training import DECAY, ROWS, STEPS
+from .training import BATCH, DECAY, ROWS, STEPS, UNEVEN
 
 MASKED = "the gradient of {which} uses the wrong ReLU mask: %s. The correct mask is (hidden > 0)"
 UNSUMMED = "the gradient of {which} is not summed over the rows. Use .sum(axis=0)"
@@ -89,17 +89,17 @@ TABLE = {
     },
     stages.OTHER_INPUTS: {
         "loss raises {kind} if {differs}: {error}{place}": dict(
-            seen=lambda failure: {**symptoms.raised(failure.error), "differs": failure.differs}
-        ),
+            seen=lambda failure: {**symptoms.raised(failure[0]), "differs": failure[1]}
+        )
     },
     stages.PRECISION: {
         "{what} is only as precise as float32, but this check needs float64. Compute without astype(np.float32)": dict(
             seen=symptoms.single_precision
-        ),
+        )
     },
     stages.LOSS_PRECISION: {
         "the loss is too imprecise for small steps of the parameters: a part of it is probably computed in float32. "
-        "Compute all of it without astype(np.float32)": dict(seen=when(bool)),
+        "Compute all of it without astype(np.float32)": dict(seen=when(bool))
     },
     stages.SCORES: {
         "scores must have shape (N, C) = {right}, got {got}": symptoms.wrong_shape,
@@ -239,13 +239,13 @@ TABLE = {
         "the gradient of {row.name} is wrong: the mistake is unknown, or there are several mistakes. The largest error "
         "is at {row.where}: it is {row.analytic:.10g}, but the numeric derivative is {row.numeric:.10g}": lambda row: {
             "row": row
-        },
+        }
     },
     stages.KINKS: {
         "more than half of the coordinates of {name} lie at a kink of the ReLU, so they are not checked. Try other "
         "data or parameters, for example X = np.random.randn(N, D), or a smaller h": dict(
             seen=lambda name: {"name": name}, note=True
-        ),
+        )
     },
     stages.TRAIN: {
         "train is not finished. Next: {next}{place}": lambda t: symptoms.not_written(t.error),
@@ -322,7 +322,9 @@ TABLE = {
         ),
         "the learning rate decays in each iteration. It must decay once in each epoch. "
         + EPOCH: symptoms.decays_in_each_iteration,
-        "the learning rate must decay once in each epoch, but it decays {got}. " + EPOCH: symptoms.wrong_decays,
+        "the learning rate must decay once in each epoch, but it decays {got}. " + EPOCH: lambda t: (
+            symptoms.wrong_decays(t.steps, ROWS, BATCH)
+        ),
         "loss_history is wrong{at}: it has {got}, and should have {right}": symptoms.wrong_losses,
         "val_acc_history is not the accuracy on X_val and y_val{other}. It is {got}, and should be {right}": lambda t: (
             wrong_accuracy(t, HISTORIES[2], ["validation"], ["batch", "all"], "training rows")
@@ -331,7 +333,9 @@ TABLE = {
             wrong_accuracy(t, HISTORIES[1], ["batch", "all"], ["validation"], "the validation rows")
         ),
         "an epoch is not num_train // batch_size iterations if batch_size does not divide num_train. Then the learning "
-        "rate decays at other times. Use // instead of /": dict(seen=symptoms.uneven_epoch, note=True),
+        "rate decays at other times. Use // instead of /": dict(
+            seen=lambda t: symptoms.wrong_decays(t.uneven, *UNEVEN[:2]) if t.seen else None, note=True
+        ),
     },
     stages.PREDICT: {
         "predict is not finished. Next: {next}{place}": lambda predictions: next(
@@ -353,13 +357,11 @@ TABLE = {
         "predict returns class {got} for row {row}, but class {right} has the "
         "highest score": symptoms.not_highest_class,
     },
-    stages.UNFINISHED: {
-        "{right}Next: {next}": symptoms.unfinished,
-    },
+    stages.UNFINISHED: {"{right}Next: {next}": symptoms.unfinished},
     stages.PRINTS: {
         "loss prints output: {lines} lines are not shown here": dict(
             seen=lambda lines: {"lines": lines} if lines else None, note=True
-        ),
+        )
     },
 }
 

@@ -61,15 +61,8 @@ def call_as_given(net, X, y, reg):
         return Calls(params, scores, error=error)
 
 
-class Failure(NamedTuple):
-    """An exception of ``loss``, and how its inputs differ from those of the user."""
-
-    error: Exception
-    differs: str
-
-
 def describe_failure(net, X, y, reg, error):
-    """Compare the inputs of the last call with those of the user."""
+    """Return an exception, and how the inputs of the last call differ from those of the user."""
     params, rows, labels, asked_reg = net.asked
     differs = {
         "the parameters": any(not np.array_equal(params[name], net.params[name]) for name in NAMES),
@@ -78,11 +71,9 @@ def describe_failure(net, X, y, reg, error):
         "y": labels is not None and len(rows) == len(X) and not np.array_equal(labels, y),
         "reg": labels is not None and asked_reg != reg,
     }
-    text = " or ".join(what for what, differ in differs.items() if differ) + " differ from yours"
-    C = len(net.params["b2"])
-    if labels is not None and labels.max() < C - 1 <= y.max():
-        text = "no row has the label of the last class"
-    return Failure(error, text)
+    if labels is not None and labels.max() < len(net.params["b2"]) - 1 <= y.max():
+        return error, "no row has the label of the last class"
+    return error, " or ".join(what for what, differ in differs.items() if differ) + " differ from yours"
 
 
 def fresh_reference(net, sizes, remark, sigmoid=False, first=0):
@@ -99,12 +90,9 @@ def fresh_reference(net, sizes, remark, sigmoid=False, first=0):
     N = next(n for n in (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61) if n not in taken)
     for seed in range(first, first + 20):
         rng = np.random.default_rng(seed)
-        params = {
-            "W1": rng.standard_normal((D, H)) / np.sqrt(D),
-            "b1": 0.5 * rng.choice([-1, 1], H) * rng.uniform(0.5, 1.5, H),
-            "W2": rng.standard_normal((H, C)) / np.sqrt(H),
-            "b2": 0.5 * rng.standard_normal(C),
-        }
+        W1, W2 = rng.standard_normal((D, H)) / np.sqrt(D), rng.standard_normal((H, C)) / np.sqrt(H)
+        b1, b2 = 0.5 * rng.choice([-1, 1], H) * rng.uniform(0.5, 1.5, H), 0.5 * rng.standard_normal(C)
+        params = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
         r = Reference(params, rng.standard_normal((N, D)), rng.permutation(np.arange(N) % labels), remark, sigmoid)
         if (r.pre > 0.1).any(axis=0).mean() > 0.5 < (r.pre < -0.1).any(axis=0).mean():
             break

@@ -28,6 +28,11 @@ def factor_between(answer, right, floor):
     return k if np.isfinite(k) and k != 0 and agree(answer, k * right, abs(k) * floor) else None
 
 
+def relu(pre):
+    """Return the hidden layer."""
+    return np.maximum(0, pre)
+
+
 def softmax(scores):
     """Return the probabilities of each row."""
     p = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -57,21 +62,22 @@ class Reference:
 
     def __init__(self, params, X, y, remark="", sigmoid=False, *, axis=1, shift=1, off=0, target=None):
         self.params, self.X, self.y, self.N, self.remark, self.sigmoid = params, X, y, len(X), remark, sigmoid
-        self.H, self.C = params["W2"].shape
+        self.W1, self.b1, self.W2, self.b2 = (params[name] for name in NAMES)
+        self.H, self.C = self.W2.shape
         with np.errstate(all="ignore"):
-            self.pre = X @ params["W1"] + params["b1"]  # (N, H)
-            self.hidden = 1 / (1 + np.exp(-self.pre)) if sigmoid else np.maximum(0, self.pre)  # (N, H)
-            self.scores = self.hidden @ params["W2"] + params["b2"]  # (N, C)
+            self.pre = X @ self.W1 + self.b1  # (N, H)
+            self.hidden = 1 / (1 + np.exp(-self.pre)) if sigmoid else relu(self.pre)  # (N, H)
+            self.scores = self.hidden @ self.W2 + self.b2  # (N, C)
             shifted = self.scores - self.scores.max(axis=0) if shift == 0 else self.scores
             shifted = shifted - shifted.max(axis=axis, keepdims=True)
             self.log_p = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
             self.y = (y + off) % self.C
             target = np.eye(self.C)[self.y] if target is None else target(self)
             self.dscores = (np.exp(self.log_p) - target) / self.N  # (N, C)
-            self.dhidden = self.dscores @ params["W2"].T  # (N, H)
+            self.dhidden = self.dscores @ self.W2.T  # (N, H)
             loss = -np.sum(target * self.log_p) / self.N
             self.right = {"scores": self.scores, "loss": loss, **self.grads()}
-        W2, hidden = np.abs(params["W2"]).max(initial=0), np.abs(self.hidden).max(initial=0)
+        W2, hidden = np.abs(self.W2).max(initial=0), np.abs(self.hidden).max(initial=0)
         sizes = {"W1": np.abs(X).max(initial=0) * W2, "b1": W2, "W2": hidden, "b2": 1.0}
         self.floor = {"scores": 1e-9, "loss": 1e-9, **{name: 1e-12 * self.N * size for name, size in sizes.items()}}
 
@@ -126,21 +132,15 @@ class Penalties:
 # Wrong forward passes, as scores of a `Reference`. The first `OTHER_CLASSES` also change the predicted classes.
 OTHER_CLASSES = 7
 FORWARD = {
-    "the ReLU is missing in the forward pass": lambda r: r.pre @ r.params["W2"] + r.params["b2"],
-    "b1 is missing in the forward pass": lambda r: (
-        np.maximum(0, r.X @ r.params["W1"]) @ r.params["W2"] + r.params["b2"]
-    ),
-    "b2 is missing in the forward pass": lambda r: r.hidden @ r.params["W2"],
-    "both biases are missing in the forward pass": lambda r: np.maximum(0, r.X @ r.params["W1"]) @ r.params["W2"],
-    "b1 is added to W1, not to X W1": lambda r: (
-        np.maximum(0, r.X @ (r.params["W1"] + r.params["b1"])) @ r.params["W2"] + r.params["b2"]
-    ),
-    "b2 is added to W2, not to the product with W2": lambda r: r.hidden @ (r.params["W2"] + r.params["b2"]),
-    "there is a ReLU on the scores, too": lambda r: np.maximum(0, r.scores),
+    "the ReLU is missing in the forward pass": lambda r: r.pre @ r.W2 + r.b2,
+    "b1 is missing in the forward pass": lambda r: relu(r.X @ r.W1) @ r.W2 + r.b2,
+    "b2 is missing in the forward pass": lambda r: r.hidden @ r.W2,
+    "both biases are missing in the forward pass": lambda r: relu(r.X @ r.W1) @ r.W2,
+    "b1 is added to W1, not to X W1": lambda r: relu(r.X @ (r.W1 + r.b1)) @ r.W2 + r.b2,
+    "b2 is added to W2, not to the product with W2": lambda r: r.hidden @ (r.W2 + r.b2),
+    "there is a ReLU on the scores, too": lambda r: relu(r.scores),
     "they are probabilities: the softmax belongs to the loss": lambda r: softmax(r.scores),
     "they are logarithms of probabilities: the softmax belongs to the loss": lambda r: r.log_p,
-    "the maximum of each row is subtracted: that belongs to the loss": lambda r: (
-        r.scores - r.scores.max(axis=1, keepdims=True)
-    ),
+    "the maximum of each row is subtracted: that belongs to the loss": lambda r: r.scores - r.scores.max(1)[:, None],
     "the maximum of all scores is subtracted: that belongs to the loss": lambda r: r.scores - r.scores.max(),
 }

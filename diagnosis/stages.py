@@ -3,7 +3,7 @@
 PARAMS = "params"  # the dict of parameters
 INTERFACE = "interface"  # the net as `interfaces.adapt` returns it
 FORM = "form"  # `probes.Calls`: the net's answers for its own parameters and data
-OTHER_INPUTS = "other inputs"  # `probes.Failure`: an exception of `loss` for other inputs
+OTHER_INPUTS = "other inputs"  # an exception of `loss`, and how its inputs differ from those of the user
 PRECISION = "precision"  # `Answer`: scores, loss without penalty, or a gradient
 SCORES = "scores"  # `Answer`
 ANSWERS = "loss and gradients"  # `Answer`: loss without penalty, or a gradient

@@ -13,7 +13,7 @@ from checks import BIASES, WEIGHTS
 
 from .loading import quote_own_line
 from .reference import NAMES, agree, factor_between
-from .training import BATCH, DECAY, ROWS, STEPS, UNEVEN
+from .training import BATCH, DECAY, ROWS, STEPS
 
 HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")
 
@@ -200,16 +200,13 @@ def other_divisor(a):
     """A gradient or loss that is divided by another size than N, in data whose sizes all differ."""
     D, H, C, N = len(a.r.params["W1"]), a.r.H, a.r.C, a.r.N
     k = factor_between(a.got, a.right, a.r.floor[a.name]) if a.r.sizes_differ else None
-    sizes = {
-        D: "D, the number of inputs",
-        H: "H, the number of hidden units",
-        C: "C, the number of classes",
-        D + 1: "D + 1, one more than the inputs",
-        N - 1: "N - 1",
-        N + 1: "N + 1",
-        N * C: "N * C, the number of all scores",
-    }
-    return k and next(({"divisor": what} for size, what in sizes.items() if abs(k * size / N - 1) < 1e-7), None)
+    sizes = [
+        (D, "D, the number of inputs"), (H, "H, the number of hidden units"), (C, "C, the number of classes"),
+        (N - 1, "N - 1"), (N + 1, "N + 1"), (N * C, "N * C, the number of all scores"),
+        (D + 1, "D + 1, one more than the inputs"),
+    ]  # fmt: skip
+    found = " or ".join(what for size, what in sizes if k and abs(k * size / N - 1) < 1e-7)
+    return {"divisor": found} if found else None
 
 
 def multiple(a):
@@ -317,20 +314,13 @@ def decays_in_each_iteration(t):
     return {"N": ROWS, "B": BATCH, "epoch": ROWS // BATCH} if len(decays(t.steps)[0]) >= STEPS - 1 else None
 
 
-def wrong_decays(t):
+def wrong_decays(steps, N, B):
     """A learning rate that decays at other times than once in each epoch."""
-    falls, once = decays(t.steps)
-    epoch = ROWS // BATCH
-    if once and len(falls) == 2 and falls[1] - falls[0] == epoch:
+    falls, once = decays(steps)
+    if once and len(falls) == 2 and falls[1] - falls[0] == N // B:
         return None
     got = f"before iterations {', '.join(str(fall + 1) for fall in falls)}" if falls else "never"
-    return {"N": ROWS, "B": BATCH, "epoch": epoch, "got": f"{got}{'' if once else ', not by the same factor'}"}
-
-
-def uneven_epoch(t):
-    """An epoch that is not a whole number of iterations, or rounded up."""
-    falls, once = decays(t.uneven) if t.uneven and all(step.k and step.k > 0 for step in t.uneven) else ([1, 3], True)
-    return None if once and len(falls) == 2 and falls[1] - falls[0] == UNEVEN[0] // UNEVEN[1] else {}
+    return {"N": N, "B": B, "epoch": N // B, "got": f"{got}{'' if once else ', not by the same factor'}"}
 
 
 def wrong_losses(t):

@@ -244,7 +244,7 @@ SENTENCES = {
     "pairs in gradient": "the gradients takes all rows together with all labels",
     "updates parameters": "loss changes W1, b1, W2, b2 in place",
     "gradient unstable": "overflows in the gradient: it is not finite for scores of 1000, but the loss is",
-    "gradient over one more than D": r"the gradient is divided by D \+ 1, one more than the inputs, instead of N",
+    "gradient over one more than D": r"the gradient is divided by .*D \+ 1, one more than the inputs, instead of N",
     "gradient over N C": r"the gradient is divided by N \* C, the number of all scores, instead of N",
     "penalty as mask": "gradient of W1 and the gradient of b1: the ReLU mask compares the hidden layer with reg",
     "penalty on W1 twice": "the loss penalises W1 twice, and W2 not at all",
