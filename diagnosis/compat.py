@@ -5,6 +5,7 @@ import importlib.util
 import pickle
 import re
 import sys
+import sysconfig
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -12,6 +13,7 @@ from types import ModuleType
 
 PACKAGE = "cs231n.classifiers"  # package of the homework's net: ``..layers`` is cs231n.layers
 LAB = ("checks", "tables", "gradient_check", "classifiers")  # modules of the lab that may be loaded before the file
+LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 # Python 2 also imports files of the same folder by their plain names.
 COURSE = re.compile(r"(assignment_?\d?|cs231n|layers|layer_utils|fast_layers)(\.|$)")
 # What the course's own files, and tools that convert Python 2, import from these packages.
@@ -107,7 +109,7 @@ class NearFinder(SubstituteFinder):
         if any(name == absent or name.startswith(f"{absent}.") for absent in self.absent):
             return importlib.util.spec_from_loader(name, SubstituteFinder(), is_package=True)
         spec = PathFinder.find_spec(name, path)
-        if spec is None or not (spec.origin or "").startswith(self.folder) or "site-packages" in spec.origin:
+        if spec is None or not (spec.origin or "").startswith(self.folder) or spec.origin.startswith(LIBRARIES):
             return None
         self._loaders[name], spec.loader = spec.loader, self
         return spec

@@ -9,7 +9,6 @@ import json
 import linecache
 import re
 import sys
-import sysconfig
 import tokenize
 import traceback
 import warnings
@@ -18,7 +17,7 @@ from types import ModuleType
 
 import numpy as np
 
-from .compat import PACKAGE, Missing, Placeholder, SubstituteModule
+from .compat import LIBRARIES, PACKAGE, Missing, Placeholder, SubstituteModule
 
 SIZES = (4, 10, 3, 0.1)  # D, H, C and std of the net that is created
 MEGABYTES = 5  # size limit; homework files are smaller
@@ -227,7 +226,7 @@ def _explain_syntax(error, path):
 def quote_own_line(error):
     """Quote the last line of a traceback that belongs neither to a library nor to this check."""
     here = Path(__file__).parent
-    libraries = (
+    libraries = str(here), str(here.with_name("checks.py")), *LIBRARIES
         str(here),
         str(here.with_name("checks.py")),
         *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
