@@ -227,10 +227,6 @@ def quote_own_line(error):
     """Quote the last line of a traceback that belongs neither to a library nor to this check."""
     here = Path(__file__).parent
     libraries = str(here), str(here.with_name("checks.py")), *LIBRARIES
-        str(here),
-        str(here.with_name("checks.py")),
-        *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
-    )
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(libraries) and frame.line:
             return f" ({Path(frame.filename).name}, line {frame.lineno}: {frame.line[:LINE]})"
