@@ -52,8 +52,6 @@ def _explain_group(stage, names, answers, correct):
         known = []
         for some in combinations(upstream, count):
             changes = {key: value for mistake in some for key, value in mistake.upstream.items()}
-            if len(changes) < count:  # both change the same thing
-                continue
             found = _explain_each(stage, names, answers, correct.variant(**changes) if some else correct)
             if not any(finding.mistake.vague for finding in found):
                 known.append([Finding(mistake, tuple(names)) for mistake in some] + found)

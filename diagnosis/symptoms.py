@@ -306,7 +306,7 @@ def decays(steps):
     """Return the iterations before which the learning rate decays, and whether each time once."""
     times = np.round(np.log([step.k for step in steps]) / np.log(DECAY), 6)
     falls = np.flatnonzero(np.diff(times)) + 1
-    return list(map(int, falls)), times[0] == 0 and bool((np.diff(times)[falls - 1] == 1).all())
+    return list(map(int, falls)), bool((np.diff(times)[falls - 1] == 1).all())
 
 
 def decays_in_each_iteration(t):

@@ -967,3 +967,26 @@ def test_parameters_of_another_net():
     net.params = {"theta": np.zeros(3)}
     with pytest.raises(ValueError, match="params must have W1, b1, W2 and b2, W1 is missing"):
         check_net(net, *make_data())
+
+
+@pytest.mark.parametrize("off", [3e-7, 1e-6, -2e-7])
+def test_small_differences_are_not_a_number_inside_the_logarithm(off):
+    """Only the exact difference is."""
+    assert "inside the logarithm" not in str(check_net(scaled("loss", 1 + off), *make_data()))
+
+
+@pytest.mark.parametrize("function, words", [
+    (lambda x: math.log(max(0, 900 - x)), "softmax overflows: the loss is not finite for scores of 1000"),
+    (lambda x: [].index(x) if x > 900 else 0, "loss raises ValueError if the parameters or the number of"),
+])  # fmt: skip
+def test_exceptions_for_large_scores(function, words):
+    """A logarithm of 0 is an overflow, too. Other exceptions are not."""
+
+    class Net(Student):
+        def loss(self, X, y=None, reg=0.0):
+            if y is not None:
+                function(float(Student.loss(self, X).max()))
+            return super().loss(X, y, reg)
+
+    (finding,) = check_net(Net(), *make_data()).findings
+    assert finding.startswith(words)

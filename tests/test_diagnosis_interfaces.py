@@ -7,6 +7,7 @@ from test_diagnosis_training import Learner
 
 from diagnosis import check_net
 from diagnosis.check import check_with_random_data
+from diagnosis.net import NetUnderTest
 
 SIZES = 4, 10, 3
 
@@ -61,6 +62,14 @@ def test_square_weights_are_not_transposed(D, H, C):
     assert check_net(Student(D, H, C), *make_data(5, D, C)).notes == []
 
 
+def test_square_weights_that_are_transposed():
+    """Only the scores show it."""
+    report = check_net(transposed(Student)(4, 4, 4), *make_data(C=4))
+    assert report.ok and report.notes[0].startswith("the weights have shapes (H, D)")
+    wrong = check_net(transposed(Student)(4, 4, 4, "raises"), *make_data(C=4))
+    assert "loss raises IndexError" in wrong.findings[0]
+
+
 @pytest.mark.parametrize("mistakes", [(), ("no ReLU",)])
 def test_keyword_only_reg(mistakes):
     """The check passes reg by its name."""
@@ -102,6 +111,8 @@ def test_bias_that_is_the_number_0():
     net = Student(*SIZES)
     net.params["b1"], net.params["b2"] = 0, 0.0
     assert check_net(net, *make_data()).ok
+    net.params["b1"] = 2.5
+    assert (NetUnderTest(net).params["b1"] == np.full(10, 2.5)).all()
     net = Student(*SIZES, "forward: no b1")
     net.params["b1"] = 0
     assert "b1 is missing" in check_with_random_data(net).findings[0]

@@ -420,7 +420,7 @@ def test_class_in_the_cells_of_a_notebook(name, tmp_path):
     """Imports, classes and functions are run. Other lines are not."""
     cells = (
         "%matplotlib inline\nimport numpy as np\nopen('/nowhere')", "!ls", "this is not Python", "while True: pass",
-        NET.replace("LINE", "helper(X)"), "def helper(X):\n    return X",
+        "  %time x\n!ls\n" + NET.replace("LINE", "helper(X)"), "def helper(X):\n    return X",
     )  # fmt: skip
     assert np.isclose(ask(write(tmp_path / name, notebook(*cells))), np.log(3), atol=0.5)
     cells = "%run me", NET.replace("LINE", "1 / 0")

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from test_diagnosis import Student, make_data
 
+from classifiers.neural_net import TwoLayerNet
 from diagnosis import check_net
 from diagnosis.net import NetUnderTest
+from diagnosis.probes import fresh_reference
 from diagnosis.stages import PREDICT, TRAIN
 from diagnosis.training import probe_predictions
 
@@ -427,3 +429,34 @@ def test_train_does_not_depend_on_predict():
     net.predict = lambda X: None
     (finding,) = check_net(net, *make_data()).findings
     assert finding.startswith("predict must return one class for each row") and "got None" in finding
+
+
+@pytest.mark.parametrize("mistake", ["changes params", "changes X"])
+def test_training_is_not_judged_if_loss_changes_its_arguments(mistake):
+    """Its steps would be wrong as a consequence."""
+    net = Learner()
+    net.mistakes = (mistake,)
+    assert all("in place" in finding for finding in check_net(net, *make_data()).findings)
+
+
+@pytest.mark.parametrize("D", range(3, 16))
+@pytest.mark.parametrize("H, C, N", [(10, 3, 5), (5, 9, 8), (12, 16, 20)])
+def test_sizes_of_the_check_differ(D, H, C, N):
+    """The number of rows, one more and one less differ from the other sizes, and from their neighbours."""
+    r = fresh_reference(NetUnderTest(Learner(None, D, H, C)), (N,), "")
+    assert min(abs(r.N - size) for size in (D, H, C, N)) > 2
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_correct_nets_have_no_findings(seed):
+    """They have all shapes, float32 or float64 arrays, biases of zero or not, and one of several ways to train."""
+    rng = np.random.default_rng(seed)
+    D, H, C, N = (int(rng.integers(1, high)) for high in (12, 15, 8, 12))
+    ours = TwoLayerNet(D, H, C, std=0.5, rng=seed, dtype=[np.float32, np.float64][seed % 2])
+    way = list(CORRECT.values())[seed % len(CORRECT)]
+    net = ours if seed % 3 == 0 else net_with(*way, D=D, H=H, C=C, seed=seed)
+    if seed % 5 == 0:
+        net.params["b1"] = 0 * net.params["b1"]
+    X = (rng.choice([1e-3, 1.0, 30.0]) * rng.standard_normal((N, D))).astype([np.float64, np.float32][seed % 2])
+    report = check_net(net, X, rng.integers(0, C, N), float(rng.choice([0, 1e-6, 0.1, 3])), max_checks=3, rng=seed)
+    assert report.ok, report
