@@ -69,7 +69,7 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     net = NetUnderTest(net)
     X = check_array("X", X, 2, len(net.params["W1"])).astype(np.float64)
     y = check_labels("y", y, len(X), len(net.params["b2"]))
-    calls = probes.call_as_given(net, X, y, reg)
+    rng, calls = check_rng(rng), probes.call_as_given(net, X, y, reg)
     usable, judged = _check_form(net, X, y, calls, report), False
     try:
         if usable:
@@ -77,13 +77,13 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
         if calls.loss is not None and not report.skips(stages.OVERFLOW):
             known = any({"loss", "scores"} & set(finding.names) for finding in report.found)
             report.add(find(stages.OVERFLOW, probes.probe_extremes(net, known)))
+        if calls.loss is not None and not report.skips(stages.NUMERIC):
+            _check_rows(net, (X, y, reg), report, judged, h, tolerance, max_checks, rng)
+        _check_training(net, X, y, calls, report)
     except Exception as error:
         report.add(find(stages.OTHER_INPUTS, probes.describe_failure(net, X, y, reg, error)))
-    if calls.loss is not None and not report.skips(stages.NUMERIC):
-        _check_rows(net, (X, y, reg), report, judged, h, tolerance, max_checks, check_rng(rng))
     if usable and not report.has(stages.SCORES):
         report.add(find(stages.UNFINISHED, replace(calls, others_wrong=not report.ok)))
-    _check_training(net, X, y, calls, report)
     report.stage = _find_stage(calls, report)
     report.add(find(stages.PRINTS, net.lines_printed))
     return report

@@ -278,13 +278,18 @@ def wrong_histories(t):
     """A return value of train that is not a dict of complete histories."""
     if not isinstance(t.answer, dict):
         return {"got": type(t.answer).__name__}
-    lengths = {name: np.size(t.answer[name]) if name in t.answer else "missing" for name in HISTORIES}
+    lengths = {}
+    for name in HISTORIES:
+        try:
+            lengths[name] = np.asarray(t.answer[name], dtype=np.float64).size if name in t.answer else "missing"
+        except (TypeError, ValueError):
+            lengths[name] = "not numbers"
     return None if set(lengths.values()) == {2} else {"got": ", ".join(f"{n}: {k}" for n, k in lengths.items())}
 
 
 def wrong_first_loss(t):
     """A loss history that does not start with the loss before the first step."""
-    got, (right, after) = float(t.answer["loss_history"][0]), t.losses
+    got, (right, after) = float(np.ravel(np.asarray(t.answer["loss_history"], dtype=np.float64))[0]), t.losses
     if abs(got - right) <= 1e-9 * (1 + abs(right)):
         return None
     return {"got": got, "right": right, "late": ", the loss after the step" if np.isclose(got, after) else ""}
@@ -337,21 +342,21 @@ def wrong_losses(t):
 def wrong_accuracy(t, history, rights, others, words):
     """A history of accuracies that are not those of `rights`, perhaps those of `others`, called `words`.
 
-    The numbers may belong to the first or the last iteration of each epoch, before or after it.
+    The numbers may belong to the first or the last iteration of each epoch.
     """
     got = np.ravel(np.asarray(t.long_answer[history], dtype=np.float64))
     epoch = ROWS // BATCH
     places = [list(range(start, STEPS, epoch))[: len(got)] for start in (0, epoch - 1)]
 
     def fits(what):
-        pairs = [t.accuracies[what][some] for some in places if len(some) == len(got)]
-        return any((np.abs(pair - got[:, None]) < 1e-9).any(axis=1).all() for pair in pairs)
+        known = [t.accuracies[what][some] for some in places if len(some) == len(got)]
+        return any((np.abs(accuracies - got) < 1e-9).all() for accuracies in known)
 
     if any(map(fits, rights)):
         return None
     other = f": it is the accuracy on {words}" if any(map(fits, others)) else ""
     return {"got": ", ".join(f"{value:.4g}" for value in got), "other": other,
-            "right": ", ".join(f"{value:.4g}" for value in t.accuracies[rights[0]][places[0], 1])}  # fmt: skip
+            "right": ", ".join(f"{value:.4g}" for value in t.accuracies[rights[0]][::epoch])}  # fmt: skip
 
 
 def wrong_predictions_shape(predictions):

@@ -35,7 +35,7 @@ class Training:
     First, one and two iterations with a batch of two equal rows: parameters `before`, `after` and
     `later`; the net's own gradients for both steps, and without penalty; its loss before and after the
     first step; the answer of ``train``; the number of changes in the first iteration. Each iteration is
-    an epoch. Then many rows: their `steps`, the answer, and the accuracies before and after each step
+    an epoch. Then many rows: their `steps`, the answer, and the accuracies after each step
     for "batch", "all" (training rows) and "validation"; in `uneven`, the batch size does not divide the
     number of rows. `no_batch`: ``train`` calls ``loss`` without data. `seen`: it calls it at all.
     """
@@ -115,10 +115,10 @@ def _train_on_many(net, params, N, batch, steps):
     steps = _find_steps(net, [*calls, (after, None, None)], X, y, rate)
     accuracies = {"batch": [], "all": [], "validation": []}
     for step in steps if N == ROWS else ():
-        right = [np.argmax(net.ask(some, np.vstack([X, X_val])), axis=1) == [*y, *y_val] for some in step[:2]]
+        right = np.argmax(net.ask(step.after, np.vstack([X, X_val])), axis=1) == [*y, *y_val]
         for what, rows in (("batch", step.rows), ("all", slice(N)), ("validation", slice(N, None))):
-            accuracies[what].append([hits[rows].mean() for hits in right])
-    return steps, answer, {what: np.reshape(pairs, (-1, 2)) for what, pairs in accuracies.items()}
+            accuracies[what].append(right[rows].mean())
+    return steps, answer, {what: np.array(values) for what, values in accuracies.items()}
 
 
 def _find_steps(net, calls, X, y, rate):

@@ -326,6 +326,10 @@ TRAININGS = {  # changed lines of a training loop: "old" -> "new", and the words
                        "loss_history is wrong at iteration 2"),
     "loss of each epoch": (("        losses.append(loss)", "        if it % per_epoch == 0: losses.append(loss)"),
                            "loss_history is wrong: it has 3 numbers, and should have 7, one for each iteration"),
+    "no numbers": (('"loss_history": losses', '"loss_history": [None] * num_iters'),
+                   "loss_history starts with nan"),
+    "texts": (('"loss_history": losses', '"loss_history": [str(loss) + "!" for loss in losses]'),
+              "got loss_history: not numbers, train_acc_history: 2"),
     "minibatch missing": (("X_batch = X[rows]", "X_batch = None"), "train is not finished. Next: the minibatch"),
     "labels missing": (("y_batch = y[rows]", "y_batch = None"), "train is not finished. Next: the minibatch"),
 }  # fmt: skip
