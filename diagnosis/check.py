@@ -69,7 +69,16 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     net = NetUnderTest(net)
     X = check_array("X", X, 2, len(net.params["W1"])).astype(np.float64)
     y = check_labels("y", y, len(X), len(net.params["b2"]))
-    rng, calls = check_rng(rng), probes.call_as_given(net, X, y, reg)
+    rng = check_rng(rng)
+    with net.quiet():
+        _check_stages(net, X, y, reg, report, h, tolerance, max_checks, rng)
+    report.add(find(stages.PRINTS, net.lines_printed))
+    return report
+
+
+def _check_stages(net, X, y, reg, report, *numeric):
+    """Check a net stage by stage. `numeric` are further arguments of the numeric check."""
+    calls = probes.call_as_given(net, X, y, reg)
     usable, judged = _check_form(net, X, y, calls, report), False
     try:
         if usable:
@@ -78,15 +87,13 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
             known = any({"loss", "scores"} & set(finding.names) for finding in report.found)
             report.add(find(stages.OVERFLOW, probes.probe_extremes(net, known)))
         if calls.loss is not None and not report.skips(stages.NUMERIC):
-            _check_rows(net, (X, y, reg), report, judged, h, tolerance, max_checks, rng)
+            _check_rows(net, (X, y, reg), report, judged, *numeric)
         _check_training(net, X, y, calls, report)
     except Exception as error:
         report.add(find(stages.OTHER_INPUTS, probes.describe_failure(net, X, y, reg, error)))
     if usable and not report.has(stages.SCORES):
         report.add(find(stages.UNFINISHED, replace(calls, others_wrong=not report.ok)))
     report.stage = _find_stage(calls, report)
-    report.add(find(stages.PRINTS, net.lines_printed))
-    return report
 
 
 def check_with_random_data(net):

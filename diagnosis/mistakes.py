@@ -272,7 +272,7 @@ TABLE = {
         ),
         "the update of {which} lacks the gradient of the penalty. In train, pass reg to loss: "
         "self.loss(X_batch, y=y_batch, reg=reg)": lambda t: which(
-            n for n in t.names_with(-t.rate, t.grads_without_reg) if n not in t.names_with(-t.rate)
+            n for n in t.names_with(-t.rate, t.grads_without_reg) if n not in t.right
         ),
         "the learning rate decays before the first step ({which}). It must decay at the end of an epoch": lambda t: (
             which(t.names_with(-DECAY * t.rate))
@@ -280,7 +280,7 @@ TABLE = {
         "the update of {which} is {k:g} times what it should be. Use W -= "
         "learning_rate * dW": symptoms.multiple_of_step,
         "the update of {which} is not W -= learning_rate * dW with the gradient of the batch": lambda t: which(
-            name for name in t.names if name not in t.names_with(-t.rate)
+            name for name in t.names if name not in t.right
         ),
         "the learning rate does not decay. Multiply it by learning_rate_decay once in each epoch, after the step": when(
             lambda t: t.second_is(-t.rate) and not t.second_is(-DECAY * t.rate)

@@ -40,13 +40,18 @@ class NetUnderTest:
             self._by_name = False
 
     @contextmanager
+    def quiet(self):
+        """Hide warnings, and collect the output of the net."""
+        with warnings.catch_warnings(), redirect_stdout(self._printed), redirect_stderr(self._printed):
+            warnings.simplefilter("ignore")
+            yield
+
+    @contextmanager
     def _with(self, params):
-        """Yield the net with copies of these arrays; hide warnings and collect its output."""
+        """Yield the net with copies of these arrays."""
         self.net.params = {**(self.more and deepcopy(self.more)), **_copy(params)}
         try:
-            silent = redirect_stdout(self._printed), redirect_stderr(self._printed)
-            with np.errstate(all="ignore"), warnings.catch_warnings(), silent[0], silent[1]:
-                warnings.simplefilter("ignore")
+            with np.errstate(all="ignore"):
                 yield self.net
         finally:
             self.net.params = self.own

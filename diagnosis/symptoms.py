@@ -264,10 +264,10 @@ def wrong_joint_penalty(joint):
 
 def multiple_of_step(t):
     """Steps that are a wrong multiple of the gradient, if every step is a multiple of it."""
-    found, right = {}, t.names_with(-t.rate)
+    found = {}
     for name in t.names:
         k = factor_between(t.after[name] - t.before[name], -t.rate * t.grads[name], 1e-12)
-        if k is None and name not in right:
+        if k is None and name not in t.right:
             return None
         if k is not None and abs(k - 1) > 1e-7:
             found.setdefault(float(f"{k:.6g}"), []).append(name)

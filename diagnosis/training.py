@@ -1,6 +1,7 @@
 """Calls ``train`` and ``predict`` of a net, and records what they do. Nothing is judged here."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -63,11 +64,16 @@ class Training:
         grads = self.grads if grads is None else grads
         return [name for name in self.names if _is_step(self.before[name], self.after[name], factor * grads[name])]
 
-    @property
+    @cached_property
     def names(self):
         """The parameters with a step far larger than rounding errors."""
         sizes = {name: self.rate * np.abs(grad).max() for name, grad in self.grads.items() if name in NAMES}
         return [name for name in sizes if sizes[name] > 1e-9 * (1 + np.abs(self.before[name]).max())]
+
+    @cached_property
+    def right(self):
+        """Those of `names` with a correct first step."""
+        return self.names_with(-self.rate)
 
     def second_is(self, factor):
         """Tell whether the second step is ``factor * gradient`` for all parameters."""
@@ -171,12 +177,12 @@ def probe_predictions(net, X, sigmoid=False):
     and each wrong forward pass of `FORWARD` changes the class of some rows. (If that is possible: the
     check tries 20 times.)
     """
-    C, count = len(net.params["b2"]), 200
+    C, count = len(net.params["b2"]), 120
     for first in range(20):
         r = fresh_reference(net, (), "", sigmoid, 20 * first)
         rows, labels = np.random.default_rng(first).standard_normal((count, r.X.shape[1])), np.zeros(count, dtype=int)
         scores = before = Reference(r.params, rows, labels, sigmoid=sigmoid).scores
-        for step in np.geomspace(2, 0.02, 40):  # move the biases until all classes win about equally often
+        for step in np.geomspace(2, 0.05, 25):  # move the biases until all classes win about equally often
             wins = np.bincount(scores.argmax(axis=1), minlength=C)
             scores = scores - step * scores.std() * (wins / count - 1 / C)
         b2 = r.params["b2"] + (scores - before)[0] - np.median(scores.max(axis=1))
