@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .loading import SIZES
+from .compat import SIZES
 
 START = 15  # seconds for the start of Python and NumPy, added to the time limit
 

@@ -11,6 +11,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
+SIZES = (4, 10, 3, 0.1)  # D, H, C and std of the net that is created
 PACKAGE = "cs231n.classifiers"  # package of the homework's net: ``..layers`` is cs231n.layers
 LAB = ("checks", "tables", "gradient_check", "classifiers")  # modules of the lab that may be loaded before the file
 LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))

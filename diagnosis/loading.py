@@ -17,9 +17,8 @@ from types import ModuleType
 
 import numpy as np
 
-from .compat import LIBRARIES, PACKAGE, Missing, Placeholder, SubstituteModule
+from .compat import LIBRARIES, PACKAGE, SIZES, Missing, Placeholder, SubstituteModule
 
-SIZES = (4, 10, 3, 0.1)  # D, H, C and std of the net that is created
 MEGABYTES = 5  # size limit; homework files are smaller
 LINE = 200  # quoted characters of a line, at most
 
