@@ -90,6 +90,8 @@ def _check_stages(net, X, y, reg, report, *numeric):
             _check_rows(net, (X, y, reg), report, judged, *numeric)
         _check_training(net, X, y, calls, report)
     except Exception as error:
+        if error is not net.failed:
+            raise
         report.add(find(stages.OTHER_INPUTS, probes.describe_failure(net, X, y, reg, error)))
     if usable and not report.has(stages.SCORES):
         report.add(find(stages.UNFINISHED, replace(calls, others_wrong=not report.ok)))

@@ -15,7 +15,7 @@ from .findings import Mistake
 from .net import WrongForm
 from .reference import FORWARD, NAMES, OTHER_CLASSES
 from .symptoms import HISTORIES, factors, like, penalised_twice, when, when_wrong, which, wins, wrong_accuracy
-from .training import BATCH, DECAY, ROWS, STEPS, UNEVEN
+from .training import DECAY, ROWS, STEPS
 
 MASKED = "the gradient of {which} uses the wrong ReLU mask: %s. The correct mask is (hidden > 0)"
 UNSUMMED = "the gradient of {which} is not summed over the rows. Use .sum(axis=0)"
@@ -322,9 +322,7 @@ TABLE = {
         ),
         "the learning rate decays in each iteration. It must decay once in each epoch. "
         + EPOCH: symptoms.decays_in_each_iteration,
-        "the learning rate must decay once in each epoch, but it decays {got}. " + EPOCH: lambda t: (
-            symptoms.wrong_decays(t.steps, ROWS, BATCH)
-        ),
+        "the learning rate must decay once in each epoch, but it decays {got}. " + EPOCH: symptoms.wrong_decays,
         "loss_history is wrong{at}: it has {got}, and should have {right}": symptoms.wrong_losses,
         "val_acc_history is not the accuracy on X_val and y_val{other}. It is {got}, and should be {right}": lambda t: (
             wrong_accuracy(t, HISTORIES[2], ["validation"], ["batch", "all"], "training rows")
@@ -334,7 +332,7 @@ TABLE = {
         ),
         "an epoch is not num_train // batch_size iterations if batch_size does not divide num_train. Then the learning "
         "rate decays at other times. Use // instead of /": dict(
-            seen=lambda t: symptoms.wrong_decays(t.uneven, *UNEVEN[:2]) if t.seen else None, note=True
+            seen=when(lambda t: np.size(t.uneven_answer[HISTORIES[2]]) < 2), note=True
         ),
     },
     stages.PREDICT: {

@@ -22,7 +22,8 @@ class NetUnderTest:
     """Wrapper of a net that calls it with any parameters. The net's own parameters do not change."""
 
     def __init__(self, net):
-        self.net, self.own, self._printed, self.asked = net, net.params, io.StringIO(), ()
+        self.net, self.own, self._printed = net, net.params, io.StringIO()
+        self.asked = self.failed = None
         self.inner = net
         while isinstance(self.inner, Adapter):
             self.inner = self.inner.net
@@ -53,6 +54,9 @@ class NetUnderTest:
         try:
             with np.errstate(all="ignore"):
                 yield self.net
+        except Exception as error:
+            self.failed = error  # an exception of the net, not of the check
+            raise
         finally:
             self.net.params = self.own
 

@@ -319,13 +319,14 @@ def decays_in_each_iteration(t):
     return {"N": ROWS, "B": BATCH, "epoch": ROWS // BATCH} if len(decays(t.steps)[0]) >= STEPS - 1 else None
 
 
-def wrong_decays(steps, N, B):
+def wrong_decays(t):
     """A learning rate that decays at other times than once in each epoch."""
-    falls, once = decays(steps)
-    if once and len(falls) == 2 and falls[1] - falls[0] == N // B:
+    falls, once = decays(t.steps)
+    values = {"N": ROWS, "B": BATCH, "epoch": ROWS // BATCH}
+    if once and len(falls) == 2 and falls[1] - falls[0] == values["epoch"]:
         return None
     got = f"before iterations {', '.join(str(fall + 1) for fall in falls)}" if falls else "never"
-    return {"N": N, "B": B, "epoch": N // B, "got": f"{got}{'' if once else ', not by the same factor'}"}
+    return {**values, "got": f"{got}{'' if once else ', not by the same factor'}"}
 
 
 def wrong_losses(t):

@@ -11,7 +11,6 @@ from .reference import FORWARD, NAMES, OTHER_CLASSES, Reference, agree, factor_b
 
 DECAY = 0.5
 ROWS, BATCH, STEPS = 18, 6, 7  # an epoch is 3 iterations; two epochs and the first step of the third
-UNEVEN = 11, 4, 5  # the same for an epoch of 2 iterations; 11 / 4 is not a whole number
 
 
 class Step(NamedTuple):
@@ -37,8 +36,8 @@ class Training:
     `later`; the net's own gradients for both steps, and without penalty; its loss before and after the
     first step; the answer of ``train``; the number of changes in the first iteration. Each iteration is
     an epoch. Then many rows: their `steps`, the answer, and the accuracies after each step
-    for "batch", "all" (training rows) and "validation"; in `uneven`, the batch size does not divide the
-    number of rows. `no_batch`: ``train`` calls ``loss`` without data. `seen`: it calls it at all.
+    for "batch", "all" (training rows) and "validation"; and an answer for a batch size that does not divide
+    the number of rows. `no_batch`: ``train`` calls ``loss`` without data. `seen`: it calls it at all.
     """
 
     rate: float
@@ -53,7 +52,7 @@ class Training:
     error: Exception | None = None
     no_batch: bool = False
     steps: list = field(default_factory=list)
-    uneven: list = field(default_factory=list)
+    uneven_answer: object = None
     long_answer: object = None
     accuracies: dict = field(default_factory=dict)
     first_steps: int = 1
@@ -102,27 +101,28 @@ def probe_training(net, sigmoid=False):
         t.first_steps = sum(_differ(*pair) for pair in zip(states, states[1:], strict=False))
         t.later, t.answer = net.train(before, data, t.rate, DECAY, PROBE_REG, 2, 2)
         if t.seen:
-            t.uneven, _, _ = _train_on_many(net, before, *UNEVEN)
-            t.steps, t.long_answer, t.accuracies = _train_on_many(net, before, ROWS, BATCH, STEPS)
+            t.steps, t.long_answer, t.accuracies = _train_on_many(net, before)
+        batch_size = (r.N - 1) // 2  # an epoch is 2 iterations, but N / batch_size is not a whole number
+        _, t.uneven_answer = net.train(before, (r.X, r.y) * 2, t.rate, DECAY, PROBE_REG, 5, batch_size)
     except Exception as error:
         t.error, t.no_batch = error, bool(calls) and (calls[-1][1] is None or calls[-1][2] is None)
     return t
 
 
-def _train_on_many(net, params, N, batch, steps):
-    """Train on N rows and validate on seven; return the steps, the answer and the accuracies."""
+def _train_on_many(net, params):
+    """Train on `ROWS` rows and validate on seven; return the steps, the answer and the accuracies."""
     rng, calls = np.random.default_rng(1), []
-    X, X_val = (rng.standard_normal((n, len(params["W1"]))) for n in (N, 7))
+    X, X_val = (rng.standard_normal((n, len(params["W1"]))) for n in (ROWS, 7))
     C = len(params["b2"])
-    y, y_val = rng.integers(0, C, N), (np.argmax(net.ask(params, X_val), axis=1) + (np.arange(7) > 3)) % C
+    y, y_val = rng.integers(0, C, ROWS), (np.argmax(net.ask(params, X_val), axis=1) + (np.arange(7) > 3)) % C
     _, grads = net.ask(params, X, y, PROBE_REG)
     rate = 1e-3 / (1 + max(np.abs(grad).max() for grad in grads.values()))
-    after, answer = net.train(params, (X, y, X_val, y_val), rate, DECAY, PROBE_REG, steps, batch, calls)
+    after, answer = net.train(params, (X, y, X_val, y_val), rate, DECAY, PROBE_REG, STEPS, BATCH, calls)
     steps = _find_steps(net, [*calls, (after, None, None)], X, y, rate)
     accuracies = {"batch": [], "all": [], "validation": []}
-    for step in steps if N == ROWS else ():
+    for step in steps:
         right = np.argmax(net.ask(step.after, np.vstack([X, X_val])), axis=1) == [*y, *y_val]
-        for what, rows in (("batch", step.rows), ("all", slice(N)), ("validation", slice(N, None))):
+        for what, rows in (("batch", step.rows), ("all", slice(ROWS)), ("validation", slice(ROWS, None))):
             accuracies[what].append(right[rows].mean())
     return steps, answer, {what: np.array(values) for what, values in accuracies.items()}
 

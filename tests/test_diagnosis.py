@@ -990,3 +990,13 @@ def test_exceptions_for_large_scores(function, words):
 
     (finding,) = check_net(Net(), *make_data()).findings
     assert finding.startswith(words)
+
+
+def test_mistakes_of_the_check_are_not_blamed_on_the_net(monkeypatch):
+    """An exception that the net does not raise is not a finding."""
+    net = Student()
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "bincount", lambda *arguments, **options: 1 / 0)
+        net.predict = lambda X: net.loss(X).argmax(axis=1)
+        with pytest.raises(ZeroDivisionError):
+            check_net(net, *make_data())
