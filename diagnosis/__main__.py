@@ -13,27 +13,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .loading import SIZES
+from .compat import SIZES
 
 START = 15  # seconds for the start of Python and NumPy, added to the time limit
 
 
 def main(arguments=None):
-    """Check the class in a file and print the report.
-
-    The file runs in a separate process. If it exceeds the time limit, it is stopped.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        Command-line arguments. None means ``sys.argv[1:]``.
-
-    Raises
-    ------
-    SystemExit
-        0 if no mistake is found, 1 if there is a finding. 2 if the file does not contain the net or
-        cannot be checked.
-    """
+    """Check the class in a file and print the report. The exit status is 0, 1 (a finding) or 2 (no such net)."""
     parser = argparse.ArgumentParser(
         prog="python -m diagnosis", description="Check the gradients of the two-layer net in a Python file."
     )
@@ -69,21 +55,10 @@ def _seconds(text):
 
 
 def check_file(file, name, timeout):
-    """Check a file in a separate process.
+    """Check a file in a separate process, which is stopped after `timeout` seconds.
 
-    Parameters
-    ----------
-    file : Path
-    name : str
-        Name of the class.
-    timeout : float
-        Time limit in seconds.
-
-    Returns
-    -------
-    dict
-        The object that ``--json`` prints, and the report as "text". If the file cannot be checked,
-        there is no "text", and "error" says why.
+    Return the object that ``--json`` prints, and the report as "text". If the file cannot be checked,
+    "error" says why.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         answer, trace = Path(folder, "answer"), Path(folder, "trace")
@@ -97,17 +72,11 @@ def check_file(file, name, timeout):
 
 
 def _run(task, limit):
-    """Run a task in a new process, then kill the process and its children.
-
-    Return the exit status, or None if the process runs longer than `limit` seconds.
-    """
+    """Run a task in a new process, then kill it and its children. Return its exit status; None after `limit` s."""
     path = os.pathsep.join(place or os.getcwd() for place in sys.path)
     process = subprocess.Popen(
         [sys.executable, "-m", f"{__package__}.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        encoding="utf-8",
+        **{"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "encoding": "utf-8"},
         env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8:replace", "MPLBACKEND": "Agg"},  # no windows
         start_new_session=True,
     )

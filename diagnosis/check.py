@@ -6,24 +6,16 @@ import numpy as np
 
 from checks import BIASES, check_array, check_labels, check_rng
 
-from . import stages
-from .findings import Finding
+from . import probes, stages
+from .findings import Answer
+from .interfaces import adapt
 from .loading import SIZES
-from .matching import explain_answers, explain_penalty, find_mistakes
-from .mistakes import MISTAKES
+from .matching import explain, find
+from .net import NetUnderTest
 from .numeric import check_numerically, contradicts
-from .probes import (
-    PROBE_REG,
-    NetUnderTest,
-    call_as_given,
-    is_imprecise,
-    penalty_factors,
-    probe_joint_penalty,
-    zero_scores,
-)
-from .reference import NAMES, Reference
+from .reference import NAMES, Penalties, Reference
 from .report import NetReport
-from .training_probe import probe_predictions, probe_training
+from .training import probe_predictions, probe_training
 
 
 def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng=None):
@@ -35,10 +27,10 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     Parameters
     ----------
     net : object
-        A net of any class. Like `TwoLayerNet`, it has ``params`` with exactly W1, b1, W2 and b2,
-        and the methods ``loss(X)`` and ``loss(X, y, reg)``. The check uses float64 copies of the
-        parameters. The net may be unfinished: ``loss`` may return None, a loss of None, or the
-        gradients of some parameters only.
+        A net of any class. Like `TwoLayerNet`, it has ``params`` with W1, b1, W2 and b2, and the
+        methods ``loss(X)`` and ``loss(X, y, reg)``. interfaces.py lists other nets that are known.
+        The check uses float64 copies of the parameters. The net may be unfinished: ``loss`` may
+        return None, a loss of None, or the gradients of some parameters only.
     X, y : array, shapes (N, D) and (N,)
         Data. A few rows are enough.
     reg : float
@@ -69,153 +61,174 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     row. The loss has a kink there, and the numeric derivative is not that of either side.
     """
     report = NetReport()
-    report.add(find_mistakes(stages.PARAMS, net.params))
+    report.add(find(stages.PARAMS, net.params))
     if report.found:
         return report
+    net = adapt(net)
+    report.add(find(stages.INTERFACE, net))
     net = NetUnderTest(net)
     X = check_array("X", X, 2, len(net.params["W1"])).astype(np.float64)
     y = check_labels("y", y, len(X), len(net.params["b2"]))
-    calls = call_as_given(net, X, y, reg)
-    _check_form(net, X, y, calls, report)
-    try:
-        if report.skips(stages.SCORES):
-            report.add([] if report.skips(stages.OVERFLOW) else _explain_overflow(net))
-        else:
-            _compare(net, X, y, reg, calls, report)
-    except Exception as error:
-        report.add(find_mistakes(stages.OTHER_INPUTS, error))
-    if calls.loss is not None and not report.skips(stages.NUMERIC):
-        _check_rows(net, (X, y, reg), report, h, tolerance, max_checks, check_rng(rng))
-    if report.ok:
-        report.add(find_mistakes(stages.UNFINISHED, calls))
-    if report.ok:
-        _check_training(net, X, y, report)
-    report.stage = _find_stage(calls, report)
-    report.add(find_mistakes(stages.PRINTS, net.lines_printed))
+    rng = check_rng(rng)
+    with net.quiet():
+        _check_stages(net, X, y, reg, report, h, tolerance, max_checks, rng)
+    report.add(find(stages.PRINTS, net.lines_printed))
     return report
 
 
+def _check_stages(net, X, y, reg, report, *numeric):
+    """Check a net stage by stage. `numeric` are further arguments of the numeric check."""
+    calls = probes.call_as_given(net, X, y, reg)
+    usable, judged = _check_form(net, X, y, calls, report), False
+    try:
+        if usable:
+            judged = _compare(net, X, y, reg, calls, report)
+        if calls.loss is not None and not report.skips(stages.OVERFLOW):
+            known = any({"loss", "scores"} & set(finding.names) for finding in report.found)
+            report.add(find(stages.OVERFLOW, probes.probe_extremes(net, known)))
+        if calls.loss is not None and not report.skips(stages.NUMERIC):
+            _check_rows(net, (X, y, reg), report, judged, *numeric)
+        _check_training(net, X, y, calls, report)
+    except Exception as error:
+        if error is not net.failed:
+            raise
+        report.add(find(stages.OTHER_INPUTS, probes.describe_failure(net, X, y, reg, error)))
+    if usable and not report.has(stages.SCORES):
+        report.add(find(stages.UNFINISHED, replace(calls, others_wrong=not report.ok)))
+    report.stage = _find_stage(calls, report)
+
+
 def check_with_random_data(net):
-    """Check a net with random parameters, which replace its own, and random data of five rows.
-
-    Parameters
-    ----------
-    net : object
-        As for `check_net`, created with `loading.SIZES`.
-
-    Returns
-    -------
-    NetReport
-        The same for each call.
-    """
-    if net.params is None or not hasattr(net.params, "items"):
+    """Check a net of `loading.SIZES` with random parameters, which replace its own, and random data of five rows."""
+    if not hasattr(net.params, "items"):
         raise TypeError(f"params must be a dict with W1, b1, W2 and b2, got {type(net.params).__name__}")
-    rng = np.random.default_rng(0)
-    for name, param in net.params.items():
-        net.params[name] = 0.5 * rng.standard_normal(np.shape(param))  # biases too: biases of zero hide mistakes
+    rng, units = np.random.default_rng(0), dict(zip(BIASES, SIZES[1:3], strict=True))
+    for name in [name for name in net.params if name in NAMES]:
+        old = net.params[name]
+        new = 0.5 * rng.standard_normal(np.shape(old) or units.get(name, ()))  # biases of zero hide mistakes
+        if isinstance(old, np.ndarray) and old.shape == new.shape and old.dtype == np.float64 and old.flags.writeable:
+            old[...] = new  # layers of the net may hold this array
+        else:
+            net.params[name] = new
     return check_net(net, rng.standard_normal((5, SIZES[0])), np.array([0, 1, 2, 2, 1]), rng=rng)
 
 
 def _check_form(net, X, y, calls, report):
-    """Check the types of the answers. If only the scores exist, check whether they are correct."""
+    """Check the types of the answers; return whether they can be compared. If only scores exist, compare them."""
     wrong_scores = []
     if calls.error is not None and calls.scores is not None:
-        wrong_scores = _compare_scores(calls.scores, Reference(net.params, X, y))
+        wrong_scores = _compare_scores(calls.scores, _own_reference(net, net.params, X, y))
         calls = replace(calls, scores_correct=not wrong_scores)
-    report.add(find_mistakes(stages.FORM, calls) + wrong_scores)
+    report.add(find(stages.FORM, calls) + wrong_scores)
+    return not report.skips(stages.SCORES)
+
+
+def _own_reference(net, params, X, y, remark=""):
+    return Reference(params, X, y, remark, getattr(net.net, "sigmoid", False))
 
 
 def _compare(net, X, y, reg, calls, report):
-    """Compare scores, loss, gradients and penalty, if they exist, with the correct formulas."""
+    """Compare scores, loss, gradients and penalty, if they exist, with the correct formulas.
+
+    Return whether loss and gradients are compared. They are not if they depend on wrong scores.
+    """
     params, remark = dict(net.params), ""
     for name in BIASES:
         if not params[name].any():  # biases of zero would hide mistakes
             params[name] = 0.3 * np.cos(1.0 + np.arange(params[name].size))
             remark = " (with nonzero biases in place of your zeros)"
-    reference = Reference(params, X, y, remark)
-    report.add(_compare_scores(net.ask(params, X), reference))
-    if report.has(stages.SCORES, stages.PRECISION) or calls.loss is None:  # everything else depends on the scores
-        return
+    own = _own_reference(net, params, X, y, remark)
+    fresh = probes.fresh_reference(net, (len(X),), " (with parameters and data of the check)", own.sigmoid)
+    found, fresh_found = _compare_with(net, own, calls), _compare_with(net, fresh, calls)
+    report.add(_more_reliable(found, fresh_found))
+    if report.ok and remark:
+        report.add(_compare_with(net, _own_reference(net, net.params, X, y), calls))
+        if not report.ok:  # wrong for biases of zero only
+            return True
+    if calls.loss is None or report.has(stages.SCORES) and not own.agrees("loss", net.ask(params, X, y)[0]):
+        return False
+    if report.ok and not report.skips(stages.LOSS_PRECISION):
+        report.add(find(stages.LOSS_PRECISION, probes.is_imprecise(net, own)))
+    if report.skips(stages.PENALTY) or not getattr(net.net, "penalty", True):
+        return True
+    factors = probes.penalty_factors(net, X, y, calls.names)
+    report.add(_not_of_changes(calls, explain(stages.PENALTY, factors, Penalties(factors))))
+    for reference, strength in ((own, reg or probes.PROBE_REG), (fresh, probes.PROBE_REG)):
+        if report.ok:
+            joint = probes.probe_joint_penalty(net, reference, strength, factors, calls.names)
+            report.add(find(stages.JOINT_PENALTY, joint))
+    return True
 
-    report.add(_compare_answers(net, reference, calls.names))
-    if report.ok and remark:  # a net may be wrong only for biases of zero
-        report.add(_compare_answers(net, Reference(net.params, X, y), calls.names))
-        if not report.ok:
-            return
-    if report.ok:
-        report.add(find_mistakes(stages.LOSS_PRECISION, is_imprecise(net, reference)))
-    if report.has(stages.PRECISION, stages.LOSS_PRECISION):
-        return
-    factors = penalty_factors(net, X, y, calls.names)
-    report.add(explain_penalty(factors))
-    if report.ok:
-        reg = reg or PROBE_REG
-        wrong = probe_joint_penalty(net, params, X, y, reg, factors, calls.names)
-        report.add(find_mistakes(stages.JOINT_PENALTY, (wrong, reg, factors)))
-    if not report.skips(stages.OVERFLOW):
-        report.add(_explain_overflow(net))
+
+def _more_reliable(found, fresh):
+    """Return the findings for data of the check if they differ: in others, sizes may be equal by chance."""
+
+    def causes(findings):
+        return {(finding.mistake.sentence, finding.names) for finding in findings if not finding.mistake.note}
+
+    return fresh if causes(fresh) and causes(fresh) != causes(found) else found
+
+
+def _not_of_changes(calls, found):
+    """Leave out what may be a consequence of parameters that loss changes: findings without a cause."""
+    if not set(calls.changed) & set(NAMES):
+        return found
+    return [finding for finding in found if not (finding.mistake.vague or "k" in finding.values)]
 
 
 def _compare_scores(scores, reference):
-    scores = np.asarray(scores, dtype=np.float64)
-    evidence = "the array of scores", scores, reference.scores, reference.floor["scores"]
-    return find_mistakes(stages.PRECISION, evidence) or explain_answers(stages.SCORES, {"scores": scores}, reference)
+    answers = {"scores": np.asarray(scores, dtype=np.float64)}
+    evidence = Answer("scores", answers, reference)
+    return find(stages.PRECISION, evidence) or explain(stages.SCORES, answers, reference)
 
 
-def _compare_answers(net, reference, names):
-    """Compare the loss and the gradients of the named parameters, both without penalty."""
+def _compare_with(net, reference, calls):
+    """Compare the scores, and the loss and gradients without penalty, if they do not depend on wrong scores."""
+    found = _compare_scores(net.ask(reference.params, reference.X), reference)
+    if calls.loss is None or any(finding.mistake.stage == stages.PRECISION for finding in found):
+        return found
     loss, grads = net.ask(reference.params, reference.X, reference.y, 0.0)
-    answers = {"loss": loss, **{name: grads[name] for name in names}}
-    for name, answer in answers.items():
-        what = f"the gradient of {name}" if name in NAMES else "the loss"
-        if found := find_mistakes(stages.PRECISION, (what, answer, reference.right[name], reference.floor[name])):
-            return found
-    return explain_answers(stages.ANSWERS, answers, reference)
+    if found and not reference.agrees("loss", loss):
+        return found
+    answers = {"loss": loss, **{name: grads[name] for name in calls.names}}
+    for name in answers:
+        if precision := find(stages.PRECISION, Answer(name, answers, reference)):
+            return found + precision
+    return found + _not_of_changes(calls, explain(stages.ANSWERS, answers, reference))
 
 
-def _explain_overflow(net):
-    """Try inputs with large scores; report the first one with an infinite loss or NaN."""
-
-    def is_finite(params, X, y):
-        return np.isfinite(net.ask(params, X, y)[0])
-
-    if not is_finite(*zero_scores(net.params)):
-        return []  # large scores are not the cause
-    for mistake in MISTAKES:
-        if mistake.stage == stages.OVERFLOW and not is_finite(*mistake.formula(net.params)):
-            return [Finding(mistake)]
-    return []
-
-
-def _check_rows(net, data, report, h, tolerance, max_checks, rng):
+def _check_rows(net, data, report, judged, h, tolerance, max_checks, rng):
     """Compare the gradients with numeric derivatives, and report unexplained differences."""
-    unexplained = report.ok
+    unexplained = report.ok and not any("loss" in finding.names for finding in report.found)
     report.rows, at_kinks = check_numerically(net, data, h, max_checks, rng)
     for name in at_kinks:
-        report.add(find_mistakes(stages.KINKS, name))
+        report.add(find(stages.KINKS, name))
     for row in report.rows:
         # If the scores are wrong, the correct gradients are unknown. The gradients must then be
         # those of the net's own loss.
-        of_own_loss = report.has(stages.SCORES) and not row.error <= tolerance
+        of_own_loss = not judged and report.has(stages.SCORES) and not row.error <= tolerance
         if of_own_loss or unexplained and contradicts(net, row, data, h):
-            report.add(find_mistakes(stages.NUMERIC, row))
+            report.add(find(stages.NUMERIC, row))
 
 
-def _check_training(net, X, y, report):
-    """Check ``train`` and ``predict`` of a net with correct gradients, if it has these methods."""
-    if net.has("train"):
-        report.add(find_mistakes(stages.TRAIN, probe_training(net, X, y)))
-    if net.has("predict"):
-        found = (find_mistakes(stages.PREDICT, prediction) for prediction in probe_predictions(net, X))
-        report.add(next(filter(None, found), []))
+def _check_training(net, X, y, calls, report):
+    """Check ``train`` and ``predict`` of a net that has all gradients, if it has these methods."""
+    if calls.loss is None or len(calls.names) < len(NAMES) or report.has(stages.OTHER_INPUTS):
+        return
+    shapes = all(np.shape(calls.grads[name]) == net.params[name].shape for name in NAMES)
+    sigmoid, C = getattr(net.net, "sigmoid", False), len(net.params["b2"])
+    if net.has("train") and shapes and not report.skips(stages.SCORES) and not calls.changed:
+        report.add(find(stages.TRAIN, probe_training(net, sigmoid)))
+    if net.has("predict") and np.shape(calls.scores) == (len(X), C) and np.isfinite(calls.scores).all():
+        report.add(find(stages.PREDICT, probe_predictions(net, X, sigmoid)))
 
 
 def _find_stage(calls, report):
     """Return the first stage of the work that is missing or wrong, or "done"."""
     if calls.scores is None or report.has(stages.SCORES):
         return "scores"
-    if calls.loss is None or report.has(stages.OVERFLOW) or any("loss" in finding.names for finding in report.found):
+    if calls.loss is None or report.has(stages.OVERFLOW) or any("loss" in finding.names for finding in report.wrong):
         return "loss"
-    return next(
-        (stage for stage in (stages.TRAIN, stages.PREDICT) if report.has(stage)), "done" if report.ok else "gradients"
-    )
+    early = any(finding.mistake.stage not in (stages.TRAIN, stages.PREDICT) for finding in report.wrong)
+    late = (stage for stage in (stages.TRAIN, stages.PREDICT) if report.has(stage) and not early)
+    return next(late, "done" if report.ok else "gradients")

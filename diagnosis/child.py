@@ -22,11 +22,8 @@ def _no_input(prompt=""):
 def run_task(task):
     """Check the net in a file, write the answer, and end the process.
 
-    Parameters
-    ----------
-    task : dict
-        "file" and "name", the file and its class; "timeout" in seconds; "answer" and "trace", the
-        files for the answer as JSON and for the traceback of a process that ends too early.
+    The task has "file" and "name", the file and its class; "timeout" in seconds; "answer" and "trace",
+    the files for the answer as JSON and for the traceback of a process that ends too early.
     """
     path = Path(os.path.realpath(task["file"]))
     trace = open(task["trace"], "w", encoding="utf-8")  # noqa: SIM115
@@ -35,10 +32,10 @@ def run_task(task):
     sys.argv, builtins.input, sys.dont_write_bytecode = [str(path)], _no_input, True
     end = os._exit
     try:
-        with homework_imports(path.parent):
-            net, notes = net_from_file(path, task["name"])
+        with homework_imports(path.parent) as finder:
+            net = net_from_file(path, task["name"], finder)
             report = check_with_random_data(net)
-            notes += _modules_of_the_lab(path)
+            notes = _modules_of_the_lab(path)
         answer = {"file": task["file"], "class": task["name"], **report.to_dict()}
         answer["notes"] += notes
         answer["text"] = "\n".join([str(report), *(f"Note: {note}" for note in notes)])

@@ -1,16 +1,20 @@
-"""Substitutes for modules that homework files import: Python 2 helpers and absent course files."""
+"""Substitutes for modules that homework files import: Python 2 helpers, and modules that are missing or broken."""
 
 import contextlib
 import importlib.util
 import pickle
 import re
 import sys
+import sysconfig
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import PathFinder
+from pathlib import Path
 from types import ModuleType
 
+SIZES = (4, 10, 3, 0.1)  # D, H, C and std of the net that is created
 PACKAGE = "cs231n.classifiers"  # package of the homework's net: ``..layers`` is cs231n.layers
 LAB = ("checks", "tables", "gradient_check", "classifiers")  # modules of the lab that may be loaded before the file
+LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 # Python 2 also imports files of the same folder by their plain names.
 COURSE = re.compile(r"(assignment_?\d?|cs231n|layers|layer_utils|fast_layers)(\.|$)")
 # What the course's own files, and tools that convert Python 2, import from these packages.
@@ -44,7 +48,12 @@ class Placeholder:
 
     def __call__(self, *arguments, **options):
         files = " or ".join(f"{module.rpartition('.')[2]}.py" for module in self._modules)
-        raise Missing(f"{self._name} belongs to {files}, which is missing. Put that file beside this one")
+        module, rest = sys.modules.get(self._modules[0]), "is missing. Put that file beside this one"
+        if not COURSE.match(self._modules[0]):
+            files, rest = self._modules[0], "is not installed"
+        if getattr(module, "problem", None):
+            files, rest = Path(module.__file__).name, f"cannot be imported: {module.problem}"
+        raise Missing(f"{self._name} belongs to {files}, which {rest}")
 
     def __mro_entries__(self, bases):
         self()
@@ -57,6 +66,8 @@ class Placeholder:
 
 class SubstituteModule(ModuleType):
     """Module object for an absent module. ``from module import *`` gives only the known names."""
+
+    problem = None  # the exception of a module that exists
 
     @property
     def known(self):
@@ -86,12 +97,41 @@ class SubstituteFinder(MetaPathFinder, Loader):
         vars(module).update(names, __all__=list(names))
 
 
+class NearFinder(SubstituteFinder):
+    """Import finder for modules in a folder, and for those that `absent` names. It is the first finder.
+
+    If a module of the folder raises an exception, it becomes a substitute.
+    """
+
+    def __init__(self, folder):
+        self.folder, self.absent, self.errors, self._loaders = str(folder), set(), [], {}
+
+    def find_spec(self, name, path=None, target=None):
+        if any(name == absent or name.startswith(f"{absent}.") for absent in self.absent):
+            return importlib.util.spec_from_loader(name, SubstituteFinder(), is_package=True)
+        spec = PathFinder.find_spec(name, path)
+        if spec is None or not (spec.origin or "").startswith(self.folder) or spec.origin.startswith(LIBRARIES):
+            return None
+        self._loaders[name], spec.loader = spec.loader, self
+        return spec
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        try:
+            self._loaders[module.__name__].exec_module(module)
+        except (Exception, Missing) as error:
+            self.errors.append(error)
+            module.__class__, module.problem = SubstituteModule, f"{type(error).__name__}: {error}"
+
+
 @contextlib.contextmanager
 def homework_imports(folder):
     """Let a file in a folder import what homework files import; restore the imports at the end.
 
     Files beside it and one folder up come first, then the modules that Python finds, then
-    substitutes.
+    substitutes. The context is the `NearFinder`.
     """
     finders, paths = list(sys.meta_path), list(sys.path)
     near = [str(folder), str(folder.parent)]
@@ -111,9 +151,10 @@ def homework_imports(folder):
     package.__path__ = [*near, *(f"{place}/classifiers" for place in top.__path__)]
     top.classifiers = package
     sys.modules.update({"cs231n": top, PACKAGE: package})
-    sys.meta_path.append(SubstituteFinder())
+    finder = NearFinder(folder.parent)
+    sys.meta_path[:] = [finder, *finders, SubstituteFinder()]
     try:
-        yield
+        yield finder
     finally:
         sys.meta_path[:], sys.path[:] = finders, paths
         for name, module in list(sys.modules.items()):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from checks import WEIGHTS
 
@@ -10,53 +11,36 @@ from .reference import NAMES
 
 @dataclass(frozen=True)
 class Mistake:
-    """Entry of the table: a mistake, how to recognise it, and the sentence that explains it.
+    """Entry of the table: a mistake, how to recognise it, and the sentence that explains it."""
 
-    Attributes
-    ----------
-    stage : str
-        Stage of the check that finds the mistake, see stages.py.
-    sentence : str
-        Explanation for the author of the net. It is a format string. Its values come from `symptom`
-        and `Finding.words`.
-    formula : callable or tuple
-        Answer of a net with this mistake. Its form depends on the stage, see mistakes.py.
-    symptom : callable
-        Recognises the mistake in an answer. Returns the values for the sentence, or None if the net
-        does not make the mistake. An entry has one of `formula`, `symptom` and `softmax`.
-    up_to_factor : bool
-        A multiple of the formula fits, too, because a second mistake may scale the answer.
-    softmax : callable
-        Used instead of `formula` for a mistake in the softmax, because it changes the loss and all
-        gradients. Maps the correct `Reference` to one with this mistake. The mistake explains the
-        gradients only if it explains all of them.
-    only : tuple of str
-        Names of the answers that may have the mistake. If it also explains other answers, it does
-        not fit.
-    vague : bool
-        The sentence says only that something is wrong. A combination of two mistakes is a better
-        explanation.
-    note : bool
-        The sentence is a remark: nothing is wrong.
-    independent : bool
-        More symptoms of the same stage can be recognised. After any other mistake, the search for
-        symptoms in the stage ends.
-    skips : tuple of str
-        Stages to skip after this finding, because their results would mean nothing. If the mistake
-        is only in gradients, no stage is skipped.
-    """
+    stage: str  # stage of the check that finds the mistake, see stages.py
+    sentence: str  # explanation for the author of the net: a format string
+    # seen(evidence) returns the values for the sentence, or None if the evidence does not show the mistake. See
+    # stages.py for the evidence of each stage.
+    seen: Callable | None = None
+    # Instead of `seen`, for a mistake in the softmax, on which the loss or all gradients depend: arguments of
+    # `Reference.variant`.
+    upstream: dict | None = None
+    vague: bool = False  # it says only that something is wrong: mistakes upstream are a better explanation
+    note: bool = False  # the sentence is a remark: nothing is wrong
+    independent: bool = False  # more mistakes of the stage can be found; after any other, the search ends
+    skips: tuple = ()  # stages whose results mean nothing after this finding, unless it is only about gradients
 
-    stage: str
-    sentence: str
-    formula: Callable | tuple | None = None
-    symptom: Callable | None = None
-    up_to_factor: bool = False
-    softmax: Callable | None = None
-    only: tuple = ()
-    vague: bool = False
-    note: bool = False
-    independent: bool = False
-    skips: tuple = ()
+
+class Answer(NamedTuple):
+    """One of the net's answers, with the others, and the object that knows the correct ones."""
+
+    name: str
+    answers: dict
+    r: object
+
+    @property
+    def got(self):
+        return self.answers[self.name]
+
+    @property
+    def right(self):
+        return self.r.right[self.name]
 
 
 @dataclass(frozen=True)
@@ -82,6 +66,7 @@ class Finding:
             "other": " and ".join(name for name in WEIGHTS if name not in params),
             "what": gradient if params else "the loss without penalty",
             "where": " and ".join(["the loss"] * ("loss" in self.names) + ["the gradients"] * bool(params)),
+            "of": f" of {params[0]}" if len(params) > 1 else "",
         }
 
     def __str__(self):

@@ -2,13 +2,13 @@
 
 import ast
 import builtins
+import contextlib
 import importlib.util
-import inspect
 import io
 import json
 import linecache
+import re
 import sys
-import sysconfig
 import tokenize
 import traceback
 import warnings
@@ -17,10 +17,9 @@ from types import ModuleType
 
 import numpy as np
 
-from .compat import PACKAGE, Missing, Placeholder, SubstituteModule
+from .compat import LIBRARIES, PACKAGE, SIZES, Missing, Placeholder, SubstituteModule
 from .functions import FIRST, FunctionNet
 
-SIZES = (4, 10, 3, 0.1)  # D, H, C and std of the net that is created
 MEGABYTES = 5  # size limit; homework files are smaller
 LINE = 200  # quoted characters of a line, at most
 
@@ -30,21 +29,7 @@ class LoadError(Exception):
 
 
 def read_source(path):
-    """Read a Python source file as text.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    LoadError
-        If the file cannot be read or is not Python source.
-    """
+    """Read a Python source file as text, or raise LoadError."""
     try:
         if path.is_dir():
             raise LoadError(f"is a folder. {_net_inside(path)}")
@@ -59,23 +44,9 @@ def read_source(path):
 
 
 def decode_source(name, data):
-    """Decode the bytes of a Python source file as Python does.
+    """Decode the bytes of a Python source file as Python does, or raise LoadError.
 
-    Parameters
-    ----------
-    name : str
-        Name of the file.
-    data : bytes
-        Content of the file. A reader may stop after `MEGABYTES` and one more byte.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    LoadError
-        If the file is too large, or is not Python source.
+    A reader may stop after `MEGABYTES` and one more byte.
     """
     if len(data) > MEGABYTES << 20:
         raise LoadError(f"is larger than {MEGABYTES} MB: it is not a Python source file")
@@ -112,6 +83,10 @@ def _check_kind(name, data):
     every_other = b"\0" in data[:100] and not (any(data[:100:2]) and any(data[1:100:2]))  # UTF-16 without a BOM
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or every_other and any(data[:100]):
         raise LoadError("is saved as UTF-16. Save it as UTF-8")
+    if name.lower().endswith((".md", ".markdown")):
+        raise LoadError("is a Markdown file, not Python source")
+    if start.startswith(b"version https://git-lfs"):
+        raise LoadError("is a Git LFS pointer, not the file itself. Fetch the file with git lfs pull")
     if b"\0" in data:
         raise LoadError("is a binary file, not Python source")
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
@@ -130,88 +105,83 @@ def _json(data):
         return None
 
 
-def net_from_file(path, name):
-    """Run a file and create a net from its class or, if it has none, from its functions.
+def net_from_file(path, name, finder):
+    """Run a Python file, or the cells of a notebook, and create a net of `SIZES` from its class.
 
-    See `compat.homework_imports` for the modules that the file may import.
+    If it has no such class but functions, they make a net.
 
-    Parameters
-    ----------
-    path : Path
-        Absolute path.
-    name : str
-        Name of the class. Its constructor gets `SIZES`.
-
-    Returns
-    -------
-    net : object
-    notes : list of str
-
-    Raises
-    ------
-    LoadError
-        If the file is not Python 3 source.
-    BaseException
-        Any exception of the file or the constructor. AttributeError if the class is missing.
+    `finder` is the context of `compat.homework_imports`, which says what the file may import. Raises
+    LoadError if the file is not Python 3 source, AttributeError if the class is missing, and any
+    exception of the file or the constructor.
     """
-    source = read_source(path)
+    source = _notebook_source(path) or read_source(path)
     with np.errstate(), warnings.catch_warnings():  # undo settings of the file
         warnings.simplefilter("ignore")
-        module = _run_source(source, path)
+        module = _run_source(source, path, finder)
         if not source.strip():
             raise AttributeError("the file is empty")
         if not hasattr(module, name) and hasattr(module, FIRST):  # homework.py of the exercise
-            return FunctionNet(module, *SIZES), []
+            return FunctionNet(module, *SIZES)
         if not hasattr(module, name):
-            raise AttributeError(f"the file has no class {name}{_others(module)}")
-        net = getattr(module, name)(*SIZES)
-    if _takes_reg_as_attribute(getattr(module, name), net):
-        _add_reg_argument(net)
-        return net, ["loss has no argument reg, so the check sets the attribute reg of the net"]
-    return net, []
+            if finder.errors:  # the class may be in a file that cannot be imported
+                raise finder.errors[0]
+            raise AttributeError(f"the file has no class {name}{_others(module, source)}")
+        return getattr(module, name)(*SIZES)
 
 
-def _others(module):
-    """Say which classes a file has."""
-    names = [n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
-    return f". It has {', '.join(names)}: name one with --class" if names else ""
+def _others(module, source):
+    """Say which classes of a file may be nets, or that it only imports."""
+    classes = [v for v in vars(module).values() if isinstance(v, type) and v.__module__ == module.__name__]
+    names = ", ".join(cls.__name__ for cls in classes if hasattr(cls, "loss"))
+    if names:
+        return f". It has {names}: name one with --class"
+    rest = (ast.Import, ast.ImportFrom, ast.Expr)
+    return ". It only imports: name the file that has the class" if only(source, rest) else ""
 
 
-def _takes_reg_as_attribute(cls, net):
-    """Tell whether a net has the interface of 2021: reg in the constructor, not in loss."""
-    try:
-        built, asked = (inspect.signature(function).parameters.values() for function in (cls, net.loss))
-    except (TypeError, ValueError, AttributeError):
-        return False
-    places = [p for p in asked if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    more = any(p.kind == p.VAR_POSITIONAL for p in asked)
-    return "reg" in [p.name for p in built] and len(places) == 2 and not more and hasattr(net, "reg")
+def only(source, kinds):
+    """Tell whether all statements of a source, at least one, are of some kinds."""
+    return all(isinstance(node, kinds) for node in ast.parse(source).body) and bool(source.strip())
 
 
-def _add_reg_argument(net):
-    """Let ``net.loss(X, y, reg)`` set the attribute `reg` for the call."""
-    own_loss = net.loss
+def _notebook_source(path):
+    """Return imports, classes and functions from the cells of a notebook; "" if there are none."""
+    data = path.read_bytes()[: MEGABYTES << 20] if path.is_file() else b""
+    content, parts = _json(data) if data.lstrip().startswith(b"{") else None, []
+    for cell in content.get("cells", ()) if isinstance(content, dict) else ():
+        text = "".join(cell.get("source", ())) if cell.get("cell_type") == "code" else ""
+        with contextlib.suppress(SyntaxError):  # other cells are not Python
+            tree = ast.parse(re.sub(r"^\s*[%!].*", "", text, flags=re.MULTILINE))
+            kept = ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef
+            parts += [ast.unparse(node) for node in tree.body if isinstance(node, kept)]
+    source = "\n\n".join(parts)
+    if not source or only(source, (ast.Import, ast.ImportFrom)):
+        return ""
+    linecache.cache[str(path)] = len(source), None, source.splitlines(True), str(path)  # for quotations
+    return source
 
-    def loss(X, y=None, reg=0.0):
-        before, net.reg = net.reg, reg
-        try:
-            return own_loss(X) if y is None else own_loss(X, y)
-        finally:
-            net.reg = before
 
-    net.loss, net.train = loss, None  # train takes no reg, too, so it cannot be checked
+def _run_source(source, path, finder):
+    """Run a file's source as a module of the course's package; return the module.
 
-
-def _run_source(source, path):
-    """Run a file's source as a module of the course's package; return the module."""
+    A module that the file imports may be missing. Then the file runs again, with a substitute.
+    """
     try:
         code = compile(source, str(path), "exec", dont_inherit=True)
     except (MemoryError, RecursionError):
         raise LoadError("is nested too deeply for Python") from None
-    module = ModuleType(f"{PACKAGE}.{path.stem}")
-    module.__file__, module.__package__ = str(path), PACKAGE
-    sys.modules[module.__name__] = module
-    exec(code, vars(module))
+    while True:
+        module = ModuleType(f"{PACKAGE}.{path.stem}")
+        module.__file__, module.__package__ = str(path), PACKAGE
+        sys.modules[module.__name__] = module
+        try:
+            exec(code, vars(module))
+            break
+        except ImportError as error:
+            if not error.name or error.name in finder.absent or error.name.startswith(("numpy", "cs231n")):
+                raise
+            finder.absent.add(error.name)
+            sys.modules.pop(error.name, None)
     _add_placeholders(ast.parse(source), module)
     return module
 
@@ -229,22 +199,7 @@ def _add_placeholders(tree, module):
 
 
 def explain_failure(error, path, name):
-    """Say in one sentence why a file could not be loaded or checked.
-
-    Parameters
-    ----------
-    error : BaseException
-        Raised by `net_from_file`, or by the net while it was checked.
-    path : Path
-        The path that `net_from_file` got.
-    name : str
-        Name of the class.
-
-    Returns
-    -------
-    str
-        Text that follows the file's name in a message.
-    """
+    """Say in one sentence, which follows the file's name, why a net could not be loaded or checked."""
     if isinstance(error, LoadError):
         return f" {error}"
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
@@ -263,6 +218,9 @@ def _explain_syntax(error, path):
     """Quote the parser's error and the line."""
     line = (error.text or linecache.getline(error.filename, error.lineno)).strip()[:LINE]
     file = " " if Path(error.filename) == path else f": {Path(error.filename).name} "
+    text = error.text or "".join(linecache.getlines(error.filename))
+    if re.search("^(<{7}|={7}|>{7})", text, re.MULTILINE):
+        return f"{file}has merge conflict markers: line {error.lineno}: {line}. Keep one version, without the markers"
     if isinstance(error, TabError):
         return f"{file}mixes tabs and spaces: line {error.lineno}: {line}. Indent with spaces only"
     python_2 = ", perhaps because it is Python 2" if error.msg.startswith("Missing parentheses in call to") else ""
@@ -271,7 +229,8 @@ def _explain_syntax(error, path):
 
 def quote_own_line(error):
     """Quote the last line of a traceback that belongs neither to a library nor to this check."""
-    libraries = str(Path(__file__).parent), *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+    here = Path(__file__).parent
+    libraries = str(here), str(here.with_name("checks.py")), *LIBRARIES
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(libraries) and frame.line:
             return f" ({Path(frame.filename).name}, line {frame.lineno}: {frame.line[:LINE]})"

@@ -1,30 +1,24 @@
-"""Matches the answers of a net with the table of mistakes."""
+"""Compares evidence with the table of mistakes."""
 
+from functools import cache
 from itertools import combinations
 
-from . import stages
-from .findings import Finding
+from .findings import Answer, Finding
 from .mistakes import MISTAKES
-from .reference import NAMES, agree, factor_between
 
 
-def find_mistakes(stage, evidence):
-    """Find the mistakes of a stage whose symptoms the evidence shows.
+@cache
+def entries(stage):
+    """Return the mistakes of a stage that are seen in evidence, and those upstream."""
+    mistakes = [mistake for mistake in MISTAKES if mistake.stage == stage]
+    return [mistake for mistake in mistakes if mistake.seen], [mistake for mistake in mistakes if mistake.upstream]
 
-    Parameters
-    ----------
-    stage : str
-    evidence : object
-        What the symptoms of this stage get, see stages.py.
 
-    Returns
-    -------
-    list of Finding
-        It ends with the first mistake that is not independent.
-    """
+def find(stage, evidence):
+    """Return the findings of a stage. They end with the first mistake that is not independent."""
     found = []
-    for mistake in MISTAKES:
-        values = mistake.symptom(evidence) if mistake.stage == stage else None
+    for mistake in entries(stage)[0]:
+        values = mistake.seen(evidence)
         if values is not None:
             found.append(Finding(mistake, values=values))
             if not mistake.independent:
@@ -32,134 +26,51 @@ def find_mistakes(stage, evidence):
     return found
 
 
-def explain_answers(stage, answers, reference):
-    """Explain scores, or loss and gradients, that differ from the correct ones.
+def explain(stage, answers, correct):
+    """Explain the answers that differ from the correct ones. Return a list of findings.
 
-    Parameters
-    ----------
-    stage : str
-        SCORES or ANSWERS.
-    answers : dict
-        The net's answers. The keys are names as in ``reference.right``.
-    reference : Reference
-        Correct answers for the same parameters and data.
-
-    Returns
-    -------
-    list of Finding
-        Each wrong answer has one. Answers with the same mistake and the same values share a finding.
-        The loss shares one only if the mistake is in the softmax; these mistakes come first. If only
-        two mistakes together explain the answers, and one of them is in the softmax, both are
-        reported.
+    `correct` has ``agrees(name, answer)``; `alone`, the names of answers that share no finding with
+    others; and ``variant(**upstream)``. Each wrong answer has one finding, by the first entry that fits.
+    Answers with the same mistake and values share it. If that leaves an answer unknown, and one or two
+    mistakes upstream leave none unknown, these are reported. They come first.
     """
-    found = _explain_each(stage, answers, reference)
-    for group in (["loss"], [name for name in NAMES if name in answers]):
-        if any(finding.mistake.vague and finding.names[0] in group for finding in found):
-            combined = _explain_by_several(stage, {name: answers[name] for name in group}, reference)
-            if combined:
-                found = [finding for finding in found if finding.names[0] not in group] + combined
-    return _merge(found)
+    groups = [[name] for name in answers if name in correct.alone]
+    groups.append([name for name in answers if name not in correct.alone])
+    found = [finding for names in groups for finding in _explain_group(stage, names, answers, correct)]
+    upstream = dict.fromkeys(finding.mistake.sentence for finding in found if finding.mistake.upstream)
+    for sentence in upstream:
+        same = [finding for finding in found if finding.mistake.sentence == sentence]
+        names = tuple(name for finding in same for name in finding.names)
+        upstream[sentence] = Finding(same[0].mistake, names)
+    return [*upstream.values(), *(finding for finding in found if not finding.mistake.upstream)]
 
 
-def explain_penalty(factors):
-    """Explain what is wrong with the penalty.
-
-    Parameters
-    ----------
-    factors : dict
-        What `probes.penalty_factors` returns.
-
-    Returns
-    -------
-    list of Finding
-        Parameters with the same mistake and the same values share a finding. Biases come first.
-    """
-
-    def fit(mistake, names):
-        if mistake.symptom:
-            return {name: mistake.symptom(name, factors) for name in names}
-        return {
-            name: {"in_loss": factors[name][0], "in_gradient": factors[name][1]}
-            for name in names
-            if all(factor in (..., got) for factor, got in zip(mistake.formula, factors[name], strict=True))
-        }
-
-    w1, w2 = factors["W1"], factors["W2"]
-    usual = (1, 2) if w1 != w2 and (1, 2) in (w1, w2) else (0.5, 1)  # both weights must follow the same convention
-    right = {"b1": (0, 0), "b2": (0, 0), "W1": usual, "W2": usual}
-    wrong = [name for name in right if factors[name] != right[name] and all(f == f for f in factors[name])]  # no NaN
-    return _match(stages.PENALTY, wrong, fit)
+def _explain_group(stage, names, answers, correct):
+    """Explain wrong answers with as few mistakes upstream as possible."""
+    upstream, first = entries(stage)[1], None
+    for count in (0, 1, 2):
+        known = []
+        for some in combinations(upstream, count):
+            changes = {key: value for mistake in some for key, value in mistake.upstream.items()}
+            found = _explain_each(stage, names, answers, correct.variant(**changes) if some else correct)
+            if not any(finding.mistake.vague for finding in found):
+                known.append([Finding(mistake, tuple(names)) for mistake in some] + found)
+            first = first or found
+        if known:
+            return min(known, key=len)
+    return first
 
 
-def _explain_each(stage, answers, reference):
-    """Explain each wrong answer with one mistake."""
-
-    def agrees(name, guess):
-        return agree(answers[name], guess[name], reference.floor[name])
-
-    def is_multiple(name, guess):
-        return factor_between(answers[name], guess[name], reference.floor[name]) is not None
-
-    def fit(mistake, names):
-        if mistake.symptom:
-            return {name: mistake.symptom(name, answers[name], reference) for name in names}
-        guess = mistake.softmax(reference).right if mistake.softmax else mistake.formula(reference)
-        names = [name for name in names if name in guess]
-        names = [name for name in names if agrees(name, guess) or mistake.up_to_factor and is_multiple(name, guess)]
-        if mistake.softmax and not all(agrees(name, guess) for name in NAMES if name in answers):
-            names = [name for name in names if name == "loss"]
-        if mistake.only and not set(names) <= set(mistake.only):
-            return {}
-        return {name: {"N": reference.N} for name in names}
-
-    return _match(stage, [name for name in answers if not agrees(name, reference.right)], fit)
-
-
-def _match(stage, wrong, fit):
-    """Explain each wrong answer with the first mistake of a stage that fits it.
-
-    ``fit(mistake, names)`` returns the values for the sentence of the mistake, for each name that it
-    explains. Values of None mean that it does not.
-    """
-    found, unexplained = [], wrong
-    for mistake in MISTAKES:
-        if mistake.stage != stage or not unexplained:
+def _explain_each(stage, names, answers, correct):
+    """Explain each wrong answer with the first entry that fits."""
+    groups = {}
+    for name in names:
+        if correct.agrees(name, answers[name]):
             continue
-        fitting, groups = {name: values for name, values in fit(mistake, unexplained).items() if values is not None}, {}
-        unexplained = [name for name in unexplained if name not in fitting]
-        for name, values in fitting.items():
-            separate = name == "loss" and not mistake.softmax
-            groups.setdefault((separate, tuple(values.items())), []).append(name)
-        found += [Finding(mistake, tuple(names), dict(values)) for (_, values), names in groups.items()]
-    return sorted(found, key=lambda finding: wrong.index(finding.names[0]))
-
-
-def _explain_by_several(stage, answers, reference):
-    """Explain answers with one or two mistakes in the softmax, and other mistakes in addition.
-
-    Return an empty list if an answer remains unexplained.
-    """
-    mistakes = [mistake for mistake in MISTAKES if mistake.stage == stage and mistake.softmax]
-    for some in [(mistake,) for mistake in mistakes] + list(combinations(mistakes, 2)):
-        base = reference
-        for mistake in some:
-            base = mistake.softmax(base)
-        rest = _explain_each(stage, answers, base)
-        if not any(finding.mistake.vague or finding.mistake.softmax for finding in rest):
-            return [Finding(mistake, tuple(answers)) for mistake in some] + rest
-    return []
-
-
-def _merge(found):
-    """Merge findings of the same mistake in the softmax, and those of unexplained gradients."""
-    merged = {}
-    for finding in sorted(found, key=lambda finding: not finding.mistake.softmax):
-        mistake, names, values = finding.mistake, finding.names, finding.values
-        key = mistake if mistake.softmax or mistake.vague else id(finding)
-        if key in merged:
-            first = merged[key]
-            names, values = first.names + names, first.values
-            if mistake.vague:
-                values = {**values, "of": f" of {first.names[0]}"}
-        merged[key] = Finding(mistake, names, values)
-    return list(merged.values())
+        for mistake in entries(stage)[0]:
+            values = mistake.seen(Answer(name, answers, correct))
+            if values is not None:
+                key = id(mistake), () if mistake.vague else tuple(values.items())
+                groups.setdefault(key, (mistake, [], values))[1].append(name)
+                break
+    return [Finding(mistake, tuple(names), values) for mistake, names, values in groups.values()]

@@ -14,12 +14,9 @@ CLOSE = 1e-5  # relative error that is allowed besides rounding and curvature
 class Row(NamedTuple):
     """Result of the numeric check of one parameter.
 
-    `error` is the largest relative error of a coordinate. The relative error is
-    ``|numeric - analytic| / max(|numeric| + |analytic|, 0.001 max |gradient|, 1e-8)``. `where` is
-    the coordinate with the largest error. `numeric` and `analytic` are the two derivatives there.
-    `checked` is the number of compared coordinates. `skipped` is the number of coordinates at a
-    kink of the ReLU. `error` is NaN if the gradient has the wrong shape or if all coordinates lie
-    at kinks.
+    `error` is the largest of ``|numeric - analytic| / max(|numeric| + |analytic|, 0.001 max |gradient|,
+    1e-8)``, and `where`, `numeric` and `analytic` belong to it. It is NaN if nothing is compared.
+    `checked` and `skipped` count coordinates: compared, and at a kink of the ReLU.
     """
 
     name: str
@@ -34,23 +31,8 @@ class Row(NamedTuple):
 def check_numerically(net, data, h, max_checks, rng):
     """Compare each gradient with numeric derivatives, away from kinks.
 
-    Parameters
-    ----------
-    net : NetUnderTest
-        The net; its own parameters are used.
-    data : tuple
-        X, y and reg.
-    h, max_checks : object
-        As for `check_net`.
-    rng : RandomState or Generator
-        Draws coordinates if a parameter has more than `max_checks`.
-
-    Returns
-    -------
-    rows : list of Row
-        One for each parameter that has a gradient.
-    unfit : list of str
-        Names of the parameters with more than half of the coordinates at kinks.
+    `data` is X, y and reg. `rng` draws coordinates if a parameter has more than `max_checks`. Return a
+    `Row` for each gradient, and the names of parameters with more than half of them at kinks.
     """
     _, grads = net.ask(net.params, *data)
     rows, unfit = [], []
@@ -74,8 +56,7 @@ def check_numerically(net, data, h, max_checks, rng):
 def contradicts(net, row, data, h):
     """Tell whether gradient and numeric derivative differ by more than the numeric error.
 
-    The numeric error has two parts. The part from curvature is estimated with a smaller step. The
-    part from rounding is proportional to the loss divided by the step.
+    Its parts: curvature, estimated with a smaller step, and rounding, proportional to loss / step.
     """
     if not row.checked:
         return False
@@ -101,12 +82,7 @@ def _find_worst(loss, x, grad, indices, h):
 
 
 def at_kinks(name, params, X, h):
-    """Mark the coordinates at which a step of h changes the sign of a pre-activation in some row.
-
-    Returns
-    -------
-    ndarray of bool, shaped as the parameter
-    """
+    """Mark the coordinates at which a step of h changes the sign of a pre-activation in some row."""
     distance = np.abs(X @ params["W1"] + params["b1"])  # (N, H)
     if name == "b1":
         return (distance <= h).any(axis=0)

@@ -1,127 +1,24 @@
-"""Calls a net, with its own parameters and data, and with parameters that the check chooses."""
+"""Asks a net for its loss and gradients, and returns the answers as evidence. Nothing is judged here."""
 
-import io
-import warnings
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from copy import deepcopy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from checks import WEIGHTS, check_params
+from checks import WEIGHTS
 
-from .reference import NAMES, agree
+from .reference import NAMES, Reference, agree
 
 PROBE_SCORE = 1000.0  # exp overflows above 709
 PROBE_REG = 0.7  # differs from its square and its double, so a wrong power or factor of reg shows
 
 
-class NetUnderTest:
-    """Wrapper of a net that calls it with any parameters. The net's own parameters do not change.
-
-    Parameters
-    ----------
-    net : object
-        Object with `params` and `loss`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the parameters are not those of a two-layer net.
-    """
-
-    def __init__(self, net):
-        self.net, self.own, self._printed = net, net.params, io.StringIO()
-        check_params(self.own)
-        self.params = {name: np.array(self.own[name], dtype=np.float64) for name in NAMES}
-
-    @contextmanager
-    def _with(self, params):
-        """Yield the net with these arrays, without copies; hide warnings and collect its output."""
-        self.net.params = params
-        try:
-            silent = redirect_stdout(self._printed), redirect_stderr(self._printed)
-            with np.errstate(all="ignore"), warnings.catch_warnings(), silent[0], silent[1]:
-                warnings.simplefilter("ignore")
-                yield self.net
-        finally:
-            self.net.params = self.own
-
-    @property
-    def lines_printed(self):
-        return self._printed.getvalue().count("\n")
-
-    def ask(self, params, X, y=None, reg=0.0):
-        """Call ``loss`` with copies of all arguments.
-
-        Without labels, return the scores. With labels, return loss and gradients. In an unfinished
-        net the loss may be None, and gradients may be missing from the dict.
-        """
-        with self._with(_copy(params)) as net:
-            answer = net.loss(X.copy()) if y is None else net.loss(X.copy(), y.copy(), reg)
-        if y is None:
-            return answer
-        loss, grads = answer if isinstance(answer, (tuple, list)) else (answer, None)
-        grads = {} if grads is None else grads
-        if isinstance(grads, dict):
-            grads = {name: grad for name, grad in grads.items() if grad is not None}
-        return None if loss is None else float(loss), deepcopy(grads)  # a net may return the same arrays at each call
-
-    def has(self, method):
-        """Tell whether the net has a method of this name."""
-        return callable(getattr(self.net, method, None))
-
-    def predict(self, params, X):
-        """Return the net's predictions for copies of the arguments."""
-        with self._with(_copy(params)) as net:
-            return net.predict(X.copy())
-
-    def train(self, params, X, y, learning_rate, learning_rate_decay, reg, num_iters, seed=0):
-        """Train copies of the parameters with batches of one row.
-
-        Return the trained parameters and the return value of ``train``. Afterwards the net's other
-        attributes and NumPy's global random stream are restored.
-        """
-        attributes, stream = dict(vars(self.net)), np.random.get_state()
-        options = {"learning_rate": learning_rate, "learning_rate_decay": learning_rate_decay, "reg": reg}
-        data = X.copy(), y.copy(), X[:1].copy(), y[:1].copy()
-        try:
-            np.random.seed(seed)
-            with self._with(_copy(params)) as net:
-                answer = net.train(*data, **options, num_iters=num_iters, batch_size=1, verbose=False)
-                trained = net.params  # a net may replace its dict
-        finally:
-            vars(self.net).clear()
-            vars(self.net).update(attributes)
-            np.random.set_state(stream)
-        return {name: np.array(trained[name], dtype=np.float64) for name in NAMES}, answer
-
-    def changes(self, X, y, reg):
-        """Name the arguments and parameters that ``net.loss`` changes in place."""
-        before = {**self.params, "X": X, "y": y}
-        now = _copy(before)
-        with self._with({name: now[name] for name in NAMES}) as net:
-            net.loss(now["X"], now["y"], reg)
-        return tuple(name for name in before if not np.array_equal(now[name], before[name], equal_nan=True))
-
-
-def _zeros(params):
-    """Return parameters that are all zero."""
-    return {name: np.zeros_like(param) for name, param in params.items()}
-
-
-def _copy(arrays):
-    return {name: array.copy() for name, array in arrays.items()}
-
-
 @dataclass(frozen=True)
 class Calls:
-    """Answers of a net for its own parameters and data.
+    """Answers of a net for its own parameters and data: scores, and twice loss and gradients.
 
-    `scores` is the answer without labels. `first` and `second` are loss and gradients of two equal
-    calls. `changed` names the arrays that ``loss`` changes in place. If ``loss`` raises an
-    exception, it is stored in `error`, and all later answers are missing. `scores_correct` tells
-    whether the scores are correct.
+    `changed` names the arrays that ``loss`` changes. After an `error`, all later answers are missing.
+    `scores_correct`: the scores are. `others_wrong`: something else is not.
     """
 
     params: dict
@@ -131,6 +28,7 @@ class Calls:
     changed: tuple = ()
     error: Exception | None = None
     scores_correct: bool = False
+    others_wrong: bool = False
 
     @property
     def loss(self):
@@ -154,28 +52,64 @@ class Calls:
 
 def call_as_given(net, X, y, reg):
     """Call a net once for scores, twice for loss and gradients, and once to see what it changes."""
-    scores = None
+    scores, params = None, {**net.more, **net.params}
     try:
         scores = net.ask(net.params, X)
         first, second = (net.ask(net.params, X, y, reg) for _ in range(2))
-        return Calls(net.params, scores, first, second, net.changes(X, y, reg))
+        return Calls(params, scores, first, second, net.changes(X, y, reg))
     except Exception as error:
-        return Calls(net.params, scores, error=error)
+        return Calls(params, scores, error=error)
+
+
+def describe_failure(net, X, y, reg, error):
+    """Return an exception, and how the inputs of the last call differ from those of the user."""
+    params, rows, labels, asked_reg = net.asked
+    differs = {
+        "the parameters": any(not np.array_equal(params[name], net.params[name]) for name in NAMES),
+        "the number of rows": len(rows) != len(X),
+        "X": len(rows) == len(X) and not np.array_equal(rows, X),
+        "y": labels is not None and len(rows) == len(X) and not np.array_equal(labels, y),
+        "reg": labels is not None and asked_reg != reg,
+    }
+    try:
+        net.ask(net.params, X, np.minimum(y, max(len(net.params["b2"]) - 2, 0)), reg)
+    except Exception as other:
+        return other, "no row has the label of the last class"
+    return error, " or ".join(what for what, differ in differs.items() if differ) + " differ from yours"
+
+
+def fresh_reference(net, sizes, remark, sigmoid=False, first=0):
+    """Return a `Reference` with parameters and data of the check.
+
+    The parameters have the shapes of the net's, and no bias is zero. The number of rows, its neighbours
+    included, differs from `sizes`, so a division by the wrong size shows. If possible, some hidden units
+    are active and some are not. The last class of three or more does not occur: a net must not need it.
+    """
+    D, H = net.params["W1"].shape
+    C = len(net.params["b2"])
+    labels = C - 1 if C > 2 else C
+    taken = {size + off for size in (D, H, C, *sizes) for off in (-2, -1, 0, 1, 2)}
+    N = next(n for n in (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61) if n not in taken)
+    for seed in range(first, first + 20):
+        rng = np.random.default_rng(seed)
+        W1, W2 = rng.standard_normal((D, H)) / np.sqrt(D), rng.standard_normal((H, C)) / np.sqrt(H)
+        b1, b2 = 0.5 * rng.choice([-1, 1], H) * rng.uniform(0.5, 1.5, H), 0.5 * rng.standard_normal(C)
+        params = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
+        r = Reference(params, rng.standard_normal((N, D)), rng.permutation(np.arange(N) % labels), remark, sigmoid)
+        if (r.pre > 0.1).any(axis=0).mean() > 0.5 < (r.pre < -0.1).any(axis=0).mean():
+            break
+    r.sizes_differ = True
+    return r
 
 
 def penalty_factors(net, X, y, names):
-    """Find the factors of ``reg * W**2`` in the loss and of ``reg * W`` in the gradients.
+    """Find the factors of ``reg * W**2`` in the loss and of ``reg * W`` in the gradients, biases first.
 
-    Returns
-    -------
-    dict
-        Maps each name to a pair of factors. A weight with the penalty ``0.5 * reg * W**2`` has
-        (0.5, 1). The first factor is None if the loss is not a multiple of the sum of squares. The
-        second is None if the gradient is not a multiple of the parameter. A parameter that is not
-        among `names` has no gradient yet: its second factor is set to a correct one.
+    A weight with the penalty ``0.5 * reg * W**2`` has (0.5, 1). None is another function of W. A
+    parameter that is not among `names` has no gradient yet: its second factor is set to a correct one.
     """
     factors = {}
-    for name in NAMES:
+    for name in ("b1", "b2", "W1", "W2"):
         in_loss, in_gradient, in_transposed = [], [], []
         for probe in _probes(net.params[name].shape):
             # If the other parameters are zero, only the penalty contributes to the gradient.
@@ -191,7 +125,9 @@ def penalty_factors(net, X, y, names):
             else:
                 in_gradient.append(difference)
         of_loss = _agreed(in_loss)
-        factor = _agreed(in_gradient) if name in names else 2 * of_loss if of_loss in (0.5, 1) else name in WEIGHTS
+        factor = (
+            _agreed(in_gradient) if name in names else 2 * of_loss if of_loss in (0.5, 1) else float(name in WEIGHTS)
+        )
         if factor is None and in_transposed:
             factor = _agreed(in_transposed)
         factors[name] = of_loss, factor
@@ -207,27 +143,33 @@ def _probes(shape):
 
 
 def _agreed(values):
-    """Return the number that all values equal except for rounding, or None if they differ.
-
-    If a value is NaN or infinite, return NaN.
-    """
+    """Return the number that all values equal except for rounding; None if they differ, NaN if one is not finite."""
     values = np.concatenate([np.ravel(value) for value in values])
     if not np.isfinite(values).all():
         return float("nan")
     return round(float(values[0]), 6) if np.ptp(values) <= 1e-6 * max(1, np.abs(values).max()) else None
 
 
-def probe_joint_penalty(net, params, X, y, reg, factors, names):
-    """Name the answers whose penalty for these parameters differs from the formula."""
+class JointPenalty(NamedTuple):
+    """Answers whose penalty is wrong only for all parameters at once, and their penalties."""
+
+    wrong: dict
+    r: Reference
+    reg: float
+    factors: dict
+
+
+def probe_joint_penalty(net, r, reg, factors, names):
+    """Find the answers whose penalty differs from the formula."""
     full, penalised = 2 if factors["W1"] == (1, 2) else 1, NAMES if factors["b1"] != (0, 0) else WEIGHTS
-    (loss0, grads0), (loss, grads) = (net.ask(params, X, y, r) for r in (0.0, reg))
-    penalty = 0.5 * full * reg * sum(np.sum(params[name] ** 2) for name in penalised)
-    wrong = [] if agree(loss - loss0, penalty, 1e-9 * (1 + abs(loss0))) else ["the loss"]
+    (loss0, grads0), (loss, grads) = (net.ask(r.params, r.X, r.y, r_) for r_ in (0.0, reg))
+    penalty = 0.5 * full * reg * sum(np.sum(r.params[name] ** 2) for name in penalised)
+    wrong = {} if agree(loss - loss0, penalty, 1e-9 * (1 + abs(loss0))) else {"the loss": loss - loss0}
     for name in names:
-        decay = full * reg * params[name] * (name in penalised)
-        if not agree(grads[name] - grads0[name], decay, 1e-9 * (1 + np.abs(grads0[name]).max(initial=0))):
-            wrong.append(f"the gradient of {name}")
-    return wrong
+        got, right = grads[name] - grads0[name], full * reg * r.params[name] * (name in penalised)
+        if not agree(got, right, 1e-9 * (1 + np.abs(grads0[name]).max(initial=0))):
+            wrong[f"the gradient of {name}"] = got - right
+    return JointPenalty(wrong, r, reg, factors)
 
 
 def is_imprecise(net, reference):
@@ -243,27 +185,52 @@ def is_imprecise(net, reference):
     return False
 
 
-def zero_scores(params):
-    """Return parameters, X and y for one row whose scores are all 0."""
-    return _zeros(params), np.zeros((1, len(params["W1"]))), np.array([0])
+class Extremes(NamedTuple):
+    """What is wrong for extreme scores: "loss", "gradient" (not finite), "value" or "" each.
+
+    The scores are all 0; all 1000; 1000 in one row and 0 in the other; 0, but -1000 for the correct class.
+    In the last case, `capped` is the loss, and 1000 would be correct.
+    """
+
+    zero: str
+    high: str
+    one_row: str
+    low: str
+    capped: float
 
 
-def high_scores(params):
-    """Return parameters, X and y for one row whose scores are all 1000."""
-    zeros, X, y = zero_scores(params)
-    return {**zeros, "b2": zeros["b2"] + PROBE_SCORE}, X, y
+def probe_extremes(net, known):
+    """Ask for loss and gradients at extreme scores. If the loss is known to be wrong, skip "value"."""
+    zeros = _zeros(net.params)
+    D, C = len(zeros["W1"]), len(zeros["b2"])
+    one, X = np.zeros((1, D)), np.zeros((2, D))
+    high, high_row, low = ({name: param.copy() for name, param in zeros.items()} for _ in range(3))
+    high["b2"][:] = PROBE_SCORE
+    X[0, 0], high_row["W1"][0, 0], high_row["W2"][0] = PROBE_SCORE, 1, 1
+    low["b2"][0] = -PROBE_SCORE if C > 1 else 0
+    inputs = [(zeros, one), (high, one), (high_row, X), (low, one)]
+    wrong, losses = [], []
+    for params, rows in inputs:
+        try:
+            loss, grads = net.ask(params, rows, np.zeros(len(rows), dtype=int))
+            broken = [g for g in grads.values() if not np.isfinite(np.asarray(g, dtype=np.float64)).all()]
+        except ArithmeticError:
+            loss, broken = np.nan, []
+        except ValueError as error:
+            if "math domain" not in str(error):
+                raise
+            loss, broken = np.nan, []
+        wrong.append("" if np.isfinite(loss) and not broken else "gradient" if np.isfinite(loss) else "loss")
+        losses.append(loss)
+    if (
+        not wrong[3]
+        and not known
+        and not agree(losses[3], Reference(low, one, np.zeros(1, dtype=int)).right["loss"], 1e-9)
+    ):
+        wrong[3] = "value"
+    return Extremes(*wrong, losses[3])
 
 
-def low_correct_class(params):
-    """Return parameters, X and y for one row; its correct class has the score -1000, the others 0."""
-    zeros, X, y = zero_scores(params)
-    zeros["b2"][0] = -PROBE_SCORE if len(zeros["b2"]) > 1 else 0
-    return zeros, X, y
-
-
-def one_high_row(params):
-    """Return parameters, X and y for two rows; the first has scores of 1000, the second of 0."""
-    zeros = _zeros(params)
-    X = np.zeros((2, len(params["W1"])))
-    X[0, 0], zeros["W1"][0, 0], zeros["W2"][0] = PROBE_SCORE, 1, 1
-    return zeros, X, np.array([0, 0])
+def _zeros(params):
+    """Return parameters that are all zero."""
+    return {name: np.zeros_like(param) for name, param in params.items()}

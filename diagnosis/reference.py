@@ -9,18 +9,9 @@ RTOL = 1e-7  # far above rounding errors, far below the error of a factor of 1.0
 
 
 def agree(answer, right, floor=0.0):
-    """Tell whether two numbers or arrays are equal except for rounding.
+    """Tell whether numbers or arrays are finite and equal, except for rounding.
 
-    Parameters
-    ----------
-    answer, right : array_like
-        They do not agree if the shapes differ or the answer is not finite.
-    floor : float
-        Difference that counts as rounding even if `right` is zero.
-
-    Returns
-    -------
-    bool
+    `floor` is a difference that counts as rounding even if `right` is zero.
     """
     answer, right = np.asarray(answer), np.asarray(right)
     if answer.shape != right.shape:
@@ -37,63 +28,77 @@ def factor_between(answer, right, floor):
     return k if np.isfinite(k) and k != 0 and agree(answer, k * right, abs(k) * floor) else None
 
 
+def relu(pre):
+    """Return the hidden layer."""
+    return np.maximum(0, pre)
+
+
+def softmax(scores):
+    """Return the probabilities of each row."""
+    p = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return p / p.sum(axis=1, keepdims=True)
+
+
 class Reference:
     """Correct answers for some parameters and data, with the intermediate results.
 
-    Parameters
-    ----------
-    params : dict of ndarray
-        ``W1 (D, H)``, ``b1 (H,)``, ``W2 (H, C)``, ``b2 (C,)``.
-    X, y : ndarray, shapes (N, D) and (N,)
-        Data.
-    remark : str
-        Text after the numbers of a finding. It says that they belong to other parameters than the
-        net's own.
-    axis : int
-        Axis of the softmax. 0 is a mistake.
+    `remark` is text after the numbers of a finding. `sigmoid`: the hidden layer is one, not a ReLU.
+    The other arguments are mistakes: the axis of the softmax; the axis of the maximum that is subtracted
+    first; a number that is added to the labels; and a function of the reference that returns a matrix
+    (N, C) in place of the one-hot labels.
 
     Attributes
     ----------
-    pre, hidden, scores : ndarray, shapes (N, H), (N, H) and (N, C)
-        The forward pass: before the ReLU, after it, and its result.
+    pre, hidden, scores, log_p : ndarray, shapes (N, H), (N, H), (N, C), (N, C)
+        The forward pass: before the ReLU, after it, its result, and the logarithms of the probabilities.
     dscores, dhidden : ndarray, shapes (N, C) and (N, H)
         Gradients with respect to the scores, and to the hidden layer before the ReLU's mask.
-    right : dict
-        The correct "scores", "loss" (without penalty) and gradients.
-    floor : dict of float
-        Possible rounding error of each correct answer, because large terms of a sum may cancel.
+    right, floor : dict
+        The correct "scores", "loss" (without penalty) and gradients, and their possible rounding errors.
     """
 
-    def __init__(self, params, X, y, remark="", axis=1):
-        self.params, self.X, self.y, self.N, self.remark, self.axis = params, X, y, len(X), remark, axis
-        self.C = len(params["b2"])
+    alone = ("scores", "loss")
+    sizes_differ = False  # whether N, D, H and C differ, and their neighbours
+
+    def __init__(self, params, X, y, remark="", sigmoid=False, *, axis=1, shift=1, off=0, target=None):
+        self.params, self.X, self.y, self.N, self.remark, self.sigmoid = params, X, y, len(X), remark, sigmoid
+        self.W1, self.b1, self.W2, self.b2 = (params[name] for name in NAMES)
+        self.H, self.C = self.W2.shape
         with np.errstate(all="ignore"):
-            self.pre = X @ params["W1"] + params["b1"]  # (N, H)
-            self.hidden = np.maximum(0, self.pre)  # (N, H)
-            self.scores = self.hidden @ params["W2"] + params["b2"]  # (N, C)
-            shifted = self.scores - self.scores.max(axis=axis, keepdims=True)
-            log_p = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
-            self.dscores = (np.exp(log_p) - np.eye(self.C)[y]) / self.N  # (N, C)
-            self.dhidden = self.dscores @ params["W2"].T  # (N, H)
-            loss = -np.mean(log_p[np.arange(self.N), y])
+            self.pre = X @ self.W1 + self.b1  # (N, H)
+            self.hidden = 1 / (1 + np.exp(-self.pre)) if sigmoid else relu(self.pre)  # (N, H)
+            self.scores = self.hidden @ self.W2 + self.b2  # (N, C)
+            shifted = self.scores - self.scores.max(axis=0) if shift == 0 else self.scores
+            shifted = shifted - shifted.max(axis=axis, keepdims=True)
+            self.log_p = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+            self.y = (y + off) % self.C
+            target = np.eye(self.C)[self.y] if target is None else target(self)
+            self.dscores = (np.exp(self.log_p) - target) / self.N  # (N, C)
+            self.dhidden = self.dscores @ self.W2.T  # (N, H)
+            loss = -np.sum(target * self.log_p) / self.N
             self.right = {"scores": self.scores, "loss": loss, **self.grads()}
-        W2, hidden = np.abs(params["W2"]).max(initial=0), self.hidden.max(initial=0)
+        W2, hidden = np.abs(self.W2).max(initial=0), np.abs(self.hidden).max(initial=0)
         sizes = {"W1": np.abs(X).max(initial=0) * W2, "b1": W2, "W2": hidden, "b2": 1.0}
         self.floor = {"scores": 1e-9, "loss": 1e-9, **{name: 1e-12 * self.N * size for name, size in sizes.items()}}
 
-    def variant(self, **changed):
-        """Return a `Reference` with other labels, or with a softmax over another axis."""
-        return Reference(self.params, self.X, **{"y": self.y, "axis": self.axis, **changed})
+    def agrees(self, name, answer):
+        """Tell whether an answer is correct."""
+        return agree(answer, self.right[name], self.floor[name])
+
+    def variant(self, **mistakes):
+        """Return a `Reference` with other values of `axis`, `shift`, `off` or `target`."""
+        variant = Reference(self.params, self.X, self.y, self.remark, self.sigmoid, **mistakes)
+        variant.sizes_differ = self.sizes_differ
+        return variant
 
     def grads(self, mask=None, hidden=None):
         """Return the gradients without penalty. An argument replaces the array of its name."""
-        mask = self.pre > 0 if mask is None else mask
-        hidden = self.hidden if hidden is None else hidden
-        dpre = self.dhidden * mask  # (N, H)
+        slope = self.hidden * (1 - self.hidden) if self.sigmoid else self.pre > 0
+        dpre = self.dhidden * (slope if mask is None else mask)  # (N, H)
         return {
             "W1": self.X.T @ dpre,
             "b1": dpre.sum(axis=0),
-            "W2": hidden.T @ self.dscores,
+            "W2": (self.hidden if hidden is None else hidden).T @ self.dscores,
             "b2": self.dscores.sum(axis=0),
         }
 
@@ -104,3 +109,38 @@ class Reference:
     def unsummed(self):
         """Return the gradients of the biases before the sum over rows, (N, H) and (N, C)."""
         return {"b1": self.dhidden * (self.pre > 0), "b2": self.dscores}
+
+
+class Penalties:
+    """Correct factors of ``reg * W**2`` in the loss and of ``reg * W`` in the gradient.
+
+    Both weights must follow the same convention, (0.5, 1) or (1, 2). The biases have (0, 0).
+    """
+
+    alone = ()
+
+    def __init__(self, factors):
+        w1, w2 = factors["W1"], factors["W2"]
+        usual = (1, 2) if w1 != w2 and (1, 2) in (w1, w2) else (0.5, 1)
+        self.right = {"b1": (0, 0), "b2": (0, 0), "W1": usual, "W2": usual}
+
+    def agrees(self, name, factors):
+        """Tell whether factors are correct. NaN has another cause than the penalty."""
+        return factors == self.right[name] or any(factor != factor for factor in factors)
+
+
+# Wrong forward passes, as scores of a `Reference`. The first `OTHER_CLASSES` also change the predicted classes.
+OTHER_CLASSES = 7
+FORWARD = {
+    "the ReLU is missing in the forward pass": lambda r: r.pre @ r.W2 + r.b2,
+    "b1 is missing in the forward pass": lambda r: relu(r.X @ r.W1) @ r.W2 + r.b2,
+    "b2 is missing in the forward pass": lambda r: r.hidden @ r.W2,
+    "both biases are missing in the forward pass": lambda r: relu(r.X @ r.W1) @ r.W2,
+    "b1 is added to W1, not to X W1": lambda r: relu(r.X @ (r.W1 + r.b1)) @ r.W2 + r.b2,
+    "b2 is added to W2, not to the product with W2": lambda r: r.hidden @ (r.W2 + r.b2),
+    "there is a ReLU on the scores, too": lambda r: relu(r.scores),
+    "they are probabilities: the softmax belongs to the loss": lambda r: softmax(r.scores),
+    "they are logarithms of probabilities: the softmax belongs to the loss": lambda r: r.log_p,
+    "the maximum of each row is subtracted: that belongs to the loss": lambda r: r.scores - r.scores.max(1)[:, None],
+    "the maximum of all scores is subtracted: that belongs to the loss": lambda r: r.scores - r.scores.max(),
+}

@@ -33,24 +33,32 @@ class NetReport:
         self.rows, self.found, self.stage = [], [], None
 
     @property
+    def wrong(self):
+        """The findings that are not notes."""
+        return [finding for finding in self.found if not finding.mistake.note]
+
+    @property
     def ok(self):
-        return all(finding.mistake.note for finding in self.found)
+        return not self.wrong
 
     @property
     def findings(self):
-        return [str(finding) for finding in self.found if not finding.mistake.note]
+        return [str(finding) for finding in self.wrong]
 
     @property
     def notes(self):
-        return [str(finding) for finding in self.found if finding.mistake.note]
+        return [str(finding) for finding in self.found if finding.mistake.note and finding.mistake.sentence]
 
     def add(self, found):
-        """Append findings, in the order in which the report shows them."""
-        self.found += found
+        """Append findings, in the order in which the report shows them, each mistake of the same names once."""
+        known = [(finding.mistake, finding.names) for finding in self.found]
+        self.found += [
+            finding for finding in found if not finding.names or (finding.mistake, finding.names) not in known
+        ]
 
-    def has(self, *stages):
-        """Tell whether something is found in one of the stages."""
-        return any(finding.mistake.stage in stages for finding in self.found)
+    def has(self, stage):
+        """Tell whether something is wrong in a stage."""
+        return any(finding.mistake.stage == stage for finding in self.wrong)
 
     def skips(self, stage):
         """Tell whether a stage must be skipped because of earlier findings."""

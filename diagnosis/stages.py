@@ -1,19 +1,20 @@
-"""Stages of the check, in their order, and what the `symptom` of a mistake in each stage gets."""
+"""Stages of the check, in their order, and the evidence that `Mistake.seen` gets in each stage."""
 
-PARAMS = "params"  # the parameters
+PARAMS = "params"  # the dict of parameters
+INTERFACE = "interface"  # the net as `interfaces.adapt` returns it
 FORM = "form"  # `probes.Calls`: the net's answers for its own parameters and data
-OTHER_INPUTS = "other inputs"  # the exception of `loss` for other parameters, reg or number of rows
-PRECISION = "precision"  # a name, the answer, the correct answer, and the possible rounding error
-SCORES = "scores"  # name, answer and `Reference`
-ANSWERS = "loss and gradients"  # the same, for the loss without penalty and the gradients
+OTHER_INPUTS = "other inputs"  # an exception of `loss`, and how its inputs differ from those of the user
+PRECISION = "precision"  # `Answer`: scores, loss without penalty, or a gradient
+SCORES = "scores"  # `Answer`
+ANSWERS = "loss and gradients"  # `Answer`: loss without penalty, or a gradient
 LOSS_PRECISION = "loss precision"  # whether the loss is imprecise, see `probes.is_imprecise`
-PENALTY = "penalty"  # name, and the factors of `probes.penalty_factors`
-JOINT_PENALTY = "joint penalty"  # where the penalty is wrong, reg, and the factors
-OVERFLOW = "overflow"  # no symptoms; formulas return inputs that make the loss infinite or NaN
+PENALTY = "penalty"  # `Answer`: factors in the loss and in the gradient, see `probes.penalty_factors`
+JOINT_PENALTY = "joint penalty"  # `probes.JointPenalty`
+OVERFLOW = "overflow"  # `probes.Extremes`: what goes wrong for extreme scores
 KINKS = "kinks"  # the name of a parameter; most of its coordinates lie at kinks
 NUMERIC = "numeric check"  # a `numeric.Row` that contradicts the gradient
-UNFINISHED = "unfinished"  # `probes.Calls` of a net whose answers are correct; some may be missing
-TRAIN = "update"  # `training_probe.Training`
-PREDICT = "predict"  # `training_probe.Prediction`
+UNFINISHED = "unfinished"  # `probes.Calls` of a net with correct scores; other answers may be missing
+TRAIN = "update"  # `training.Training`
+PREDICT = "predict"  # a tuple of `training.Prediction`
 PRINTS = "prints"  # the number of printed lines
-ALL = (FORM, OTHER_INPUTS, SCORES, ANSWERS, PENALTY, JOINT_PENALTY, OVERFLOW, NUMERIC, KINKS)
+COMPARED = (OTHER_INPUTS, SCORES, ANSWERS, PENALTY, OVERFLOW, NUMERIC)

@@ -1,26 +1,87 @@
-"""Symptoms of mistakes, for the entries of the table in mistakes.py that are not plain formulas.
+"""How to see the mistakes of the table in mistakes.py.
 
-Each function looks for one mistake in the answers of a net. It returns the values for the sentence
-of the entry, or None if the answers do not show the mistake.
+Each function gets the evidence of a stage, see stages.py. It returns the values for the sentence of
+the entry, or None if the evidence does not show the mistake. `like`, `factors`, `wins` and `when`
+make such functions.
 """
 
 import re
 
 import numpy as np
 
-from checks import BIASES
+from checks import BIASES, WEIGHTS
 
 from .loading import quote_own_line
 from .reference import NAMES, agree, factor_between
-from .training_probe import DECAY
+from .training import BATCH, DECAY, ROWS, STEPS
 
 HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")
+
+
+def like(formula, scaled=False):
+    """Make a function that sees an answer equal to a formula, or with `scaled` a multiple of it.
+
+    ``formula(reference)`` returns the answers of a net with the mistake, by name.
+    """
+
+    def seen(a):
+        guess = formula(a.r).get(a.name)
+        if guess is None or not np.all(np.isfinite(guess)):
+            return None
+        floor = a.r.floor[a.name]
+        fits = agree(a.got, guess, floor) or scaled and factor_between(a.got, guess, floor) is not None
+        return {"N": a.r.N} if fits else None
+
+    return seen
+
+
+def factors(in_loss, in_gradient):
+    """Make a function that sees factors of a penalty. ``...`` is any factor, None no constant one."""
+
+    def seen(a):
+        fits = all(factor in (..., got) for factor, got in zip((in_loss, in_gradient), a.got, strict=True))
+        return {"in_loss": a.got[0], "in_gradient": a.got[1]} if fits else None
+
+    return seen
+
+
+def wins(formula):
+    """Make a function that sees predictions of the class with the highest ``formula(reference)``."""
+
+    def seen(predictions):
+        return {} if all(np.array_equal(p.got, formula(p.r).argmax(axis=1)) for p in predictions) else None
+
+    return when_wrong(seen)
+
+
+def when_wrong(seen):
+    """Restrict a function to predictions that are wrong."""
+    return lambda predictions: seen(predictions) if not_highest_class(predictions) else None
+
+
+def when(condition):
+    """Make a function that sees a condition of the evidence, without values for the sentence."""
+    return lambda evidence: {} if condition(evidence) else None
+
+
+def which(names):
+    """Return the value `which` for some names, or None if there are none."""
+    names = list(names)
+    return {"which": ", ".join(names)} if names else None
+
+
+def missing_params(params):
+    """Parameters that do not exist yet. A dict with only other names belongs to another net."""
+    missing = [name for name in NAMES if name not in params]
+    if not missing or len(missing) == len(NAMES) and params:
+        return None
+    return {"missing": ", ".join(missing), "verb": "are" if len(missing) > 1 else "is"}
 
 
 def two_dimensional_bias(params):
     """A bias of two dimensions, one of which is 1."""
     for name in BIASES:
-        shape = np.shape(params[name]) if name in params else ()
+        shape = np.shape(params.get(name, 0))
         if len(shape) == 2 and 1 in shape:
             return {"name": name, "got": shape, "right": (max(shape),)}
     return None
@@ -31,20 +92,14 @@ def raised(error):
     return None if error is None else {"kind": type(error).__name__, "error": error, "place": quote_own_line(error)}
 
 
-def not_written(error):
-    """A NotImplementedError: the code after it is not written yet."""
+def not_written(error, so_far=""):
+    """A NotImplementedError: the code after it is not written yet. `so_far` says what is."""
     if not isinstance(error, NotImplementedError):
         return None
     found = raised(error)
     if re.search(r"\bline \d", str(error)):  # the functions of the exercise name their lines themselves
         found["place"] = ""
-    return {**found, "next": str(error) or "this line"}
-
-
-def loss_not_written(calls):
-    """A loss that is not finished; the values say whether the scores are correct."""
-    found = not_written(calls.error)
-    return found and {**found, "so_far": "the scores are correct. " if calls.scores_correct else ""}
+    return {**found, "next": str(error) or "this line", "so_far": so_far}
 
 
 def not_finite(arrays):
@@ -61,44 +116,43 @@ def wrong_keys(calls):
     """Gradients that are not a dict with the names of the parameters."""
     if not isinstance(calls.grads, dict):
         return {"got": type(calls.grads).__name__}
-    return None if set(calls.grads) <= set(NAMES) else {"got": sorted(map(str, calls.grads))}
-
-
-def no_scores(calls):
-    """A net that has no scores yet."""
-    return {} if calls.scores is None and calls.error is None else None
+    return None if set(calls.grads) <= set(calls.params) else {"got": sorted(map(str, calls.grads))}
 
 
 def unfinished(calls):
     """What is missing after correct scores: the loss, or gradients."""
     missing = [name for name in NAMES if name not in calls.grads]
     if calls.loss is None:
-        return {"right": "the scores are", "next": "the loss, the mean of -log p over the rows plus the penalty"}
-    if not missing:
+        right, next_ = "the scores are", "the loss, the mean of -log p over the rows plus the penalty"
+    else:
+        found = f", the loss and the gradient of {', '.join(calls.names)}" if calls.names else " and the loss"
+        right, next_ = f"the scores{found} are", f"the gradient of {', '.join(missing)}"
+    if calls.loss is not None and not missing:
         return None
-    found = f", the loss and the gradient of {', '.join(calls.names)}" if calls.names else " and the loss"
-    return {"right": f"the scores{found} are", "next": f"the gradient of {', '.join(missing)}"}
+    return {"right": "" if calls.others_wrong else f"{right} correct. ", "next": next_}
 
 
 def wrong_dtype(calls):
     """A gradient that is not an array of the type of its parameter."""
     for name in calls.names:
-        grad, dtype = calls.grads[name], calls.params[name].dtype
-        if not isinstance(grad, (np.ndarray, np.floating)) or grad.dtype != dtype:
+        grad = calls.grads[name]
+        if isinstance(grad, np.matrix):
+            return {"name": name, "got": "a matrix: np.matrix multiplies in another way"}
+        if not isinstance(grad, (np.ndarray, np.floating)) or grad.dtype != np.float64:
             return {"name": name, "got": getattr(grad, "dtype", type(grad).__name__)}
     return None
 
 
-def wrong_shape(name, answer, reference):
+def wrong_shape(a):
     """An answer of another shape than the correct one."""
-    got, right = np.shape(answer), np.shape(reference.right[name])
+    got, right = np.shape(a.got), np.shape(a.right)
     return None if got == right else {"got": got, "right": right}
 
 
-def single_precision(evidence):
+def single_precision(a):
     """Numbers that are only as precise as float32, or a loss that is exactly a float32 number."""
-    what, answer, right, floor = evidence
-    if np.shape(answer) != np.shape(right):
+    answer, right, floor = a.got, a.right, a.r.floor[a.name]
+    if np.shape(answer) != np.shape(right) or a.name == "loss" and epsilon_in_log(a):
         return None
     k = factor_between(answer, right, floor)
     close = k is not None and abs(k - 1) < 2e-6  # no mistake has such a factor
@@ -109,160 +163,226 @@ def single_precision(evidence):
         return None
     rounded = not agree(answer, right if close else scaled, floor)
     held = np.ndim(answer) == 0 and answer != 0 and float(np.float32(answer)) == float(answer)
-    return {"what": what} if rounded or held else None
+    names = {"scores": "the array of scores", "loss": "the loss"}
+    return {"what": names.get(a.name, f"the gradient of {a.name}")} if rounded or held else None
 
 
-def unknown_scores(name, scores, reference):
+def unknown_scores(a):
     """Scores that no other entry explains, with the largest difference."""
-    row, column = np.unravel_index(np.abs(scores - reference.scores).argmax(), scores.shape)
-    return {"row": row, "column": column, "got": scores[row, column], "right": reference.scores[row, column]}
+    row, column = np.unravel_index(np.abs(a.got - a.right).argmax(), a.right.shape)
+    return {"row": row, "column": column, "got": a.got[row, column], "right": a.right[row, column]}
 
 
-def multiple(name, answer, reference):
+def epsilon_in_log(a, harmless=1.0):
+    """A small number that is added to the probability inside the logarithm, or its lower bound.
+
+    Its mean relative effect on the gradient is below `harmless`.
+    """
+    if a.name != "loss" or a.r.agrees("loss", a.got):
+        return None
+    p = np.exp(a.r.log_p[np.arange(a.r.N), a.r.y])
+    for exponent in range(2, 31):
+        for epsilon in (10.0**-exponent, 2.0 ** -(exponent * 4)):
+            for words, changed in (("adds {} to", p + epsilon), ("cuts off below {}", np.maximum(p, epsilon))):
+                same = abs(a.got + np.mean(np.log(changed))) <= 1e-12 * abs(a.got) + 1e-15
+                if same and np.mean(1 - p / changed) < harmless:
+                    return {"epsilon": words.format(f"{epsilon:g}")}
+    return None
+
+
+def averaged_bias(a):
+    """The gradient of a bias, averaged over the rows, if those of the weights are not."""
+    averaged = [name for name in NAMES if name in a.answers and agree(a.answers[name], a.r.right[name] / a.r.N)]
+    return {"N": a.r.N} if a.name in averaged and set(averaged) <= set(BIASES) else None
+
+
+def other_divisor(a):
+    """A gradient or loss that is divided by another size than N, in data whose sizes all differ."""
+    D, H, C, N = len(a.r.params["W1"]), a.r.H, a.r.C, a.r.N
+    k = factor_between(a.got, a.right, a.r.floor[a.name]) if a.r.sizes_differ else None
+    sizes = [
+        (D, "D, the number of inputs"), (H, "H, the number of hidden units"), (C, "C, the number of classes"),
+        (N - 1, "N - 1"), (N + 1, "N + 1"), (N * C, "N * C, the number of all scores"),
+        (D + 1, "D + 1, one more than the inputs"),
+    ]  # fmt: skip
+    found = " or ".join(what for size, what in sizes if k and abs(k * size / N - 1) < 1e-7)
+    return {"divisor": found} if found else None
+
+
+def multiple(a):
     """A gradient that is a multiple of the correct one."""
-    k = factor_between(answer, reference.right[name], reference.floor[name]) if name in NAMES else None
+    k = factor_between(a.got, a.right, a.r.floor[a.name]) if a.name in NAMES else None
     return None if k is None else {"k": float(f"{k:.9g}")}  # rounded, because equal factors share one sentence
 
 
-def unknown_loss(name, answer, reference):
-    """A loss that no other entry explains."""
-    return {"got": answer, "right": reference.right["loss"]} if name == "loss" else None
-
-
-def unknown_gradient(name, answer, reference):
+def unknown_gradient(a):
     """A gradient that no other entry explains, with the largest difference."""
-    if name not in NAMES:
+    if a.name not in NAMES:
         return None
-    difference = np.abs(answer - reference.right[name])
+    difference = np.abs(a.got - a.right)
     where = tuple(map(int, np.unravel_index(np.argmax(difference), difference.shape)))  # the first NaN, if any
-    got, right = float(answer[where]), float(reference.right[name][where])
-    return {"at": where, "of": "", "got": got, "right": right, "remark": reference.remark}
+    return {"at": where, "got": float(a.got[where]), "right": float(a.right[where]), "remark": a.r.remark}
 
 
-def penalised_like_weights(name, factors):
-    """A bias with the same penalty as the weights, in the loss and in the gradient."""
-    alike = set(factors.values()) in ({(0.5, 1)}, {(1, 2)})
-    return {} if name in BIASES and alike else None
-
-
-def penalised_bias(name, factors):
+def penalised_bias(a):
     """A bias with a penalty, in the loss or in the gradient."""
-    if name not in BIASES:
+    if a.name not in BIASES:
         return None
-    pair = factors[name]
-    places = [place for place, factor in zip(("the loss", "the gradient"), pair, strict=True) if factor != 0]
-    factor = pair[0] or pair[1]
+    places = [place for place, factor in zip(("the loss", "the gradient"), a.got, strict=True) if factor != 0]
+    factor = a.got[0] or a.got[1]
     return {"places": " and ".join(places), "factor": f", with the factor {factor}" if factor else ""}
 
 
-def wrong_joint_penalty(evidence):
+def penalised_twice(*pairs):
+    """Make a function that sees a weight with the first pair of factors, and the other with the second."""
+
+    def seen(a):
+        other = WEIGHTS[a.name == WEIGHTS[0]]
+        both = a.got, a.answers[other]
+        found = {both: (a.name, other), both[::-1]: (other, a.name)}.get(pairs) if a.name in WEIGHTS else None
+        return found and {"twice": found[0], "none": found[1]}
+
+    return seen
+
+
+def masked_by_reg(joint):
+    """Gradients of the first layer whose mask compares with reg, not with 0."""
+    guess = joint.r.grads(mask=joint.r.hidden > joint.reg)
+    off = {f"the gradient of {name}": guess[name] - joint.r.right[name] for name in ("W1", "b1")}
+    fits = joint.wrong and all(what in off and agree(got, off[what], 1e-9) for what, got in joint.wrong.items())
+    return {"places": " and ".join(joint.wrong)} if fits else None
+
+
+def wrong_joint_penalty(joint):
     """A penalty that is wrong only if all parameters differ from zero."""
-    wrong, reg, factors = evidence
-    if not wrong:
+    if not joint.wrong:
         return None
-    half, full = ("", "2 * ") if factors["W1"] == (1, 2) else ("0.5 * ", "")
-    biases = " + sum(b1**2) + sum(b2**2)" if factors["b1"] != (0, 0) else ""
-    return {"places": ", ".join(wrong), "reg": reg, "half": half, "full": full, "biases": biases}
-
-
-def unchanged(t):
-    """No parameter changes."""
-    return {} if t.names and all(np.array_equal(t.after[name], t.before[name]) for name in NAMES) else None
-
-
-def _which(names):
-    return {"which": ", ".join(names)} if names else None
-
-
-def not_updated(t):
-    """Parameters that have a gradient but do not change."""
-    return _which([name for name in t.names if np.array_equal(t.after[name], t.before[name])])
-
-
-def ascending(t):
-    """Steps up the gradient."""
-    return _which(t.names_with(t.rate))
-
-
-def without_penalty(t):
-    """Steps without the penalty's gradient."""
-    names = t.names_with(-t.rate, t.grads_without_reg)
-    return _which([name for name in names if name not in t.names_with(-t.rate)])
-
-
-def decayed_too_early(t):
-    """A learning rate that decays before the first step."""
-    return _which(t.names_with(-DECAY * t.rate))
+    half, full = ("", "2 * ") if joint.factors["W1"] == (1, 2) else ("0.5 * ", "")
+    biases = " + sum(b1**2) + sum(b2**2)" if joint.factors["b1"] != (0, 0) else ""
+    return {"places": ", ".join(joint.wrong), "reg": joint.reg, "half": half, "full": full, "biases": biases}
 
 
 def multiple_of_step(t):
     """Steps that are a wrong multiple of the gradient, if every step is a multiple of it."""
-    found, right = {}, t.names_with(-t.rate)
+    found = {}
     for name in t.names:
         k = factor_between(t.after[name] - t.before[name], -t.rate * t.grads[name], 1e-12)
-        if k is None and name not in right:
+        if k is None and name not in t.right:
             return None
         if k is not None and abs(k - 1) > 1e-7:
             found.setdefault(float(f"{k:.6g}"), []).append(name)
     return next(({"which": ", ".join(names), "k": k} for k, names in found.items()), None)
 
 
-def unknown_step(t):
-    """Steps that are wrong in another way."""
-    right = t.names_with(-t.rate)
-    return _which([name for name in t.names if name not in right])
-
-
-def not_decayed(t):
-    """A second step with the learning rate of the first."""
-    return {} if t.second_is(-t.rate) and not t.second_is(-DECAY * t.rate) else None
-
-
-def unknown_second_step(t):
-    """A second step that is wrong in another way."""
-    return None if t.second_is(-DECAY * t.rate) else {}
-
-
 def wrong_histories(t):
     """A return value of train that is not a dict of complete histories."""
     if not isinstance(t.answer, dict):
         return {"got": type(t.answer).__name__}
-    lengths = {name: len(t.answer[name]) if name in t.answer else "missing" for name in HISTORIES}
+    lengths = {}
+    for name in HISTORIES:
+        try:
+            lengths[name] = np.asarray(t.answer[name], dtype=np.float64).size if name in t.answer else "missing"
+        except (TypeError, ValueError):
+            lengths[name] = "not numbers"
     return None if set(lengths.values()) == {2} else {"got": ", ".join(f"{n}: {k}" for n, k in lengths.items())}
 
 
 def wrong_first_loss(t):
     """A loss history that does not start with the loss before the first step."""
-    got, (right, after) = float(t.answer["loss_history"][0]), t.losses
+    got, (right, after) = float(np.ravel(np.asarray(t.answer["loss_history"], dtype=np.float64))[0]), t.losses
     if abs(got - right) <= 1e-9 * (1 + abs(right)):
         return None
     return {"got": got, "right": right, "late": ", the loss after the step" if np.isclose(got, after) else ""}
 
 
-def wrong_predictions_shape(prediction):
+def batch_ignored(t):
+    """Batches of another size than batch_size."""
+    size = next((len(step.rows) for step in t.steps if len(step.rows) != BATCH), None)
+    return size and {"B": BATCH, "N": ROWS, "got": size}
+
+
+def part_of_rows(t):
+    """Only the first rows are drawn."""
+    rows = np.concatenate([step.rows for step in t.steps]) if t.steps else np.zeros(0)
+    return {"N": ROWS, "last": rows.max()} if rows.size and rows.max() < ROWS // 2 else None
+
+
+def decays(steps):
+    """Return the iterations before which the learning rate decays, and whether each time once."""
+    times = np.round(np.log([step.k for step in steps]) / np.log(DECAY), 6)
+    falls = np.flatnonzero(np.diff(times)) + 1
+    return list(map(int, falls)), bool((np.diff(times)[falls - 1] == 1).all())
+
+
+def decays_in_each_iteration(t):
+    """A learning rate that decays in every iteration."""
+    return {"N": ROWS, "B": BATCH, "epoch": ROWS // BATCH} if len(decays(t.steps)[0]) >= STEPS - 1 else None
+
+
+def wrong_decays(t):
+    """A learning rate that decays at other times than once in each epoch."""
+    falls, once = decays(t.steps)
+    values = {"N": ROWS, "B": BATCH, "epoch": ROWS // BATCH}
+    if once and len(falls) == 2 and falls[1] - falls[0] == values["epoch"]:
+        return None
+    got = f"before iterations {', '.join(str(fall + 1) for fall in falls)}" if falls else "never"
+    return {**values, "got": f"{got}{'' if once else ', not by the same factor'}"}
+
+
+def wrong_losses(t):
+    """A loss history that differs from the losses of the batches."""
+    got, right = np.asarray(t.long_answer["loss_history"], dtype=np.float64), np.array([s.loss for s in t.steps])
+    if got.shape != right.shape:
+        return {"at": "", "got": f"{got.size} numbers", "right": f"{right.size}, one for each iteration"}
+    wrong = np.flatnonzero(~(np.abs(got - right) <= 1e-9 * (1 + np.abs(right))))
+    return (
+        {"at": f" at iteration {wrong[0] + 1}", "got": got[wrong[0]], "right": right[wrong[0]]} if wrong.size else None
+    )
+
+
+def wrong_accuracy(t, history, rights, others, words):
+    """A history of accuracies that are not those of `rights`, perhaps those of `others`, called `words`.
+
+    The numbers may belong to the first or the last iteration of each epoch.
+    """
+    got = np.ravel(np.asarray(t.long_answer[history], dtype=np.float64))
+    epoch = ROWS // BATCH
+    places = [list(range(start, STEPS, epoch))[: len(got)] for start in (0, epoch - 1)]
+
+    def fits(what):
+        known = [t.accuracies[what][some] for some in places if len(some) == len(got)]
+        return any((np.abs(accuracies - got) < 1e-9).all() for accuracies in known)
+
+    if any(map(fits, rights)):
+        return None
+    other = f": it is the accuracy on {words}" if any(map(fits, others)) else ""
+    return {"got": ", ".join(f"{value:.4g}" for value in got), "other": other,
+            "right": ", ".join(f"{value:.4g}" for value in t.accuracies[rights[0]][::epoch])}  # fmt: skip
+
+
+def wrong_predictions_shape(predictions):
     """Predictions that are not one class for each row."""
-    got, scores = prediction.got, prediction.scores
-    right = scores.argmax(axis=1)
-    if got is None or np.shape(got) != right.shape:
-        return {"got": "None" if got is None else f"an array of shape {np.shape(got)}", "right": right.shape}
+    for got, scores, *_ in predictions:
+        right = scores.argmax(axis=1)
+        if got is None or np.shape(got) != right.shape:
+            return {"got": "None" if got is None else f"an array of shape {np.shape(got)}", "right": right.shape}
     return None
 
 
-def lowest_class(prediction):
-    """The class with the lowest score."""
-    got, scores = prediction.got, prediction.scores
-    lowest = np.array_equal(got, scores.argmin(axis=1)) and not np.array_equal(got, scores.argmax(axis=1))
-    return {} if lowest else None
+def constant_class(predictions):
+    """The same class for all rows."""
+    classes = np.unique(np.concatenate([np.ravel(p.got) for p in predictions]))
+    return {"got": classes[0]} if len(classes) == 1 else None
 
 
-def not_highest_class(prediction):
+def not_highest_class(predictions):
     """A class without the highest score."""
-    got, scores = prediction.got, prediction.scores
-    best, rows = scores.argmax(axis=1), np.arange(len(scores))
-    outside = ~np.isin(got, np.arange(scores.shape[1]))
-    classes = np.where(outside, 0, got).astype(int)
-    wrong = np.flatnonzero(outside | (scores[rows, classes] < scores[rows, best]))  # equal scores are equally correct
-    if wrong.size == 0:
-        return None
-    row = wrong[0]
-    return {"row": f"{row}{prediction.remark}", "got": got[row], "right": scores[row].argmax()}
+    for got, scores, _, remark, _ in predictions:
+        best, rows, got = scores.argmax(axis=1), np.arange(len(scores)), np.asarray(got)
+        outside = ~np.isin(got, np.arange(scores.shape[1]))
+        classes = np.where(outside, 0, got).astype(int)
+        wrong = np.flatnonzero(outside | (scores[rows, classes] < scores[rows, best]))  # equal scores are equally good
+        if wrong.size:
+            row = wrong[0]
+            return {"row": f"{row}{remark}", "got": got[row], "right": scores[row].argmax()}
+    return None

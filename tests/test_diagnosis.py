@@ -1,5 +1,6 @@
 """Tests of `check_net`: it names each known mistake alone, and finds none in correct nets."""
 
+import math
 import re
 import sys
 import warnings
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 
 from classifiers.neural_net import TwoLayerNet
 from diagnosis import check_net, stages
-from diagnosis.mistakes import MISTAKES
 from diagnosis.reference import NAMES
 
 
@@ -28,6 +28,9 @@ class Student:
         return mistake in self.mistakes
 
     def log_softmax(self, scores, axis):
+        if self.has("softmax: column maximum"):
+            scores = scores - scores.max(axis=0)
+        axis = None if self.has("softmax: whole array") else axis
         largest = scores.max() if self.has("whole maximum") else scores.max(axis=axis, keepdims=True)
         shifted = scores if self.has("unstable") else scores - largest
         return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
@@ -37,13 +40,23 @@ class Student:
         if self.has("raises"):
             raise IndexError("out of bounds")
         pre = X @ W1 if self.has("forward: no b1") else X @ W1 + b1
+        pre = X @ (W1 + b1) if self.has("forward: b1 on W1") else pre
         relu = pre if self.has("forward: no ReLU") else np.maximum(0, pre)
         hidden = 1 / (1 + np.exp(-pre)) if self.has("forward: sigmoid") else relu
         if self.has("float32 inside"):
             hidden, W2 = hidden.astype(np.float32), W2.astype(np.float32)
         scores = hidden @ W2 if self.has("forward: no b2") else hidden @ W2 + b2
+        if self.has("forward: ReLU on top"):
+            scores = np.maximum(0, scores)
         if y is None:
-            return scores.T if self.has("scores transposed") else scores
+            shifted = scores - scores.max(axis=1, keepdims=True)
+            answers = {
+                "scores transposed": scores.T,
+                "scores: ReLU": np.maximum(0, scores),
+                "scores: minus maximum": shifted,
+                "scores: probabilities": np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True),
+            }
+            return next((answer for mistake, answer in answers.items() if self.has(mistake)), scores)
 
         N, rows, C = len(X), np.arange(len(X)), len(b2)
         if self.has("labels in both"):
@@ -53,8 +66,18 @@ class Student:
             log_p = np.log(np.exp(log_p))
         y_loss = (y + 1) % C if self.has("labels in loss") else y
         loss = -log_p[rows, y_loss].mean()
+        if self.has("pairs in loss"):
+            loss = -log_p[:, y].sum() / N
+        if self.has("pairs in mean"):
+            loss = -log_p[:, y].mean()
+        if self.has("updates parameters"):
+            self.params = {name: 0.99 * param for name, param in self.params.items()}
+            W2 = self.params["W2"]
         dscores = np.exp(self.log_softmax(scores, 0 if self.has("axis") or self.has("axis in gradient") else 1))
-        dscores[rows, (y + 1) % C if self.has("labels in gradient") else y] -= 1
+        if self.has("gradient unstable"):
+            dscores = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        place = slice(None) if self.has("pairs in gradient") else rows
+        dscores[place, (y + 1) % C if self.has("labels in gradient") else y] -= 1
         dscores /= N
 
         if self.has("float32 in the loss"):
@@ -62,6 +85,13 @@ class Student:
         loss *= N if self.has("loss not averaged") else 1 / N if self.has("loss averaged twice") else 1
         loss *= -1 if self.has("loss negative") else 1
         loss += 0.1 if self.has("loss strange") else 0
+        dscores *= (
+            N / (X.shape[1] + 1)
+            if self.has("gradient over one more than D")
+            else 1 / C
+            if self.has("gradient over N C")
+            else 1
+        )
         dscores *= N if self.has("gradient not averaged") else 1 / N if self.has("gradient averaged twice") else 1
         dscores *= -1 if self.has("gradient negative") else 0.3 if self.has("gradient times 0.3") else 1
 
@@ -73,6 +103,7 @@ class Student:
         squares, of_biases = np.sum(W1**2) + np.sum(W2**2), 0.5 * reg * (np.sum(b1**2) + np.sum(b2**2))
         more = {
             "half missing for W1": 0.5 * reg * np.sum(W1**2),
+            "penalty on W1 twice": 0.5 * reg * (np.sum(W1**2) - np.sum(W2**2)),
             "penalty of sums": 0.5 * reg * (np.sum(W1) + np.sum(W2) - squares),
             "penalty of moduli": 0.5 * reg * (np.abs(W1).sum() + np.abs(W2).sum() - squares),
             "penalty of products": reg * np.sum(W1) * np.sum(W2),
@@ -90,6 +121,7 @@ class Student:
             "forward: sigmoid": hidden * (1 - hidden),
             "forward: no ReLU": 1.0,
             "no ReLU": 1.0,
+            "penalty as mask": relu > reg,
         }
         dhidden = dhidden * next((mask for mistake, mask in masks.items() if self.has(mistake)), pre > 0)
         grads = {
@@ -202,13 +234,28 @@ SENTENCES = {
     "scores transposed": r"scores must have shape \(N, C\) = \(5, 4\), got \(4, 5\)",
     "forward: sigmoid": "scores are not max",
     "strange": r"gradient of W2 is wrong: the mistake is unknown.*error is at \(\d, \d\): it is .* and should be",
-    "log of p": "takes the logarithm of 0: .* log p = shifted - log",
+    "scores: ReLU": "scores: there is a ReLU on the scores, too",
+    "scores: minus maximum": "scores: the maximum of each row is subtracted",
+    "scores: probabilities": "scores: they are probabilities",
+    "softmax: whole array": "divides by the sum over the whole array in the loss and the gradients",
+    "softmax: column maximum": "maximum of each column in the loss and the gradients",
+    "pairs in loss": "the loss takes all rows together with all labels",
+    "pairs in mean": "the loss takes all rows together with all labels",
+    "pairs in gradient": "the gradients takes all rows together with all labels",
+    "updates parameters": "loss changes W1, b1, W2, b2 in place",
+    "gradient unstable": "overflows in the gradient: it is not finite for scores of 1000, but the loss is",
+    "gradient over one more than D": r"the gradient is divided by .*D \+ 1, one more than the inputs, instead of N",
+    "gradient over N C": r"the gradient is divided by N \* C, the number of all scores, instead of N",
+    "penalty as mask": "gradient of W1 and the gradient of b1: the ReLU mask compares the hidden layer with reg",
+    "penalty on W1 twice": "the loss penalises W1 twice, and W2 not at all",
     "float32 inside": "only as precise as float32|computed in float32",
     "float32 in the loss": "the loss is only as precise as float32",
 }
 SCORES_AND_MORE = {  # the gradients also contradict the net's own loss
     "forward: no b1": "scores: b1 is missing in the forward pass",
     "forward: no b2": "scores: b2 is missing in the forward pass",
+    "forward: b1 on W1": "scores: b1 is added to W1, not to X W1",
+    "forward: ReLU on top": "scores: there is a ReLU on the scores, too",
 }
 
 
@@ -241,9 +288,13 @@ class Answers(Student):
         self.factors, self.plus, self.form = factors, plus or {}, form
 
     def change(self, name, answer):
-        return answer * self.factors[name] + self.plus.get(name, 0) if name in self.factors else None
+        if name not in self.factors:
+            return None
+        factor = self.factors[name]
+        return answer * (factor(self.N) if callable(factor) else factor) + self.plus.get(name, 0)
 
     def loss(self, X, y=None, reg=0.0):
+        self.N = len(X)
         if y is None:
             return self.change("scores", super().loss(X))
         loss, grads = super().loss(X, y, reg)
@@ -269,22 +320,9 @@ def test_each_mistake_is_named_alone(mistake):
 @pytest.mark.parametrize("mistake", SCORES_AND_MORE)
 def test_wrong_scores_come_first(mistake):
     """The gradients come second: they belong to other scores."""
-    first, second = diagnose(mistake).findings
-    assert re.search(SCORES_AND_MORE[mistake], first)
-    assert re.search("gradient of b[12] is wrong: .* but the numeric derivative is 0$", second)
-
-
-def test_every_entry_of_the_table_is_found():
-    """For each entry of the table there is a net that makes the mistake."""
-    reports = [
-        diagnose(*mistake.split(" + ")) for mistake in [*SENTENCES, *SCORES_AND_MORE, "no half", "biases in both"]
-    ]
-    reports.append(diagnose("axis in gradient", "labels in loss"))
-    shown = {id(finding.mistake) for report in reports for finding in report.found}
-    apart = (stages.TRAIN, stages.PREDICT)  # see test_diagnosis_training.py
-    missing = [mistake for mistake in MISTAKES if id(mistake) not in shown and mistake.stage not in apart]
-    below = [stages.PARAMS, *[stages.FORM] * 4, stages.OTHER_INPUTS, stages.LOSS_PRECISION, stages.KINKS]
-    assert [mistake.stage for mistake in missing] == [*below, stages.UNFINISHED, stages.PRINTS], missing
+    first, *others = diagnose(mistake).findings
+    assert re.search(SCORES_AND_MORE[mistake], first) and others
+    assert all(re.search("gradient of .. is wrong: .* but the numeric derivative is ", other) for other in others)
 
 
 def test_gradient_that_is_not_a_number():
@@ -351,7 +389,7 @@ def test_numeric_check_counts_by_itself(off, found):
         ({"scores": 2}, "scores", "scores are not max"),
         ({"scores": 1, "loss": 1}, "gradients",
          "the scores and the loss are correct. Next: the gradient of W1, b1, W2, b2"),
-        ({"scores": 1, "loss": 5}, "loss", "the loss without penalty is 5 times too large"),
+        ({"scores": 1, "loss": lambda N: N}, "loss", "the loss without penalty is 5 times too large"),
         ({"scores": 1, "loss": 1, "b2": 1, "W2": 1}, "gradients",
          "the scores, the loss and the gradient of W2, b2 are correct. Next: the gradient of W1, b1$"),
         ({"scores": 1, "loss": 1, "b2": -1}, "gradients", "the gradient of b2 has the wrong sign"),
@@ -533,12 +571,19 @@ def test_small_factors_are_found(name, factor):
 
 
 @pytest.mark.parametrize("name", ["loss", "W2"])
-@pytest.mark.parametrize("factor, words", [(5, "not divided by N"), (0.2, "divided by N twice"), (-1, "wrong sign")])
+@pytest.mark.parametrize(
+    "factor, words",
+    [(lambda N: N, "not divided by N"), (lambda N: 1 / N, "divided by N twice"), (lambda N: -1, "wrong sign")],
+)
 def test_factors_close_to_a_known_factor_are_not_known(name, factor, words):
-    """For 5 rows, a factor of 5 means that the mean is missing. 5.00005 has another reason."""
-    assert words in str(check_net(scaled(name, factor), *make_data(), reg=0.0))
-    report = check_net(scaled(name, factor * 1.00001), *make_data(), reg=0.0)
-    assert not report.ok and words not in str(report)
+    """A factor of N means that the mean is missing. 1.00001 N, or 5 for any number of rows, does not."""
+    X, y = make_data()
+    assert words in str(check_net(scaled(name, factor), X, y, reg=0.0))
+    for other in (lambda N: 1.00001 * factor(N), lambda N: 1.00001 * factor(5)):
+        report = check_net(scaled(name, other), X, y, reg=0.0)
+        assert not report.ok and words not in str(report)
+    constant = check_net(scaled(name, lambda N: factor(5)), X, y, reg=0.0)
+    assert not constant.ok and (words in str(constant)) == (factor(5) == factor(7))
 
 
 @pytest.mark.parametrize("off, found", [(1e-5, True), (1e-9, False)])
@@ -771,3 +816,187 @@ def test_data_at_kinks_give_a_note():
     report = check_net(TwoLayerNet(2, 3, 2, std=0.0), np.ones((2, 2)), np.array([0, 1]))
     assert report.ok and "more than half of the coordinates of W1 lie at a kink" in report.notes[0]
     assert "np.random.randn" in report.notes[0]
+
+
+def with_loss(function, *mistakes):
+    """A net whose loss without penalty is ``function(p)`` of the probabilities of the correct classes."""
+
+    def change(net, loss, grads, reg):
+        return loss + function(net.p) + np.mean(np.log(net.p)), grads
+
+    class Net(Changed):
+        def loss(self, X, y=None, reg=0.0):
+            if y is not None:
+                scores = Student.loss(self, X)
+                self.p = np.exp(self.log_softmax(scores, 1))[np.arange(len(y)), y]
+                lost = self.p == 0
+                if lost.any():
+                    return function(self.p), {name: np.zeros_like(param) for name, param in self.params.items()}
+            return super().loss(X, y, reg)
+
+    return Net(change, *mistakes)
+
+
+@pytest.mark.parametrize("epsilon", [1e-6, 1e-7, 1e-8, 1e-10, 1e-12, 1e-16, 1e-20, 2.0**-52, 1e-30])
+@pytest.mark.parametrize("cut", [False, True])
+def test_small_number_inside_the_logarithm(epsilon, cut):
+    """It is a note that says what it is. Nothing else is found."""
+    function = (lambda p: -np.mean(np.log(np.maximum(p, epsilon)))) if cut else lambda p: -np.mean(np.log(p + epsilon))
+    report = check_net(with_loss(function), *make_data())
+    assert report.ok and len(report.notes) == 1 and "inside the logarithm" in report.notes[0], report
+    assert [row.checked for row in report.rows] == [24, 6, 18, 3]
+
+
+@pytest.mark.parametrize("epsilon", [1e-2, 1e-3])
+def test_number_inside_the_logarithm_that_is_not_small(epsilon):
+    """Then the gradient is not that of the loss."""
+    report = check_net(with_loss(lambda p: -np.mean(np.log(p + epsilon))), *make_data())
+    assert len(report.findings) == 1 and f"the loss adds {epsilon:g} to the probability" in report.findings[0], report
+
+
+def test_logarithm_of_a_probability():
+    """Only a probability below 1e-300 makes the loss infinite. That is a note."""
+    report = diagnose("log of p")
+    assert report.ok and report.stage == "done"
+    assert re.search("logarithm of 0 if .* 1000 lower .* log p = shifted - log", report.notes[0])
+
+
+def test_findings_beside_an_overflow():
+    """After an overflow, what is missing, and the update, are judged, too."""
+    unfinished = Answers({"scores": 1, "loss": 1, "W2": 1, "b2": 1}, "unstable")
+    first, second = check_net(unfinished, *make_data()).findings
+    assert first.startswith("softmax overflows") and second == "Next: the gradient of W1, b1"
+
+
+@pytest.mark.parametrize("function", [
+    lambda X: np.array([[math.exp(x) for x in row] for row in X]), lambda X: 1 / (X * 0) if X.max() > 700 else 0,
+])  # fmt: skip
+def test_exceptions_for_large_scores_are_an_overflow(function):
+    """math.exp raises an OverflowError where np.exp returns infinity."""
+
+    def change(net, loss, grads, reg):
+        function(net.scores)
+        return loss, grads
+
+    class Net(Changed):
+        def loss(self, X, y=None, reg=0.0):
+            self.scores = Student.loss(self, X)
+            with np.errstate(all="raise"):
+                return super().loss(X, y, reg)
+
+    (finding,) = check_net(Net(change), *make_data()).findings
+    assert finding.startswith("softmax overflows: the loss is not finite for scores of 1000")
+
+
+@pytest.mark.parametrize("form, words", [
+    (lambda loss, grads: (loss, grads, 1, 2), "one number, and a dict of gradients, got tuple of 4 values"),
+    (lambda loss, grads: np.full(5, loss), r"one number, and a dict of gradients, got an array of shape \(5,\)"),
+    (lambda loss, grads: (np.full(5, loss), grads), r"one number, .* got an array of shape \(5,\)"),
+    (lambda loss, grads: ([loss, loss], grads), "one number, .* got list of 2 values"),
+    (lambda loss, grads: grads, "one number, and a dict of gradients, got dict"),
+    (lambda loss, grads: (loss, {name: np.asmatrix(grad) for name, grad in grads.items()}),
+     "gradient of W1 must be a float64 array, like W1, got a matrix"),
+    (lambda loss, grads: (np.array([[loss]]), grads), None),
+    (lambda loss, grads: (np.float64(loss), grads), None),
+])  # fmt: skip
+def test_kinds_of_answers(form, words):
+    """The finding says what loss must return, and what it returns."""
+    report = check_net(Changed(lambda net, loss, grads, reg: form(loss, grads)), *make_data())
+    assert len(report.findings) == (words is not None) and re.search(words or "", str(report)), report
+
+
+@pytest.mark.parametrize("answer", [lambda scores: (scores, None), np.asmatrix, lambda scores: {"scores": scores}])
+def test_kinds_of_scores(answer):
+    """Without labels, loss returns an array."""
+    net = Student()
+    right = net.loss
+    net.loss = lambda X, y=None, reg=0.0: answer(right(X)) if y is None else right(X, y, reg)
+    (finding,) = check_net(net, *make_data()).findings
+    assert finding.startswith("loss(X) must return the scores, an array (N, C), got a ")
+
+
+def test_labels_without_the_last_class():
+    """A net that counts the classes of y fails for other labels. The finding says for which."""
+    net = Student()
+    right = net.loss
+
+    def loss(X, y=None, reg=0.0):
+        if y is not None:
+            right(X) * np.eye(y.max() + 1)[y]
+        return right(X, y, reg)
+
+    net.loss = loss
+    (finding,) = check_net(net, *make_data()).findings
+    assert finding.startswith("loss raises ValueError if no row has the label of the last class: operands")
+
+
+@pytest.mark.parametrize("X, y", [(np.zeros((3, 4)), [0, 0, 0]), (np.ones((1, 4)), [2]), (-np.ones((6, 4)), [1] * 6)])
+@pytest.mark.parametrize(
+    "mistake", ["gradient not averaged", "no ReLU", "labels in both", "bias averaged", "pre-activation"]
+)
+def test_any_data_show_the_mistakes(X, y, mistake):
+    """The check has data of its own, in case those of the user hide a mistake."""
+    words = {"gradient not averaged": "not divided by N", "bias averaged": "averaged over the rows"}
+    (finding,) = check_net(Student(4, 10, 3, mistake), X, np.array(y)).findings
+    assert re.search(words.get(mistake, SENTENCES[mistake]), finding), finding
+
+
+def test_loss_that_is_right_for_wrong_scores_is_judged():
+    """Only the answer without labels is wrong. The gradients are compared with the correct ones."""
+    first, second = diagnose("scores: minus maximum", "no ReLU").findings
+    assert "the maximum of each row is subtracted" in first and "ReLU is missing in the backward pass" in second
+
+
+@pytest.mark.parametrize("missing, verb", [(["W1", "b1", "W2", "b2"], "are"), (["b2"], "is"), (["W2", "b2"], "are")])
+def test_constructor_that_is_not_finished(missing, verb):
+    """The finding says what to create."""
+    net = Student()
+    for name in missing:
+        del net.params[name]
+    report = check_net(net, *make_data())
+    assert report.findings == [
+        f"{', '.join(missing)} {verb} missing in params. Next: in __init__, create W1 (D, H), b1 (H,), W2 (H, C) and "
+        "b2 (C,)"
+    ]
+    assert report.rows == []
+
+
+def test_parameters_of_another_net():
+    """An error says so."""
+    net = Student()
+    net.params = {"theta": np.zeros(3)}
+    with pytest.raises(ValueError, match="params must have W1, b1, W2 and b2, W1 is missing"):
+        check_net(net, *make_data())
+
+
+@pytest.mark.parametrize("off", [3e-7, 1e-6, -2e-7])
+def test_small_differences_are_not_a_number_inside_the_logarithm(off):
+    """Only the exact difference is."""
+    assert "inside the logarithm" not in str(check_net(scaled("loss", 1 + off), *make_data()))
+
+
+@pytest.mark.parametrize("function, words", [
+    (lambda x: math.log(max(0, 900 - x)), "softmax overflows: the loss is not finite for scores of 1000"),
+    (lambda x: [].index(x) if x > 900 else 0, "loss raises ValueError if the parameters or the number of"),
+])  # fmt: skip
+def test_exceptions_for_large_scores(function, words):
+    """A logarithm of 0 is an overflow, too. Other exceptions are not."""
+
+    class Net(Student):
+        def loss(self, X, y=None, reg=0.0):
+            if y is not None:
+                function(float(Student.loss(self, X).max()))
+            return super().loss(X, y, reg)
+
+    (finding,) = check_net(Net(), *make_data()).findings
+    assert finding.startswith(words)
+
+
+def test_mistakes_of_the_check_are_not_blamed_on_the_net(monkeypatch):
+    """An exception that the net does not raise is not a finding."""
+    net = Student()
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "bincount", lambda *arguments, **options: 1 / 0)
+        net.predict = lambda X: net.loss(X).argmax(axis=1)
+        with pytest.raises(ZeroDivisionError):
+            check_net(net, *make_data())

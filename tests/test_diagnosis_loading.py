@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from diagnosis import check_net, compat
+from diagnosis.check import check_with_random_data
 from diagnosis.compat import Missing, homework_imports
 from diagnosis.loading import (
     SIZES,
@@ -48,14 +49,14 @@ def write(path, source, encoding="utf-8"):
 
 
 def load(path, name="TwoLayerNet"):
-    with homework_imports(path.parent):
-        return net_from_file(path, name)
+    with homework_imports(path.parent) as finder:
+        return net_from_file(path, name, finder)
 
 
 def ask(path):
     """Load a net and compute its loss, both with the imports of homework files."""
-    with homework_imports(path.parent):
-        net, _ = net_from_file(path, "TwoLayerNet")
+    with homework_imports(path.parent) as finder:
+        net = net_from_file(path, "TwoLayerNet", finder)
         return net.loss(np.ones((2, 4)), np.array([0, 1]))[0]
 
 
@@ -165,7 +166,7 @@ def test_another_copy_of_the_lab_uses_its_own_modules(module, init, tmp_path, mo
         write(tmp_path / "classifiers" / "__init__.py", "")
     source = f"from {module} import TwoLayerNet\nfrom classifiers.history import History"  # not in this copy
     try:
-        net, _ = load(write(tmp_path / "classifiers" / "neural_net.py", source))
+        net = load(write(tmp_path / "classifiers" / "neural_net.py", source))
     finally:
         sys.modules.pop("data_utils", None)
     assert net.sizes == SIZES
@@ -175,7 +176,7 @@ def test_another_copy_of_the_lab_uses_its_own_modules(module, init, tmp_path, mo
 def test_a_file_may_have_the_name_of_the_package(tmp_path):
     """A file classifiers.py near the net is a module, not a package."""
     write(tmp_path / "classifiers.py", "class TwoLayerNet:\n    def __init__(self, *sizes): self.sizes = sizes")
-    assert load(write(tmp_path / "net.py", "from classifiers import TwoLayerNet"))[0].sizes == SIZES
+    assert load(write(tmp_path / "net.py", "from classifiers import TwoLayerNet")).sizes == SIZES
 
 
 @pytest.mark.parametrize(
@@ -197,8 +198,8 @@ def test_missing_function_is_reported_when_it_is_called(imports, line, text, tmp
     path = write(tmp_path / "net.py", f"{imports}\n{NET.replace('LINE', line)}")
     message = failure(path)
     assert message.startswith(f": {text}") and message.endswith(f"(net.py, line 6: {line})")
-    with homework_imports(path.parent), pytest.raises(Missing):
-        check_net(net_from_file(path, "TwoLayerNet")[0], np.ones((2, 4)), np.array([0, 1]))
+    with homework_imports(path.parent) as finder, pytest.raises(Missing):
+        check_net(net_from_file(path, "TwoLayerNet", finder), np.ones((2, 4)), np.array([0, 1]))
 
 
 def test_missing_base_class(tmp_path):
@@ -274,7 +275,10 @@ def test_paths_that_are_not_source_files(tmp_path):
     "source, problem",
     [
         (" \n", "AttributeError: the file is empty"),
-        ("class Net: pass", "AttributeError: the file has no class TwoLayerNet. It has Net: name one with --class"),
+        (
+            "class Net:\n    loss = None",
+            "AttributeError: the file has no class TwoLayerNet. It has Net: name one with --class",
+        ),
         ("x = 1\ny = x / 0", "ZeroDivisionError: division by zero (net.py, line 2: y = x / 0)"),
         (
             "class TwoLayerNet:\n    def __init__(self, *sizes):\n        self.W = sizes[9]",
@@ -310,11 +314,11 @@ def test_settings_of_the_file_are_undone(tmp_path):
 @pytest.mark.parametrize("factor", [1, 2])
 def test_interface_of_2021(factor, tmp_path):
     """The attribute `reg` is set for each call and restored after it. A note says so."""
-    net, notes = load(write(tmp_path / "fc_net.py", NET_2021.replace("FACTOR", str(factor))))
-    assert notes == ["loss has no argument reg, so the check sets the attribute reg of the net"]
+    net = load(write(tmp_path / "fc_net.py", NET_2021.replace("FACTOR", str(factor))))
     for param in net.params.values():
         param += np.random.default_rng(0).standard_normal(param.shape)
     report = check_net(net, np.random.default_rng(1).standard_normal((5, 4)), np.array([0, 1, 2, 2, 1]))
+    assert report.notes == ["loss has no argument reg, so the check sets the attribute reg of the net"]
     assert report.ok == (factor == 1) and all("W1" in finding for finding in report.findings)
     assert net.reg == 0.0
 
@@ -324,5 +328,147 @@ def test_other_interfaces_are_left_as_they_are(tmp_path):
     for constructor, loss in (("*sizes, reg=0", "X, y=None, reg=0"), ("*sizes", "X, y=None"), ("*sizes", "*arguments")):
         source = f"class TwoLayerNet:\n    reg = 0\n    def __init__(self, {constructor}): pass\n"
         path = write(tmp_path / "net.py", f"{source}    def loss(self, {loss}): pass\n")
-        net, notes = load(path)
-        assert type(net).__name__ == "TwoLayerNet" and notes == []
+        net = load(path)
+        assert type(net).__name__ == "TwoLayerNet"
+
+
+@pytest.mark.parametrize(
+    "neighbour, imports",
+    [
+        (None, "import torch_of_nobody"),
+        (None, "import torch_of_nobody.nn as nn\nfrom sympy_ import symbols\nfrom torch_of_nobody.utils import data"),
+        (None, "from helpers import *\nfrom ..data.plots import draw"),
+        (None, "from scipy.misc import imread_of_2016"),
+        ("print 'Python 2'", "from .fast_layers import *"),
+        ("import im2col_cython_of_nobody\ndef conv(x): return x", "from .fast_layers import conv, pool"),
+        ("1 / 0", "import fast_layers"),
+        ("raise ImportError('run setup.py')", "from fast_layers import conv"),
+    ],
+)
+def test_modules_that_the_net_does_not_need(neighbour, imports, tmp_path):
+    """They may be missing, or broken. The net is checked all the same, and the imports are as before."""
+    before = list(sys.path), list(sys.meta_path)
+    if neighbour:
+        write(tmp_path / "fast_layers.py", neighbour)
+    assert np.isclose(ask(write(tmp_path / "net.py", imports + NET.replace("LINE", "pass"))), np.log(3), atol=0.5)
+    assert not set(sys.modules) & {"torch_of_nobody", "sympy_", "helpers", "torch_of_nobody.nn", "fast_layers"}
+    assert (sys.path, sys.meta_path) == before
+
+
+@pytest.mark.parametrize(
+    "neighbour, imports, line, text",
+    [
+        (None, "import torch_of_nobody", "torch_of_nobody.zeros(3)",
+         ": zeros belongs to torch_of_nobody, which is not installed (net.py, line 6"),
+        ("print 'Python 2'", "from .fast_layers import conv", "conv(X)",
+         ": conv belongs to fast_layers.py, which cannot be imported: SyntaxError: Missing parentheses"),
+        ("def conv(x): return x\n1 / 0", "from .fast_layers import conv, pool", "pool(conv(X))",
+         ": pool belongs to fast_layers.py, which cannot be imported: ZeroDivisionError"),
+    ],
+)  # fmt: skip
+def test_modules_that_the_net_needs(neighbour, imports, line, text, tmp_path):
+    """The message says why their functions cannot be called."""
+    if neighbour:
+        write(tmp_path / "fast_layers.py", neighbour)
+    assert failure(write(tmp_path / "net.py", f"{imports}\n{NET.replace('LINE', line)}")).startswith(text)
+
+
+def test_import_error_that_the_file_handles(tmp_path):
+    """The file has its own substitute for a missing module."""
+    source = "try:\n    import cupy_of_nobody as xp\nexcept ImportError:\n    import numpy as xp"
+    ask(write(tmp_path / "net.py", source + NET.replace("LINE", "assert xp.__name__ == 'numpy'")))
+
+
+@pytest.mark.parametrize(
+    "name, source, text",
+    [
+        ("net.py", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer, not the"),
+        ("README.md", "# The lab\n\nRun it.\n", "is a Markdown file, not Python source"),
+        ("net.py", "x = 1\n<<<<<<< HEAD\ny = 2\n=======\ny = 3\n>>>>>>> theirs\n",
+         "has merge conflict markers: line 2: <<<<<<< HEAD. Keep one version"),
+        ("net.py", "def f():\n    x = 1\n<<<<<<< HEAD\n    return x\n=======\n    return 2\n>>>>>>> theirs\n",
+         "has merge conflict markers: line 3: <<<<<<< HEAD. Keep one version"),
+    ],
+)  # fmt: skip
+def test_files_of_other_kinds(name, source, text, tmp_path):
+    """They are named, instead of a syntax error."""
+    assert failure(write(tmp_path / name, source)).startswith(f" {text}")
+
+
+@pytest.mark.parametrize(
+    "source, text",
+    [
+        ('"""Homework."""\nfrom numpy import *\nimport sys\n', ". It only imports: name the file that has the class"),
+        ("class Error(Exception): pass\nclass Data:\n    pass\n", ""),
+        ("class Error(Exception): pass\nclass Net:\n    def loss(self): pass", ". It has Net: name one with --class"),
+        ("x = 1", ""),
+    ],
+)
+def test_file_without_the_class(source, text, tmp_path):
+    """Only classes that may be nets are proposed."""
+    message = failure(write(tmp_path / "net.py", source))
+    assert f"AttributeError: the file has no class TwoLayerNet{text} (" in message
+
+
+def notebook(*cells):
+    kinds = [{"cell_type": "code", "source": cell.splitlines(True)} for cell in cells]
+    return json.dumps({"cells": [{"cell_type": "markdown", "source": ["# Text"]}, *kinds]})
+
+
+@pytest.mark.parametrize("name", ["net.ipynb", "net.py"])
+def test_class_in_the_cells_of_a_notebook(name, tmp_path):
+    """Imports, classes and functions are run. Other lines are not."""
+    cells = (
+        "%matplotlib inline\nimport numpy as np\nopen('/nowhere')", "!ls", "this is not Python", "while True: pass",
+        "  %time x\n!ls\n" + NET.replace("LINE", "helper(X)"), "def helper(X):\n    return X",
+    )  # fmt: skip
+    assert np.isclose(ask(write(tmp_path / name, notebook(*cells))), np.log(3), atol=0.5)
+    cells = "%run me", NET.replace("LINE", "1 / 0")
+    message = failure(write(tmp_path / name, notebook(*cells)))
+    assert (
+        message.startswith(": TwoLayerNet(4, 10, 3, 0.1) is not a two-layer net: ZeroDivisionError")
+        and "1 / 0" in message
+    )
+
+
+@pytest.mark.parametrize("cells", [(), ("x = 1",), ("import numpy",)])
+def test_notebook_without_classes(cells, tmp_path):
+    """The message says that it is a notebook."""
+    assert failure(write(tmp_path / "net.ipynb", notebook(*cells))).startswith(
+        " is a notebook. Save the class to a .py"
+    )
+
+
+UNTOUCHED_2021 = """
+from builtins import range
+from builtins import object
+import numpy as np
+from ..layers import *
+from ..layer_utils import *
+
+
+class TwoLayerNet(object):
+    def __init__(self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0):
+        self.params = {}
+        self.reg = reg
+
+    def loss(self, X, y=None):
+        scores = None
+        if y is None:
+            return scores
+        loss, grads = 0, {}
+        return loss, grads
+"""
+
+
+def test_untouched_file_of_2021(tmp_path):
+    """Its constructor is a task, too. The finding says so. The next one is the scores."""
+    report = check_with_random_data(load(write(tmp_path / "fc_net.py", UNTOUCHED_2021)))
+    assert report.findings == [
+        "W1, b1, W2, b2 are missing in params. Next: in __init__, create W1 (D, H), b1 (H,), W2 (H, C) and b2 (C,)"
+    ]
+    create = "{'W1': weight_scale * np.random.randn(input_dim, hidden_dim), 'b1': 0, 'b2': 0, " \
+        "'W2': weight_scale * np.random.randn(hidden_dim, num_classes)}"  # fmt: skip
+    net = load(write(tmp_path / "fc_net.py", UNTOUCHED_2021.replace("params = {}", f"params = {create}")))
+    report = check_with_random_data(net)
+    assert report.findings == ["loss(X) returns None. Next: the scores, max(0, X W1 + b1) W2 + b2"]

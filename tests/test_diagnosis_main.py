@@ -63,7 +63,7 @@ def test_loss_that_ends_the_process_is_not_right(line, problem, tmp_path, capsys
     "params, problem",
     [
         ("None", "TypeError: params must be a dict with W1, b1, W2 and b2, got NoneType"),
-        ("{'W1': np.eye(2)}", "ValueError: params must have W1, b1, W2 and b2, b1 is missing"),
+        ("{'theta': np.eye(2)}", "ValueError: params must have W1, b1, W2 and b2, W1 is missing"),
     ],
 )
 def test_class_that_is_not_such_a_net(params, problem, tmp_path, capsys):

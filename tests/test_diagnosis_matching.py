@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from conftest import make_toy_net
 
-from diagnosis.matching import explain_answers, explain_penalty
-from diagnosis.reference import NAMES, Reference, agree, factor_between
-from diagnosis.stages import ANSWERS, SCORES
+from diagnosis.matching import explain
+from diagnosis.reference import NAMES, Penalties, Reference, agree, factor_between
+from diagnosis.stages import ANSWERS, PENALTY, SCORES
 
 HALF, FULL, NONE = (0.5, 1.0), (1.0, 2.0), (0.0, 0.0)
-RIGHT = {"W1": HALF, "b1": NONE, "W2": HALF, "b2": NONE}
+RIGHT = {"b1": NONE, "b2": NONE, "W1": HALF, "W2": HALF}
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,17 @@ RIGHT = {"W1": HALF, "b1": NONE, "W2": HALF, "b2": NONE}
         ({"b1": FULL, "b2": FULL}, ["includes b1 and b2 in the loss and the gradient, with the factor 1"]),
         ({"b1": (None, 0.0)}, ["includes b1 in the loss. Do not penalise"]),
         ({"b1": HALF, "b2": (0.5, 0.0)}, ["b1 in the loss and the gradient, with", "b2 in the loss, with"]),
+        ({"W1": FULL, "W2": NONE}, ["penalty on W2 is missing from the loss and the gradient, and that on W1 is doub"]),
+        ({"W2": (1.0, 1.0), "W1": (0.0, 1.0)}, ["the loss penalises W2 twice, and W1 not at all"]),
+        ({"W1": (0.5, 2.0), "W2": (0.5, 0.0)}, ["the gradient penalises W1 twice, and W2 not at all"]),
+        ({"W1": (np.nan, 1.0)}, []),
         ({"b1": HALF, "W1": NONE}, ["penalty includes b1 in", "penalty on W1 is missing from the loss and the"]),
     ],
 )
 def test_penalties(factors, sentences):
     """Rarer combinations than those of the other tests. Biases come first."""
-    found = explain_penalty({**RIGHT, **factors})
+    factors = {**RIGHT, **factors}
+    found = explain(PENALTY, factors, Penalties(factors))
     assert len(found) == len(sentences)
     for finding, sentence in zip(found, sentences, strict=True):
         assert sentence in str(finding)
@@ -48,7 +53,7 @@ def test_factors_that_differ_by_rounding_are_one(reference, off, count):
     """All gradients are doubled, and one of them has a slightly larger factor."""
     answers = {name: reference.times(2)[name] for name in NAMES}
     answers["b1"] = answers["b1"] * (1 + off)
-    found = explain_answers(ANSWERS, answers, reference)
+    found = explain(ANSWERS, answers, reference)
     assert len(found) == count
     assert "is 2 times what it should be" in str(found[0])
 
@@ -58,7 +63,7 @@ def test_scores_show_the_largest_difference(reference):
     scores = reference.scores.copy()
     scores[0, 0] += 0.1
     scores[3, 1] = 2.5
-    (finding,) = explain_answers(SCORES, {"scores": scores}, reference)
+    (finding,) = explain(SCORES, {"scores": scores}, reference)
     assert str(finding).endswith("At row 3, class 1, the score is 2.5 and should be -0.48629638")
 
 

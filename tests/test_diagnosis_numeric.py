@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from diagnosis.net import NetUnderTest
 from diagnosis.numeric import at_kinks, check_numerically
-from diagnosis.probes import NetUnderTest
 
 H_STEP = 1e-5
 

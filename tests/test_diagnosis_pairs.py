@@ -13,19 +13,25 @@ from gradient_check import eval_numerical_gradient
 # Kinds of sentences, and the mistakes that a sentence of this kind may name. Both are patterns.
 KINDS = {
     "vague": ("the mistake is unknown, or there are several mistakes", "strange|loss strange"),
-    "factor": ("times (too large|what it should be)|too small by the factor|wrong sign", "loss (?!strange)|gradient "),
+    "factor": (
+        "times (too large|what it should be)|too small by the factor|wrong sign",
+        "loss (?!strange)|gradient (?!unstable)",
+    ),
+    "divisor": ("is divided by .*, instead of N", "gradient over"),
     "sum": ("not summed|averaged over the rows|wrong shape", "bias |b2 "),
     "labels": ("labels are shifted", "labels"),
+    "pairs": ("all rows together with all labels", "pairs"),
     "axis": ("wrong axis", "axis"),
-    "mask": ("flows through inactive hidden units|wrong ReLU mask", "mask|no ReLU"),
+    "softmax": ("whole array in|maximum of each column", "softmax: "),
+    "mask": ("flows through inactive hidden units|wrong ReLU mask|ReLU mask compares", "mask|no ReLU|penalty as mask"),
     "transposed": ("is transposed", "transposed"),
     "pre-activation": ("uses the pre-activation", "pre-activation"),
     "penalty": ("penalty|penalises", "penalty|biases|no half|half missing|reg squared"),
     "overflow": (
         "overflows|maximum of the whole array|logarithm of 0|not finite|must be finite",
-        "unstable|whole maximum|log of p",
+        "unstable|whole maximum|log of p|gradient unstable|softmax: whole",
     ),
-    "in place": ("in place", "changes"),
+    "in place": ("in place", "changes|updates"),
     "random": ("not deterministic", "random"),
     "form": ("gradients must be|must be a float64 array|loss raises", "keys|further key|list|raises|float32$"),
     "float32": ("float32", "float32"),
@@ -40,7 +46,9 @@ def kinds_of(mistake):
 
 
 def kind_of(sentence):
-    return next(kind for kind, (pattern, _) in KINDS.items() if re.search(pattern, sentence, re.DOTALL))
+    kind = next((kind for kind, (pattern, _) in KINDS.items() if re.search(pattern, sentence, re.DOTALL)), None)
+    assert kind, sentence
+    return kind
 
 
 def is_correct(student, X, y):
