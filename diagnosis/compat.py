@@ -50,7 +50,7 @@ class Placeholder:
         files = " or ".join(f"{module.rpartition('.')[2]}.py" for module in self._modules)
         module, rest = sys.modules.get(self._modules[0]), "is missing. Put that file beside this one"
         if not COURSE.match(self._modules[0]):
-            files, rest = self._modules[0], "is not installed"
+            files, rest = self._modules[0], "is missing. Install it, or put it beside this file"
         if getattr(module, "problem", None):
             files, rest = Path(module.__file__).name, f"cannot be imported: {module.problem}"
         raise Missing(f"{self._name} belongs to {files}, which {rest}")

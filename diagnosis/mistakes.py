@@ -320,8 +320,6 @@ TABLE = {
         "train makes {got} steps, each after a call of loss, with num_iters={right}": lambda t: (
             {"got": len(t.steps), "right": STEPS} if t.seen and len(t.steps) != STEPS else None
         ),
-        "the learning rate decays in each iteration. It must decay once in each epoch. "
-        + EPOCH: symptoms.decays_in_each_iteration,
         "the learning rate must decay once in each epoch, but it decays {got}. " + EPOCH: symptoms.wrong_decays,
         "loss_history is wrong{at}: it has {got}, and should have {right}": symptoms.wrong_losses,
         "val_acc_history is not the accuracy on X_val and y_val{other}. It is {got}, and should be {right}": lambda t: (

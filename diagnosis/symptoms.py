@@ -314,11 +314,6 @@ def decays(steps):
     return list(map(int, falls)), bool((np.diff(times)[falls - 1] == 1).all())
 
 
-def decays_in_each_iteration(t):
-    """A learning rate that decays in every iteration."""
-    return {"N": ROWS, "B": BATCH, "epoch": ROWS // BATCH} if len(decays(t.steps)[0]) >= STEPS - 1 else None
-
-
 def wrong_decays(t):
     """A learning rate that decays at other times than once in each epoch."""
     falls, once = decays(t.steps)
@@ -326,6 +321,7 @@ def wrong_decays(t):
     if once and len(falls) == 2 and falls[1] - falls[0] == values["epoch"]:
         return None
     got = f"before iterations {', '.join(str(fall + 1) for fall in falls)}" if falls else "never"
+    got = "in each iteration" if len(falls) == STEPS - 1 else got
     return {**values, "got": f"{got}{'' if once else ', not by the same factor'}"}
 
 

@@ -359,7 +359,7 @@ def test_modules_that_the_net_does_not_need(neighbour, imports, tmp_path):
     "neighbour, imports, line, text",
     [
         (None, "import torch_of_nobody", "torch_of_nobody.zeros(3)",
-         ": zeros belongs to torch_of_nobody, which is not installed (net.py, line 6"),
+         ": zeros belongs to torch_of_nobody, which is missing. Install it, or put it beside this file (net.py, line"),
         ("print 'Python 2'", "from .fast_layers import conv", "conv(X)",
          ": conv belongs to fast_layers.py, which cannot be imported: SyntaxError: Missing parentheses"),
         ("def conv(x): return x\n1 / 0", "from .fast_layers import conv, pool", "pool(conv(X))",

@@ -276,7 +276,7 @@ def test_every_class_wins_in_the_rows_of_the_check(D, H, C):
 
 TRAININGS = {  # changed lines of a training loop: "old" -> "new", and the words of the finding
     "decay in each iteration": (("if it % per_epoch == 0: rate *= decay", "rate *= decay"),
-                                "learning rate decays in each iteration"),
+                                "decay once in each epoch, but it decays in each iteration. An epoch"),
     "decay twice an epoch": (("if it % per_epoch == 0: rate", "if it % max(per_epoch - 1, 1) == 0: rate"),
                              "decay once in each epoch, but it decays before iterations 2, 4, 6"),
     "decay once": (("if it % per_epoch == 0: rate", "if it == 0: rate"), "but it decays before iterations 2. An epoch"),
