@@ -516,13 +516,16 @@ def draw_live():
     return plt.gcf().axes
 
 
-LINES = {
+OF_NETS = {
     "history": lambda: plot_history(make_history()),
     "history on Axes": lambda: plot_history(make_history(), plt.subplots(1, 2)[1]),
     "live": draw_live,
     "sweep": lambda: plot_sweep(make_result()),
     "sweep on Axes": lambda: plot_sweep(make_result(), plt.subplots(1, 2)[1]),
     "graph": show_graph,
+}
+LINES = {
+    **OF_NETS,
     "accuracy, usual": lambda: draw_accuracy(4),
     "accuracy": lambda: draw_accuracy(7),
     "speed": lambda: draw_speed([name for name in speed.CONTENDERS if name != "before"]),
@@ -578,12 +581,7 @@ def test_numbers_in_a_confusion_are_readable(share):
 
 IMAGES = np.zeros((2, 4, 4, 3))
 PICTURES = {
-    "history": lambda: plot_history(make_history()),
-    "history on Axes": lambda: plot_history(make_history(), plt.subplots(1, 2)[1]),
-    "live": draw_live,
-    "sweep": lambda: plot_sweep(make_result()),
-    "sweep on Axes": lambda: plot_sweep(make_result(), plt.subplots(1, 2)[1]),
-    "graph": show_graph,
+    **OF_NETS,
     "graph on Axes": lambda: show_graph(plt.subplots()[1]),
     "images": lambda: show_images(IMAGES - 1, ["a", "b"], heading="c"),
     "weights": lambda: show_net_weights(TwoLayerNet(12, 3, 2)),

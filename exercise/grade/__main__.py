@@ -120,7 +120,8 @@ def _grade(args, plan, parser):
         graded = grade_all(choices, plan, args.jobs, log, explain=bool(args.feedback or args.json))
     named = zip(submissions, choices, graded, strict=True)
     results = [assemble(submission.name, choice, parts) for submission, choice, parts in named]
-    _write(args.csv, make_table(results, old))
+    table = make_table(results, old)
+    _write(args.csv, table)
     for result in results:
         if args.feedback:
             _write(args.feedback / f"{file_name(result['name'])}.html", make_page(result))
@@ -128,15 +129,15 @@ def _grade(args, plan, parser):
             (args.json / file_name(result["name"])).mkdir(exist_ok=True)
             _write(args.json / file_name(result["name"]) / "results.json", json.dumps(gradescope(result), indent=1))
     failed = [result["name"] for result in results if "not graded" in result["state"]]
-    print(f"{len(results) - len(failed)} of {len(results)} submissions are graded: {args.csv}{_kept(old, results)}")
+    print(f"{len(results) - len(failed)} of {len(results)} submissions are graded: {args.csv}{_kept(table, results)}")
     if failed:
         print(f"Not graded: {', '.join(failed)}. Run the same command again", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _kept(old, results):
-    """Say how many lines of an earlier table are kept."""
-    count = len(make_table(results, old).splitlines()) - 1 - len(results)
+def _kept(table, results):
+    """Say how many lines of an earlier table are kept in the new one."""
+    count = len(table.splitlines()) - 1 - len(results)
     return f" ({count} lines of earlier runs are kept)" if count else ""
 
 
