@@ -33,9 +33,9 @@ DIRECTLY = "Compute the logarithm directly: log p = shifted - log(sum(exp(shifte
 EPOCH = "An epoch is num_train // batch_size iterations, here {N} // {B} = {epoch}"
 
 
-def labels_in_columns(r):
+def labels_in_columns(y, C):
     """Return how often each class is a label, for each row of (N, C)."""
-    return np.tile(np.bincount(r.y, minlength=r.C), (r.N, 1))
+    return np.tile(np.bincount(y, minlength=C), (len(y), 1))
 
 
 # What the entries of a stage have in common.
@@ -117,8 +117,8 @@ TABLE = {
         SHIFTED % "low": dict(upstream={"off": -1}),
         PAIRED: [
             dict(upstream={"target": labels_in_columns}),  # the sum, divided by N
-            dict(upstream={"target": lambda r: labels_in_columns(r) / r.N}),  # the mean
-            dict(upstream={"target": lambda r: np.minimum(labels_in_columns(r), 1)}),  # probs[:, y] -= 1
+            dict(upstream={"target": lambda y, C: labels_in_columns(y, C) / len(y)}),  # the mean
+            dict(upstream={"target": lambda y, C: np.minimum(labels_in_columns(y, C), 1)}),  # probs[:, y] -= 1
         ],
         "softmax uses the wrong axis in {where}. Each row of scores is one example, so use axis=1": dict(
             upstream={"axis": 0}, skips=(stages.OVERFLOW,)

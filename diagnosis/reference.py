@@ -39,13 +39,27 @@ def softmax(scores):
     return p / p.sum(axis=1, keepdims=True)
 
 
+def softmax_loss(scores, y, axis=1, shift=1, off=0, target=None):
+    """Return log p, the labels, the gradient of the scores, and the softmax loss.
+
+    The other arguments are mistakes: the axis of the softmax; the axis of the maximum that is subtracted
+    first; a number that is added to the labels; and a function of labels and number of classes that
+    returns a matrix (N, C) in place of the one-hot labels.
+    """
+    N, C = scores.shape
+    shifted = scores - scores.max(axis=0) if shift == 0 else scores
+    shifted = shifted - shifted.max(axis=axis, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+    y = (y + off) % C
+    target = np.eye(C)[y] if target is None else target(y, C)
+    return log_p, y, (np.exp(log_p) - target) / N, -np.sum(target * log_p) / N
+
+
 class Reference:
     """Correct answers for some parameters and data, with the intermediate results.
 
     `remark` is text after the numbers of a finding. `sigmoid`: the hidden layer is one, not a ReLU.
-    The other arguments are mistakes: the axis of the softmax; the axis of the maximum that is subtracted
-    first; a number that is added to the labels; and a function of the reference that returns a matrix
-    (N, C) in place of the one-hot labels.
+    The other arguments are mistakes, see `softmax_loss`.
 
     Attributes
     ----------
@@ -60,7 +74,7 @@ class Reference:
     alone = ("scores", "loss")
     sizes_differ = False  # whether N, D, H and C differ, and their neighbours
 
-    def __init__(self, params, X, y, remark="", sigmoid=False, *, axis=1, shift=1, off=0, target=None):
+    def __init__(self, params, X, y, remark="", sigmoid=False, **mistakes):
         self.params, self.X, self.y, self.N, self.remark, self.sigmoid = params, X, y, len(X), remark, sigmoid
         self.W1, self.b1, self.W2, self.b2 = (params[name] for name in NAMES)
         self.H, self.C = self.W2.shape
@@ -68,14 +82,8 @@ class Reference:
             self.pre = X @ self.W1 + self.b1  # (N, H)
             self.hidden = 1 / (1 + np.exp(-self.pre)) if sigmoid else relu(self.pre)  # (N, H)
             self.scores = self.hidden @ self.W2 + self.b2  # (N, C)
-            shifted = self.scores - self.scores.max(axis=0) if shift == 0 else self.scores
-            shifted = shifted - shifted.max(axis=axis, keepdims=True)
-            self.log_p = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
-            self.y = (y + off) % self.C
-            target = np.eye(self.C)[self.y] if target is None else target(self)
-            self.dscores = (np.exp(self.log_p) - target) / self.N  # (N, C)
+            self.log_p, self.y, self.dscores, loss = softmax_loss(self.scores, y, **mistakes)  # (N, C)
             self.dhidden = self.dscores @ self.W2.T  # (N, H)
-            loss = -np.sum(target * self.log_p) / self.N
             self.right = {"scores": self.scores, "loss": loss, **self.grads()}
         W2, hidden = np.abs(self.W2).max(initial=0), np.abs(self.hidden).max(initial=0)
         sizes = {"W1": np.abs(X).max(initial=0) * W2, "b1": W2, "W2": hidden, "b2": 1.0}
