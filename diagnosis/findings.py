@@ -43,13 +43,31 @@ class Answer(NamedTuple):
         return self.r.right[self.name]
 
 
+# Words for the answers that are not gradients.
+PHRASES = {
+    "scores": "the scores",
+    "out": "the output",
+    "test": "the output in test mode",
+    "in test mode": "the gradient in test mode",
+    "running_mean": "running_mean",
+    "running_var": "running_var",
+    "share": "the share of units that are kept",
+    "path": "the new w",
+}
+
+
 @dataclass(frozen=True)
 class Finding:
-    """Mistake of a net, with the names of the wrong answers and the values for the sentence."""
+    """Mistake of a net or layer, with the names of the wrong answers and the values for the sentence.
+
+    `function` is the name of the layer's function, and `own` maps names of arguments to those in its code.
+    """
 
     mistake: Mistake
     names: tuple = ()
     values: dict = field(default_factory=dict)
+    function: str = ""
+    own: dict = field(default_factory=dict)
 
     @property
     def skips(self):
@@ -58,16 +76,25 @@ class Finding:
 
     def words(self):
         """Return the phrases of the sentence that depend on the names."""
-        params = [name for name in self.names if name in NAMES]
+        params = [self.own.get(name, name) for name in self.names if name not in {"loss", *PHRASES}]
         which = " and ".join(params)
         gradient = "the gradient" if len(params) == len(NAMES) else f"the gradient of {which}"
         return {
             "which": which,
             "other": " and ".join(name for name in WEIGHTS if name not in params),
-            "what": gradient if params else "the loss without penalty",
+            "what": gradient if params else self._phrase(self.names[0]) if self.names else "",
             "where": " and ".join(["the loss"] * ("loss" in self.names) + ["the gradients"] * bool(params)),
             "of": f" of {params[0]}" if len(params) > 1 else "",
+            "hidden": "output" if self.function else "hidden layer",
+            "active": "out > 0" if self.function else "hidden > 0",
+            "negative": "out < 0" if self.function else "hidden < 0",
+            "upstream": "the upstream gradient" if self.function else "the gradient of the scores",
         }
 
+    def _phrase(self, name):
+        """Return words for an answer that is not a gradient."""
+        return PHRASES.get(name) or ("the loss" if self.function else "the loss without penalty")
+
     def __str__(self):
-        return self.mistake.sentence.format(**{**self.words(), **self.values})
+        sentence = self.mistake.sentence.format(**{**self.words(), **self.values})
+        return f"{self.function}: {sentence}" if self.function else sentence

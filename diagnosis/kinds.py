@@ -7,14 +7,13 @@ from gradient_check import eval_numerical_gradient_array
 
 from .reference import agree, softmax_loss
 
-REG = 0.7
 KEPT = 0.3  # probability to keep a unit; differs from 0.5, so that the probability to drop it shows
 
 
 class Layer:
     """Correct answers of a layer for some inputs. Each subclass is a layer.
 
-    `mistakes` are arguments of ``forward`` or ``grads`` of the subclass: the layer with a mistake.
+    ``upstream(shape)`` makes `dout`, and `mistakes` are those of a softmax, see `reference.softmax_loss`.
 
     Attributes
     ----------
@@ -30,15 +29,19 @@ class Layer:
         The formula, for students who begin.
     """
 
-    names, wrt, value, alone, random = ("x",), ("x",), "out", ("out", "loss"), False
-    next = ""
+    names, wrt, value, alone, next = ("x",), ("x",), "out", ("out", "loss"), ""
 
-    def __init__(self, args, dout=None, **mistakes):
-        self.args, self.dout, self.mistakes = args, dout, mistakes
+    def __init_subclass__(cls):
+        cls.stage = cls.__name__  # the stage of the table that explains its mistakes
+
+    seen = {}  # further answers that the output itself gives
+
+    def __init__(self, args, upstream=np.ones, **mistakes):
+        self.args, self.mistakes = args, mistakes
         vars(self).update(zip(self.names, args, strict=True))
         with np.errstate(all="ignore"):
             out = self.forward(*args)
-            self.dout = np.ones(np.shape(out)) if dout is None else dout
+            self.dout = upstream(np.shape(out))
             self.right = {self.value: out, **self.more(), **self.grads()}
         self.floor = {name: 1e-8 for name in self.right}
 
@@ -51,18 +54,30 @@ class Layer:
         return {}
 
     def ask_more(self, forward, backward, args):
-        """Ask a student's functions for the answers of `more`."""
+        """Ask a student's functions for them. `args` are those of the first call of forward, after the call."""
+        return {}
+
+    def unsummed(self):
+        """Return gradients before their sum over the rows."""
         return {}
 
     N = property(lambda self: len(self.args[0]))
+    sizes_differ = True
+
+    def freeze(self, out):
+        """Take what is random from a student's output."""
 
     def agrees(self, name, answer):
         """Tell whether an answer is correct."""
-        return agree(answer, self.right[name], self.floor[name])
+        return self.agrees_with(name, answer, self.right[name])
+
+    def agrees_with(self, name, answer, other):
+        """Tell whether an answer is another one."""
+        return agree(answer, other, self.floor[name])
 
     def variant(self, **mistakes):
         """Return the layer with mistakes."""
-        return type(self)(self.args, self.dout, **mistakes)
+        return type(self)(self.args, lambda shape: self.dout, **mistakes)
 
     def times(self, k):
         """Return the correct answers, all multiplied by k."""
@@ -133,9 +148,9 @@ class Relu(Layer):
     pre = property(lambda self: self.x)
     dhidden = property(lambda self: self.dout)
 
-    def masked(self, mask):
-        """Return the gradient with another mask."""
-        return {"x": self.dout * mask}
+    def grads(self, mask=None):
+        """Return the gradient, perhaps with another mask."""
+        return {"x": self.dout * (self.pre > 0 if mask is None else mask)}
 
 
 class AffineRelu(Affine):
@@ -148,8 +163,8 @@ class AffineRelu(Affine):
     pre = property(lambda self: self.rows @ self.w + self.b)
     dhidden = property(lambda self: self.dout)
 
-    def masked(self, mask):
-        dpre = self.dout * mask
+    def grads(self, mask=None):
+        dpre = self.dout * (self.pre > 0 if mask is None else mask)
         return {"x": (dpre @ self.w.T).reshape(self.x.shape), "w": self.rows.T @ dpre, "b": dpre.sum(axis=0)}
 
     def unsummed(self):
@@ -173,12 +188,13 @@ class Softmax(Layer):
         self.log_p, self.y, self.dscores, loss = softmax_loss(self.scores, self.y, **self.mistakes)
         return loss
 
-    def grads(self):
-        return self.through(self.dscores)
+    def grads(self, dscores=None):
+        return {"x": self.dscores if dscores is None else dscores}
 
-    def through(self, dscores):
-        """Return the gradient by name, for a gradient of the scores."""
-        return {"x": dscores}
+    @staticmethod
+    def at(scores, y):
+        """Return arguments with these scores."""
+        return scores, y
 
     @property
     def sizes(self):
@@ -206,15 +222,23 @@ class Svm(Softmax):
         self.target = 1 - self.others
         self.margins = np.maximum(0, self.raw) * self.others
         self.active = (self.margins > 0).astype(float)
-        self.dscores = (self.active - self.target * self.active.sum(axis=1, keepdims=True)) / self.N
+        self.count = self.active.sum(axis=1, keepdims=True)
+        self.dscores = (self.active - self.target * self.count) / self.N
         return self.margins.sum() / self.N
 
     def hinge(self, delta):
         """Return loss and gradient with another margin than 1."""
         margins = np.maximum(0, self.raw - 1 + delta) * self.others
-        active = (margins > 0).astype(float)
-        grads = self.through((active - self.target * active.sum(axis=1, keepdims=True)) / self.N)
-        return {"loss": margins.sum() / self.N, **grads}
+        return {"loss": margins.sum() / self.N, **self.correct_class(margins > 0)}
+
+    def reversed(self):
+        """Return the loss for margins x[y] - x[j] + 1."""
+        return {"loss": np.sum(np.maximum(0, 2 - self.raw) * self.others) / self.N}
+
+    def correct_class(self, active, count=None):
+        """Return the gradient for other active classes, or another count of them at the correct class."""
+        count = active.sum(axis=1, keepdims=True) if count is None else count
+        return self.grads((active - self.target * count) / self.N)
 
 
 class LinearSoftmax(Softmax):
@@ -229,8 +253,12 @@ class LinearSoftmax(Softmax):
         N, D, C = sizes(rng, 3)
         return rng.standard_normal((D, C)), rng.standard_normal((N, D)), rng.permutation(np.arange(N) % (C - 1)), 0.0
 
-    def through(self, dscores):
-        return {"W": self.X.T @ dscores}
+    def grads(self, dscores=None):
+        return {"W": self.X.T @ super().grads(dscores)["x"]}
+
+    @staticmethod
+    def at(scores, y):
+        return scores, np.eye(len(y)), y, 0.0
 
 
 class LinearSvm(LinearSoftmax):
@@ -255,24 +283,33 @@ class BatchNorm(Layer):
     def forward(self, x, gamma, beta, param):
         return gamma * self.normal(x) + beta
 
-    def normal(self, x, centre=None, scale=None):
-        """Return x without its mean and with the standard deviation 1, or with other ones."""
-        eps, axis = self.param.get("eps", 1e-5), {"axis": self.axis, "keepdims": True}
-        centre = x.mean(**axis) if centre is None else centre
-        return (x - centre) / (np.sqrt(x.var(**axis) + eps) if scale is None else scale)
+    def normal(self, x, axis=None, scale=None, eps=None, ddof=0):
+        """Return x minus its mean, divided by its standard deviation or by `scale`."""
+        along = {"axis": self.axis if axis is None else axis, "keepdims": True}
+        root = np.sqrt(x.var(ddof=ddof, **along) + (self.eps if eps is None else eps))
+        return (x - x.mean(**along)) / (root if scale is None else scale)
+
+    def scaled(self, normalised):
+        """Return the output for another normalised x."""
+        return self.gamma * normalised + self.beta
 
     eps = property(lambda self: self.param.get("eps", 1e-5))
     std = property(lambda self: np.sqrt(self.x.var(axis=self.axis, keepdims=True) + self.eps))
     normalised = property(lambda self: self.normal(self.x))
     dnormal = property(lambda self: self.dout * self.gamma)
 
+    deviation = property(lambda self: self.x.std(axis=self.axis, keepdims=True))
+
     def unsummed(self):
         return {"gamma": self.dout * self.normalised, "beta": self.dout}
 
-    def dx(self, of_mean=1, of_var=1):
-        """Return the gradient of x, with other factors of the terms of the mean and of the variance."""
+    def dx(self, of_mean=1, of_var=1, d=None):
+        """Return the gradient of x, with other factors of the terms of the mean and of the variance.
+
+        `d` replaces the gradient of the normalised x.
+        """
         mean = {"axis": self.axis, "keepdims": True}
-        d, n = self.dnormal, self.normalised
+        d, n = self.dnormal if d is None else d, self.normalised
         return {"x": (d - of_mean * d.mean(**mean) - of_var * n * (d * n).mean(**mean)) / self.std}
 
     def running(self, momentum, var=None):
@@ -281,15 +318,15 @@ class BatchNorm(Layer):
         now = {"running_mean": self.x.mean(axis=0), "running_var": var}
         return {name: momentum * p[name] + (1 - momentum) * value for name, value in now.items()}
 
-    def test_mode(self, x, eps=None):
-        """Return the output in test mode."""
+    def test_mode(self, power=0.5):
+        """Return the output in test mode, or with another power of the variance."""
         p = self.param
-        return self.gamma * (x - p["running_mean"]) / np.sqrt(p["running_var"] + self.eps) + self.beta
+        return self.gamma * (self.x - p["running_mean"]) / (p["running_var"] + self.eps) ** power + self.beta
 
     def more(self):
         if "running_mean" not in self.param:
             return {}
-        return {"test": self.test_mode(self.x), **self.running(self.param["momentum"])}
+        return {"test": self.test_mode(), **self.running(self.param["momentum"])}
 
     def ask_more(self, forward, backward, args):
         if "running_mean" not in self.param:
@@ -341,7 +378,7 @@ class GroupNorm(Layer):
 class Dropout(Layer):
     """Inverted dropout, with the mask that the student draws."""
 
-    names, random = ("x", "param"), True
+    names = ("x", "param")
     next = "a random mask, (rand < p) / p, and out = x * mask"
 
     @staticmethod
@@ -354,9 +391,16 @@ class Dropout(Layer):
         self.p = self.param["p"]
         share = self.kept.mean()
         self.drops = agree(share, 1 - self.p, 0.1) and agree(out, self.x * self.kept / (1 - self.p))
-        keep = 1 - self.p if self.drops else self.p
+        self.keep = keep = 1 - self.p if self.drops else self.p
         mask = self.kept / keep
-        self.right = {"share": keep, "out": self.x * mask, "test": self.x, "x": self.dout * mask, "test x": self.dout}
+        self.right = {
+            "share": keep,
+            "out": self.x * mask,
+            "test": self.x,
+            "x": self.dout * mask,
+            "in test mode": self.dout,
+        }
+        self.seen = {"share": share}
         self.floor = {**dict.fromkeys(self.right, 1e-9), "share": 6 * np.sqrt(keep * (1 - keep) / out.size)}
 
     def forward(self, x, param):
@@ -364,7 +408,7 @@ class Dropout(Layer):
 
     def ask_more(self, forward, backward, args):
         out, cache = forward(self.x.copy(), {**self.param, "mode": "test"})
-        return {"test": out, "test x": backward(self.dout.copy(), cache)}
+        return {"test": out, "in test mode": backward(self.dout.copy(), cache)}
 
 
 def windows(x, size, stride):
@@ -400,13 +444,23 @@ class MaxPool(Layer):
         return x, {"pool_height": 2, "pool_width": 2, "stride": 2}
 
     def forward(self, x, param):
-        return windows(x, (param["pool_height"], param["pool_width"]), param["stride"]).max(axis=(4, 5))
+        return self.pooled(np.max, x)
+
+    def pooled(self, function, x=None):
+        """Return a function of each window."""
+        p, x = self.param, self.x if x is None else x
+        return function(windows(x, (p["pool_height"], p["pool_width"]), p["stride"]), axis=(4, 5))
+
+    def spread(self):
+        """Return dout at each number of its window. Windows do not overlap."""
+        p = self.param
+        return {"x": self.dout.repeat(p["pool_height"], axis=2).repeat(p["pool_width"], axis=3)}
 
 
 class Rule(Layer):
-    """Update rule: `steps` steps from w, with gradients that grow. The answer "w" has w after each of them."""
+    """Update rule: `steps` steps from w, with gradients that grow. The answer "path" has w after each of them."""
 
-    names, wrt, value = ("w", "dw", "config"), (), "w"
+    names, wrt, value = ("w", "dw", "config"), (), "path"
     steps = 3
     next = "the rule, from w, dw and config"
 
@@ -438,15 +492,17 @@ class Sgd(Rule):
 class Momentum(Rule):
     next = "v = momentum * v - learning_rate * dw, then w + v"
 
-    def step(self, w, dw, t, state, sign=1, kept=True, rate=None, late=False, mean=False):
-        v, old = 0.9 * state.get("v", 0), state.get("v", 0)
+    def step(self, w, dw, t, state, sign=1, kept=True, rate=None, late=False, mean=False, momentum=0.9):
+        v, old = momentum * state.get("v", 0), state.get("v", 0)
         v = v - (1 - 0.9 if mean else 1) * (self.lr if rate is None else rate) * dw
         state["v"] = v if kept else 0
         return w + sign * (old if late else v)
 
 
 class RmsProp(Rule):
-    next = "cache = decay_rate * cache + (1 - decay_rate) * dw**2, then w - learning_rate * dw / (sqrt(cache) + epsilon)"
+    next = (
+        "cache = decay_rate * cache + (1 - decay_rate) * dw**2, then w - learning_rate * dw / (sqrt(cache) + epsilon)"
+    )
 
     def step(self, w, dw, t, state, kept=True, root=True, decay=0.99, power=2, sign=-1, sums=False):
         cache = decay * state.get("cache", 0) + (1 - decay) * dw**power
@@ -458,13 +514,17 @@ class RmsProp(Rule):
 class Adam(Rule):
     next = "m and v, t + 1 before they are corrected by 1 - beta**t, then w - learning_rate * m / (sqrt(v) + epsilon)"
 
-    def step(self, w, dw, t, state, corrected=(True, True), late=None, kept=True, root=True, power=2, swap=False, sign=-1):
+    def step(
+        self, w, dw, t, state, corrected=(True, True), late=None, kept=True, root=True, power=2, swap=False, sign=-1,
+        ahead=0, stored=False,
+    ):  # fmt: skip
         b1, b2 = (0.999, 0.9) if swap else (0.9, 0.999)
         m = b1 * state.get("m", 0) + (1 - b1) * dw
         v = b2 * state.get("v", 0) + (1 - b2) * dw**power
         state.update({"m": m, "v": v} if kept else {})
-        t = late if late is not None else t
+        t = (late if late is not None else t) + ahead
         m, v = (m / (1 - b1**t) if corrected[0] else m), (v / (1 - b2**t) if corrected[1] else v)
+        state.update({"m": m, "v": v} if stored else {})
         return w + sign * self.lr * m / ((np.sqrt(v) if root else v) + 1e-8)
 
 

@@ -4,7 +4,10 @@ from functools import cache
 from itertools import combinations
 
 from .findings import Answer, Finding
-from .mistakes import MISTAKES
+from .layer_mistakes import LAYERS
+from .mistakes import TABLE, make_mistakes
+
+MISTAKES = tuple(make_mistakes({**TABLE, **LAYERS}))
 
 
 @cache

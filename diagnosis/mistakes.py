@@ -17,7 +17,7 @@ from .reference import FORWARD, NAMES, OTHER_CLASSES
 from .symptoms import HISTORIES, factors, like, penalised_twice, when, when_wrong, which, wins, wrong_accuracy
 from .training import DECAY, ROWS, STEPS
 
-MASKED = "the gradient of {which} uses the wrong ReLU mask: %s. The correct mask is (hidden > 0)"
+MASKED = "the gradient of {which} uses the wrong ReLU mask: %s. The correct mask is ({active})"
 UNSUMMED = "the gradient of {which} is not summed over the rows. Use .sum(axis=0)"
 SHIFTED = "labels are shifted by one in {where}: the class index is one too %s. Labels start at 0"
 PAIRED = (
@@ -43,6 +43,84 @@ COMMON = {
     stages.INTERFACE: {"note": True, "independent": True},
     **dict.fromkeys(
         (stages.FORM, stages.OTHER_INPUTS, stages.PRECISION, stages.LOSS_PRECISION), {"skips": stages.COMPARED}
+    ),
+}
+# Entries that stages share: a net and a layer can make the same mistake. The softmax:
+SOFTMAX = {
+    SHIFTED % "high": dict(upstream={"off": 1}),
+    SHIFTED % "low": dict(upstream={"off": -1}),
+    PAIRED: [
+        dict(upstream={"target": labels_in_columns}),  # the sum, divided by N
+        dict(upstream={"target": lambda y, C: labels_in_columns(y, C) / len(y)}),  # the mean
+        dict(upstream={"target": lambda y, C: np.minimum(labels_in_columns(y, C), 1)}),  # probs[:, y] -= 1
+    ],
+    "softmax uses the wrong axis in {where}. Each row of scores is one example, so use axis=1": dict(
+        upstream={"axis": 0}, skips=(stages.OVERFLOW,)
+    ),
+    "softmax divides by the sum over the whole array in {where}. Each row of scores is one example, "
+    "so use axis=1": dict(upstream={"axis": None}, skips=(stages.OVERFLOW,)),
+    "softmax subtracts the maximum of each column in {where}. Subtract the maximum of each row, "
+    "max(axis=1, keepdims=True)": dict(upstream={"shift": 0}, skips=(stages.OVERFLOW,)),
+}
+EPSILON_IN_LOG = {
+    EPSILON + "It is not needed, and p below it count as equal. " + DIRECTLY: dict(
+        seen=lambda a: symptoms.epsilon_in_log(a, 1e-4), note=True, skips=(stages.LOSS_PRECISION,)
+    ),
+    EPSILON + "So the gradient is not that of this loss. " + DIRECTLY: dict(
+        seen=symptoms.epsilon_in_log, skips=(stages.LOSS_PRECISION,)
+    ),
+}
+# Shapes and sums of gradients:
+SHAPES = {
+    "the gradient of {which} is transposed. It must have the shape and the order of the parameter": like(
+        lambda r: {n: r.right[n].T for n in r.wrt if r.right[n].ndim == 2}, scaled=True
+    ),
+    UNSUMMED: like(lambda r: r.unsummed(), scaled=True),
+    "the gradient of {which} has the wrong shape, {got} instead of {right}. Give it the shape of "
+    "the parameter": symptoms.wrong_shape,
+    "the gradient of {which} is averaged over the rows, so it is {N} times too small. Sum over the rows, because "
+    "{upstream} is already divided by N": symptoms.averaged_bias,
+}
+MEAN = {
+    "{what} is {N} times too large: it is not divided by N, the number of rows. Take the mean over the rows": like(
+        lambda r: r.times(r.N)
+    ),
+    "{what} is too small by the factor {N}, the number of rows: it is divided by N twice. Divide only once": like(
+        lambda r: r.times(1 / r.N)
+    ),
+    "{what} is divided by {divisor}, instead of N, the number of rows": symptoms.other_divisor,
+}
+SIGNS = {
+    "{what} has the wrong sign (factor -1). The loss is -log p, and its gradient is p - onehot(y)": like(
+        lambda r: r.times(-1)
+    ),
+    "{what} has the wrong sign and is not divided by N, the number of rows (factor -{N}). The loss is -log p, and "
+    "its gradient is p - onehot(y): take their mean over the rows": like(lambda r: r.times(-r.N)),
+    "{what} has the wrong sign and is divided by N twice (factor -1/{N}). The loss is -log p, and its gradient is "
+    "p - onehot(y): divide them by N only once": like(lambda r: r.times(-1 / r.N)),
+}
+MULTIPLE = {"{what} is {k:.6g} times what it should be": symptoms.multiple}
+MASKS = {
+    "the gradient of {which} flows through inactive hidden units: the ReLU is missing in the backward pass, or its "
+    "mask has no effect (for example {negative} after the ReLU). Multiply the gradient of the {hidden} by "
+    "({active})": like(lambda r: r.grads(mask=1.0), scaled=True),
+    MASKED % "it comes from the sign of the gradient": like(lambda r: r.grads(mask=r.dhidden > 0), scaled=True),
+    MASKED % "it is 1 for inactive units and 0 for active units": like(lambda r: r.grads(mask=r.pre <= 0), scaled=True),
+}
+ONE_ROW = {
+    UNSUMMED.replace(". Use", ", but that of one row. Use"): like(
+        lambda r: {name: rows[0] for name, rows in r.unsummed().items()}, scaled=True
+    ),
+}
+UNKNOWN = {
+    "{what} is {got:.10g} and should be {right:.10g}{remark}: the mistake is unknown, or there are several "
+    "mistakes": dict(
+        seen=lambda a: {"got": a.got, "right": a.right, "remark": a.r.remark} if a.name == "loss" else None,
+        vague=True,
+    ),
+    "the gradient of {which} is wrong: the mistake is unknown, or there are several mistakes. The largest error is "
+    "at {at}{of}: it is {got:.10g} and should be {right:.10g}{remark}": dict(
+        seen=symptoms.unknown_gradient, vague=True
     ),
 }
 TABLE = {
@@ -113,73 +191,20 @@ TABLE = {
         "{right:.8g}": symptoms.unknown_scores,
     },
     stages.ANSWERS: {
-        SHIFTED % "high": dict(upstream={"off": 1}),
-        SHIFTED % "low": dict(upstream={"off": -1}),
-        PAIRED: [
-            dict(upstream={"target": labels_in_columns}),  # the sum, divided by N
-            dict(upstream={"target": lambda y, C: labels_in_columns(y, C) / len(y)}),  # the mean
-            dict(upstream={"target": lambda y, C: np.minimum(labels_in_columns(y, C), 1)}),  # probs[:, y] -= 1
-        ],
-        "softmax uses the wrong axis in {where}. Each row of scores is one example, so use axis=1": dict(
-            upstream={"axis": 0}, skips=(stages.OVERFLOW,)
-        ),
-        "softmax divides by the sum over the whole array in {where}. Each row of scores is one example, "
-        "so use axis=1": dict(upstream={"axis": None}, skips=(stages.OVERFLOW,)),
-        "softmax subtracts the maximum of each column in {where}. Subtract the maximum of each row, "
-        "max(axis=1, keepdims=True)": dict(upstream={"shift": 0}, skips=(stages.OVERFLOW,)),
-        EPSILON + "It is not needed, and p below it count as equal. " + DIRECTLY: dict(
-            seen=lambda a: symptoms.epsilon_in_log(a, 1e-4), note=True, skips=(stages.LOSS_PRECISION,)
-        ),
-        EPSILON + "So the gradient is not that of this loss. " + DIRECTLY: dict(
-            seen=symptoms.epsilon_in_log, skips=(stages.LOSS_PRECISION,)
-        ),
-        "the gradient of {which} is transposed. It must have the shape and the order of the parameter": like(
-            lambda r: {"W1": r.right["W1"].T, "W2": r.right["W2"].T}, scaled=True
-        ),
-        UNSUMMED: like(lambda r: r.unsummed(), scaled=True),
-        "the gradient of {which} has the wrong shape, {got} instead of {right}. Give it the shape of "
-        "the parameter": symptoms.wrong_shape,
-        "the gradient of {which} is averaged over the rows, so it is {N} times too small. Sum over the rows, because "
-        "the gradient of the scores is already divided by N": symptoms.averaged_bias,
-        "{what} is {N} times too large: it is not divided by N, the number of rows. Take the mean over the rows": like(
-            lambda r: r.times(r.N)
-        ),
-        "{what} is too small by the factor {N}, the number of rows: it is divided by N twice. Divide only once": like(
-            lambda r: r.times(1 / r.N)
-        ),
-        "{what} has the wrong sign (factor -1). The loss is -log p, and its gradient is p - onehot(y)": like(
-            lambda r: r.times(-1)
-        ),
-        "{what} has the wrong sign and is not divided by N, the number of rows (factor -{N}). The loss is -log p, and "
-        "its gradient is p - onehot(y): take their mean over the rows": like(lambda r: r.times(-r.N)),
-        "{what} has the wrong sign and is divided by N twice (factor -1/{N}). The loss is -log p, and its gradient is "
-        "p - onehot(y): divide them by N only once": like(lambda r: r.times(-1 / r.N)),
-        "{what} is divided by {divisor}, instead of N, the number of rows": symptoms.other_divisor,
-        "{what} is {k:.6g} times what it should be": symptoms.multiple,
-        "the gradient of {which} flows through inactive hidden units: the ReLU is missing in the backward pass, or its "
-        "mask has no effect (for example hidden < 0 after the ReLU). Multiply the gradient of the hidden layer by "
-        "(hidden > 0)": like(lambda r: r.grads(mask=1.0), scaled=True),
-        MASKED % "it comes from the sign of the gradient": like(lambda r: r.grads(mask=r.dhidden > 0), scaled=True),
+        **SOFTMAX,
+        **EPSILON_IN_LOG,
+        **SHAPES,
+        **MEAN,
+        **SIGNS,
+        **MULTIPLE,
+        **MASKS,
         MASKED % "it comes from X W1 without b1": like(lambda r: r.grads(mask=r.pre - r.params["b1"] > 0), scaled=True),
-        MASKED % "it is 1 for inactive units and 0 for active units": like(
-            lambda r: r.grads(mask=r.pre <= 0), scaled=True
-        ),
-        UNSUMMED.replace(". Use", ", but that of one row. Use"): like(
-            lambda r: {name: rows[0] for name, rows in r.unsummed().items()}, scaled=True
-        ),
+        **ONE_ROW,
         "the gradient of {which} uses the pre-activation X W1 + b1 instead of the hidden layer. It must be the "
         "transposed hidden layer times the gradient of the scores": like(
             lambda r: {"W2": r.grads(hidden=r.pre)["W2"]}, scaled=True
         ),
-        "{what} is {got:.10g} and should be {right:.10g}{remark}: the mistake is unknown, or there are several "
-        "mistakes": dict(
-            seen=lambda a: {"got": a.got, "right": a.right, "remark": a.r.remark} if a.name == "loss" else None,
-            vague=True,
-        ),
-        "the gradient of {which} is wrong: the mistake is unknown, or there are several mistakes. The largest error is "
-        "at {at}{of}: it is {got:.10g} and should be {right:.10g}{remark}": dict(
-            seen=symptoms.unknown_gradient, vague=True
-        ),
+        **UNKNOWN,
     },
     stages.PENALTY: {
         "this net penalises the biases like the weights. The net of this lab penalises only the weights": dict(
@@ -362,14 +387,11 @@ TABLE = {
 }
 
 
-def _mistakes():
-    """Yield the entries of the table."""
-    for stage, entries in TABLE.items():
+def make_mistakes(table):
+    """Yield the entries of a table."""
+    for stage, entries in table.items():
         for sentence, entry in entries.items():
             for one in entry if isinstance(entry, list) else [entry]:
                 yield Mistake(
                     stage, sentence, **{**COMMON.get(stage, {}), **(one if isinstance(one, dict) else {"seen": one})}
                 )
-
-
-MISTAKES = tuple(_mistakes())

@@ -28,6 +28,15 @@ class Row(NamedTuple):
     skipped: int
 
 
+def row_of(name, got, right):
+    """Return the `Row` of a gradient, compared with the correct one at all coordinates."""
+    got = np.asarray(got, dtype=np.float64)
+    floor = max(1e-8, 1e-3 * np.abs(right).max(initial=0))
+    errors = np.abs(got - right) / np.maximum(floor, np.abs(got) + np.abs(right))
+    where = tuple(map(int, np.unravel_index(np.argmax(errors), errors.shape)))
+    return Row(name, float(errors[where]), where, float(right[where]), float(got[where]), errors.size, 0)
+
+
 def check_numerically(net, data, h, max_checks, rng):
     """Compare each gradient with numeric derivatives, away from kinks.
 
@@ -54,17 +63,142 @@ def check_numerically(net, data, h, max_checks, rng):
 
 
 def contradicts(net, row, data, h):
-    """Tell whether gradient and numeric derivative differ by more than the numeric error.
+    """Tell whether gradient and numeric derivative differ by more than the numeric error."""
+    x = net.params[row.name].copy()
+    return bool(row.checked) and differ(_loss_of(net, row.name, data), x, row.where, row.numeric, row.analytic, h)
 
-    Its parts: curvature, estimated with a smaller step, and rounding, proportional to loss / step.
+
+def differ(f, x, index, numeric, analytic, h):
+    """Tell whether a derivative differs from the numeric one of f by more than the numeric error.
+
+    Its parts: curvature, estimated with a smaller step, and rounding, proportional to f / step.
     """
-    if not row.checked:
+    if abs(numeric - analytic) <= CLOSE * (abs(numeric) + abs(analytic)):
         return False
-    loss, x = _loss_of(net, row.name, data), net.params[row.name].copy()
-    curvature = abs(row.numeric - float(central_difference(loss, x, row.where, h / 8)))
-    rounding = 100 * np.finfo(float).eps * (1 + abs(loss(x))) / h
-    error = CLOSE * (abs(row.numeric) + abs(row.analytic)) + 10 * curvature + rounding
-    return not abs(row.numeric - row.analytic) <= error
+    curvature = abs(numeric - float(central_difference(f, x, index, h / 8)))
+    rounding = 100 * np.finfo(float).eps * (1 + abs(float(f(x)))) / h
+    return not abs(numeric - analytic) <= CLOSE * (abs(numeric) + abs(analytic)) + 10 * curvature + rounding
+
+
+class Derivatives:
+    """Numeric derivatives of ``f(x)``, a number, as the correct answers for the gradient `name`.
+
+    They are those at up to `max_checks` coordinates. If x has more, two random directions and some
+    coordinates come first, and more coordinates follow only if one of these disagrees with the gradient.
+    Coordinates at kinks are left out.
+
+    Attributes
+    ----------
+    got : ndarray
+        The gradient at the same coordinates, or all of it if its shape is wrong.
+    row : Row
+    """
+
+    alone, few = (), 20
+
+    def __init__(self, name, f, x, grad, h, max_checks, rng):
+        self.f, self.x, self.h, self.wrt = f, x.copy(), h, (name,)
+        self.grad, self.same = grad, grad.shape == x.shape
+        self.fitting = grad if self.same else grad.T if grad.T.shape == x.shape else np.zeros(x.shape)
+        compared = [self._compare(flat) for flat in self._choose(max_checks, rng)]
+        smooth = [one for one in compared if not one[3]]
+        self.indices, numeric, self.differs, _ = zip(*smooth, strict=True) if smooth else ((), (), (), ())
+        self.right = {name: np.array(numeric) if self.same else np.zeros(x.shape)}
+        self.floor = {name: 1e-8 + CLOSE * np.abs(numeric).max(initial=0)}
+        self.got = self._at(self.fitting) if self.same else grad
+        self.turned = self._turned(np.array(numeric))
+        worst, analytic = (np.nan, (), np.nan, np.nan), self._at(self.fitting)
+        if smooth:
+            floor = max(1e-8, 1e-3 * np.abs(analytic).max())
+            errors = [rel_error(n, a, floor=floor) for n, a in zip(numeric, analytic, strict=True)]
+            i = int(np.argmax(errors))
+            worst = errors[i], self.indices[i], numeric[i], float(analytic[i])
+        self.row = Row(name, *worst, len(smooth), len(compared) - len(smooth))
+
+    def _at(self, array):
+        return np.array([array[index] for index in self.indices])
+
+    def _turned(self, numeric):
+        """Tell whether the transposed gradient agrees."""
+        if not self.same:
+            return self.grad.T.shape == self.x.shape and not any(self.differs)
+        square = self.x.ndim == 2 and self.x.shape[0] == self.x.shape[1] > 1
+        return square and np.allclose(self._at(self.grad.T), numeric, CLOSE, 1e-8)
+
+    def _choose(self, most, rng):
+        """Return the places of the coordinates in the flat array."""
+        size = self.x.size
+        if size <= most:
+            return range(size)
+        few, wrong = rng.choice(size, self.few, replace=False), {self._descend(rng), self._descend(rng)} - {None}
+        if not wrong and not any(self._compare(flat)[2] for flat in few):
+            return few
+        return [*wrong, *(flat for flat in rng.choice(size, most, replace=False) if flat not in wrong)]
+
+    def _compare(self, flat):
+        """Return a coordinate, the numeric derivative there, whether the gradient differs, and whether f has a kink."""
+        index = tuple(map(int, np.unravel_index(flat, self.x.shape)))
+        numeric, analytic = float(central_difference(self.f, self.x, index, self.h)), self.fitting[index]
+        differs = differ(self.f, self.x, index, numeric, analytic, self.h)
+        kink = bool(differs and np.isfinite(analytic) and abs(numeric - analytic) <= self._jump(index))
+        return index, numeric, differs and not kink, kink
+
+    def _jump(self, index):
+        """Return the difference of the slopes on both sides of a coordinate: at a kink, it does not depend on h."""
+        old, values = self.x[index], []
+        for step in (-self.h, 0, self.h):
+            self.x[index] = old + step
+            values.append(float(self.f(self.x)))
+        self.x[index] = old
+        return 1.001 * abs(values[0] - 2 * values[1] + values[2]) / self.h
+
+    def _descend(self, rng):
+        """Look along a random direction. If it disagrees, halve it until one coordinate is left. Return it, or None."""
+        direction, part = rng.standard_normal(self.x.size), np.arange(self.x.size)
+        if not self._differs_along(direction, part):
+            return None
+        while len(part) > 1:
+            first, second = np.array_split(part, 2)
+            part = first if self._differs_along(direction, first) else second
+        return int(part[0])
+
+    def _differs_along(self, direction, part):
+        """Tell whether the derivative along some coordinates of a direction differs from that of the gradient."""
+        step = np.zeros(self.x.size)
+        step[part] = direction[part]
+        step = step.reshape(self.x.shape)
+
+        def along(t):
+            return self.f(self.x + t[0] * step)
+
+        origin, analytic = np.zeros(1), float(np.vdot(self.fitting, step))
+        numeric = float(central_difference(along, origin, (0,), self.h))
+        return differ(along, origin, (0,), numeric, analytic, self.h)
+
+    def agrees(self, name, answer):
+        """Tell whether the gradient agrees with the numeric derivatives."""
+        return self.same and not any(self.differs)
+
+    def times(self, k):
+        """Return the numeric derivatives, multiplied by k."""
+        return {name: k * right for name, right in self.right.items()}
+
+    def at(self, i):
+        """Return the i-th coordinate, and both derivatives there."""
+        return {"at": self.indices[i], "got": float(self.got[i]), "right": float(self.right[self.wrt[0]][i])}
+
+
+def is_rough(f, x, rng):
+    """Tell whether small steps show that f is less precise than float64: its third differences are not 0.
+
+    The steps begin beside x, because x itself may lie at a kink.
+    """
+    rough = []
+    for _ in range(3):
+        step, start = rng.standard_normal(x.shape), x + 1e-3 * rng.standard_normal(x.shape)
+        values = [float(f(start + 1e-6 * k * step)) for k in range(4)]
+        rough.append(abs(np.diff(values, 3)[0]) > 1e-10 * (1e-3 + np.abs(values).max()))
+    return all(rough)
 
 
 def _loss_of(net, name, data):

@@ -1,6 +1,7 @@
 """Asks a net for its loss and gradients, and returns the answers as evidence. Nothing is judged here."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -111,7 +112,7 @@ def penalty_factors(net, X, y, names):
     factors = {}
     for name in ("b1", "b2", "W1", "W2"):
         in_loss, in_gradient, in_transposed = [], [], []
-        for probe in _probes(net.params[name].shape):
+        for probe in penalty_probes(net.params[name].shape):
             # If the other parameters are zero, only the penalty contributes to the gradient.
             params = _zeros(net.params) | {name: probe}
             (loss0, grads0), (loss1, grads1) = (net.ask(params, X, y, reg) for reg in (0.0, PROBE_REG))
@@ -124,17 +125,17 @@ def penalty_factors(net, X, y, names):
                 in_transposed.append(difference.T.reshape(probe.shape) / probe)
             else:
                 in_gradient.append(difference)
-        of_loss = _agreed(in_loss)
+        of_loss = agreed(in_loss)
         factor = (
-            _agreed(in_gradient) if name in names else 2 * of_loss if of_loss in (0.5, 1) else float(name in WEIGHTS)
+            agreed(in_gradient) if name in names else 2 * of_loss if of_loss in (0.5, 1) else float(name in WEIGHTS)
         )
         if factor is None and in_transposed:
-            factor = _agreed(in_transposed)
+            factor = agreed(in_transposed)
         factors[name] = of_loss, factor
     return factors
 
 
-def _probes(shape):
+def penalty_probes(shape):
     """Yield two arrays for a parameter. Sizes and signs differ, so only a square fits both."""
     place = np.arange(np.prod(shape, dtype=int)).reshape(shape)
     rising = 1 + place / place.size
@@ -142,7 +143,7 @@ def _probes(shape):
     yield np.where(place % 2, 2, -2) * rising
 
 
-def _agreed(values):
+def agreed(values):
     """Return the number that all values equal except for rounding; None if they differ, NaN if one is not finite."""
     values = np.concatenate([np.ravel(value) for value in values])
     if not np.isfinite(values).all():
@@ -200,7 +201,7 @@ class Extremes(NamedTuple):
 
 
 def probe_extremes(net, known):
-    """Ask for loss and gradients at extreme scores. If the loss is known to be wrong, skip "value"."""
+    """Ask a net for loss and gradients at extreme scores. If its loss is known to be wrong, skip "value"."""
     zeros = _zeros(net.params)
     D, C = len(zeros["W1"]), len(zeros["b2"])
     one, X = np.zeros((1, D)), np.zeros((2, D))
@@ -209,10 +210,16 @@ def probe_extremes(net, known):
     X[0, 0], high_row["W1"][0, 0], high_row["W2"][0] = PROBE_SCORE, 1, 1
     low["b2"][0] = -PROBE_SCORE if C > 1 else 0
     inputs = [(zeros, one), (high, one), (high_row, X), (low, one)]
+    asks = [partial(net.ask, params, rows, np.zeros(len(rows), dtype=int)) for params, rows in inputs]
+    return find_extremes(asks, None if known else Reference(low, one, np.zeros(1, dtype=int)).right["loss"])
+
+
+def find_extremes(asks, right):
+    """Call functions that return loss and gradients at extreme scores. `right` is the last loss, or None."""
     wrong, losses = [], []
-    for params, rows in inputs:
+    for ask in asks:
         try:
-            loss, grads = net.ask(params, rows, np.zeros(len(rows), dtype=int))
+            loss, grads = ask()
             broken = [g for g in grads.values() if not np.isfinite(np.asarray(g, dtype=np.float64)).all()]
         except ArithmeticError:
             loss, broken = np.nan, []
@@ -222,11 +229,7 @@ def probe_extremes(net, known):
             loss, broken = np.nan, []
         wrong.append("" if np.isfinite(loss) and not broken else "gradient" if np.isfinite(loss) else "loss")
         losses.append(loss)
-    if (
-        not wrong[3]
-        and not known
-        and not agree(losses[3], Reference(low, one, np.zeros(1, dtype=int)).right["loss"], 1e-9)
-    ):
+    if not wrong[3] and right is not None and not agree(losses[3], right, 1e-9):
         wrong[3] = "value"
     return Extremes(*wrong, losses[3])
 

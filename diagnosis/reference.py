@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from checks import SHAPES
+from checks import BIASES, SHAPES
 
 NAMES = tuple(SHAPES)
 RTOL = 1e-7  # far above rounding errors, far below the error of a factor of 1.00001
@@ -71,7 +71,7 @@ class Reference:
         The correct "scores", "loss" (without penalty) and gradients, and their possible rounding errors.
     """
 
-    alone = ("scores", "loss")
+    alone, wrt = ("scores", "loss"), NAMES
     sizes_differ = False  # whether N, D, H and C differ, and their neighbours
 
     def __init__(self, params, X, y, remark="", sigmoid=False, **mistakes):
@@ -99,16 +99,27 @@ class Reference:
         variant.sizes_differ = self.sizes_differ
         return variant
 
-    def grads(self, mask=None, hidden=None):
+    def grads(self, mask=None, hidden=None, dscores=None):
         """Return the gradients without penalty. An argument replaces the array of its name."""
+        dscores = self.dscores if dscores is None else dscores
         slope = self.hidden * (1 - self.hidden) if self.sigmoid else self.pre > 0
-        dpre = self.dhidden * (slope if mask is None else mask)  # (N, H)
+        dpre = dscores @ self.W2.T * (slope if mask is None else mask)  # (N, H)
         return {
             "W1": self.X.T @ dpre,
             "b1": dpre.sum(axis=0),
-            "W2": (self.hidden if hidden is None else hidden).T @ self.dscores,
-            "b2": self.dscores.sum(axis=0),
+            "W2": (self.hidden if hidden is None else hidden).T @ dscores,
+            "b2": dscores.sum(axis=0),
         }
+
+    @property
+    def sizes(self):
+        """Sizes by which a student may divide instead of N, with words."""
+        D, H, C, N = len(self.W1), self.H, self.C, self.N
+        return [
+            (D, "D, the number of inputs"), (H, "H, the number of hidden units"), (C, "C, the number of classes"),
+            (N - 1, "N - 1"), (N + 1, "N + 1"), (N * C, "N * C, the number of all scores"),
+            (D + 1, "D + 1, one more than the inputs"),
+        ]  # fmt: skip
 
     def times(self, k):
         """Return the correct answers, all multiplied by k."""
@@ -128,9 +139,11 @@ class Penalties:
     alone = ()
 
     def __init__(self, factors):
-        w1, w2 = factors["W1"], factors["W2"]
-        usual = (1, 2) if w1 != w2 and (1, 2) in (w1, w2) else (0.5, 1)
-        self.right = {"b1": (0, 0), "b2": (0, 0), "W1": usual, "W2": usual}
+        weights = [name for name in factors if name not in BIASES]
+        got = {factors[name] for name in weights}
+        # A net without the half gets a note. A linear classifier of the course has none, so it is correct.
+        usual = (1, 2) if (1, 2) in got and (len(got) > 1 or len(weights) == 1) else (0.5, 1)
+        self.right = {**dict.fromkeys(BIASES, (0, 0)), **dict.fromkeys(weights, usual)}
 
     def agrees(self, name, factors):
         """Tell whether factors are correct. NaN has another cause than the penalty."""

@@ -31,6 +31,7 @@ class NetReport:
 
     def __init__(self):
         self.rows, self.found, self.stage = [], [], None
+        self.functions, self.unwritten, self.unchecked, self.missing = [], [], [], []  # of layers
 
     @property
     def wrong(self):
@@ -51,10 +52,13 @@ class NetReport:
 
     def add(self, found):
         """Append findings, in the order in which the report shows them, each mistake of the same names once."""
-        known = [(finding.mistake, finding.names) for finding in self.found]
-        self.found += [
-            finding for finding in found if not finding.names or (finding.mistake, finding.names) not in known
-        ]
+        known = [(finding.mistake, finding.names, finding.function) for finding in self.found]
+        self.found += [f for f in found if not f.names or (f.mistake, f.names, f.function) not in known]
+
+    def next_function(self):
+        """Return the first function of a layer that is not written or wrong, or "done"."""
+        bad = {finding.function for finding in self.wrong} | {name for name, _ in self.unwritten}
+        return next((name for name in self.functions if name in bad), "done" if self.ok else "layers")
 
     def has(self, stage):
         """Tell whether something is wrong in a stage."""

@@ -17,4 +17,12 @@ UNFINISHED = "unfinished"  # `probes.Calls` of a net with correct scores; other 
 TRAIN = "update"  # `training.Training`
 PREDICT = "predict"  # a tuple of `training.Prediction`
 PRINTS = "prints"  # the number of printed lines
+LAYER = "layer"  # `layers.Call`: what a function of a layer returns, and how
+ORDER = "order"  # a `layers.Call` of a backward function, and the `kinds.Layer`
+UNWRITTEN = "unwritten"  # (name, formula) of each function that is not written
+UNCHECKED = "unchecked"  # the names of functions that cannot be checked, and why
+ROUGH = "rough"  # the name of a function that is less precise than float64
+CONVENTIONS = "conventions"  # the factors of the penalty by function
+GRADIENT = "gradient"  # `Answer`: a gradient at some coordinates, against numeric derivatives
+# The other stages of layers have the names of the classes in kinds.py. Their evidence is an `Answer`.
 COMPARED = (OTHER_INPUTS, SCORES, ANSWERS, PENALTY, OVERFLOW, NUMERIC)

@@ -192,36 +192,35 @@ def epsilon_in_log(a, harmless=1.0):
 
 def averaged_bias(a):
     """The gradient of a bias, averaged over the rows, if those of the weights are not."""
-    averaged = [name for name in NAMES if name in a.answers and agree(a.answers[name], a.r.right[name] / a.r.N)]
-    return {"N": a.r.N} if a.name in averaged and set(averaged) <= set(BIASES) else None
+    averaged = [n for n in a.r.wrt if n in a.answers and agree(a.answers[n], a.r.right[n] / a.r.N)]
+    return {"N": a.r.N} if a.name in averaged and set(averaged) <= set(a.r.unsummed()) else None
 
 
 def other_divisor(a):
     """A gradient or loss that is divided by another size than N, in data whose sizes all differ."""
-    D, H, C, N = len(a.r.params["W1"]), a.r.H, a.r.C, a.r.N
     k = factor_between(a.got, a.right, a.r.floor[a.name]) if a.r.sizes_differ else None
-    sizes = [
-        (D, "D, the number of inputs"), (H, "H, the number of hidden units"), (C, "C, the number of classes"),
-        (N - 1, "N - 1"), (N + 1, "N + 1"), (N * C, "N * C, the number of all scores"),
-        (D + 1, "D + 1, one more than the inputs"),
-    ]  # fmt: skip
-    found = " or ".join(what for size, what in sizes if k and abs(k * size / N - 1) < 1e-7)
+    found = " or ".join(what for size, what in a.r.sizes if k and abs(k * size / a.r.N - 1) < 1e-7)
     return {"divisor": found} if found else None
 
 
 def multiple(a):
-    """A gradient that is a multiple of the correct one."""
-    k = factor_between(a.got, a.right, a.r.floor[a.name]) if a.name in NAMES else None
+    """A gradient, or an output, that is a multiple of the correct one."""
+    k = factor_between(a.got, a.right, a.r.floor[a.name]) if a.name in (*a.r.wrt, "out") else None
     return None if k is None else {"k": float(f"{k:.9g}")}  # rounded, because equal factors share one sentence
 
 
 def unknown_gradient(a):
     """A gradient that no other entry explains, with the largest difference."""
-    if a.name not in NAMES:
+    if a.name in a.r.alone:
         return None
     difference = np.abs(a.got - a.right)
     where = tuple(map(int, np.unravel_index(np.argmax(difference), difference.shape)))  # the first NaN, if any
-    return {"at": where, "got": float(a.got[where]), "right": float(a.right[where]), "remark": a.r.remark}
+    return {
+        "at": where,
+        "got": float(a.got[where]),
+        "right": float(a.right[where]),
+        "remark": getattr(a.r, "remark", ""),
+    }
 
 
 def penalised_bias(a):
