@@ -96,5 +96,5 @@ class Finding:
         return PHRASES.get(name) or ("the loss" if self.function else "the loss without penalty")
 
     def __str__(self):
-        sentence = self.mistake.sentence.format(**{**self.words(), **self.values})
+        sentence = self.mistake.sentence.format(**{**self.own, **self.words(), **self.values})
         return f"{self.function}: {sentence}" if self.function else sentence

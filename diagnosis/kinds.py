@@ -62,7 +62,7 @@ class Layer:
         return {}
 
     N = property(lambda self: len(self.args[0]))
-    sizes_differ = True
+    sizes_differ, remark = True, ""
 
     def freeze(self, out):
         """Take what is random from a student's output."""
@@ -232,8 +232,10 @@ class Svm(Softmax):
         return {"loss": margins.sum() / self.N, **self.correct_class(margins > 0)}
 
     def reversed(self):
-        """Return the loss for margins x[y] - x[j] + 1."""
-        return {"loss": np.sum(np.maximum(0, 2 - self.raw) * self.others) / self.N}
+        """Return loss and gradient for margins x[y] - x[j] + 1."""
+        margins = np.maximum(0, 2 - self.raw) * self.others
+        active = -1.0 * (margins > 0)
+        return {"loss": margins.sum() / self.N, **self.correct_class(active)}
 
     def correct_class(self, active, count=None):
         """Return the gradient for other active classes, or another count of them at the correct class."""
@@ -261,9 +263,8 @@ class LinearSoftmax(Softmax):
         return scores, np.eye(len(y)), y, 0.0
 
 
-class LinearSvm(LinearSoftmax):
+class LinearSvm(LinearSoftmax, Svm):
     next = "the loss, the mean of the sums of max(0, s[j] - s[y] + 1) plus the penalty, and dW, the gradient"
-    forward, hinge = Svm.forward, Svm.hinge
 
 
 class BatchNorm(Layer):

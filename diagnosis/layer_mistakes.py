@@ -145,6 +145,8 @@ NORMAL = {
     ),
     "the gradient of {which} takes sums instead of means in the terms of mean and variance. Divide them by the "
     "number of {numbers}": layer_symptoms.sums_for_means,
+}
+RUNNING = {
     "running_mean and running_var are not updated. Store them in {param} in train mode": layer_symptoms.not_running,
     "momentum and 1 - momentum are exchanged in {what}. Use momentum * running + (1 - momentum) * of_the_batch": like(
         lambda r: r.running(1 - r.param["momentum"])
@@ -158,7 +160,6 @@ NORMAL = {
     "{what} is that of the batch. Use running_mean and running_var": test(lambda r: r.right["out"]),
     "{what} lacks gamma and beta": test(lambda r: (r.right["test"] - r.beta) / r.gamma),
     "{what} is divided by the variance. Divide by sqrt(running_var + eps)": test(lambda r: r.test_mode(1)),
-    **PLAIN,
 }
 LAYERS = {
     stages.LAYER: {
@@ -210,8 +211,8 @@ LAYERS = {
         **MASKS,
         **PLAIN,
     },
-    "BatchNorm": NORMAL,
-    "LayerNorm": NORMAL,
+    "BatchNorm": {**NORMAL, **RUNNING, **PLAIN},
+    "LayerNorm": {**NORMAL, **PLAIN},
     "Dropout": {
         "the units are kept with the probability 1 - p. p is the probability to keep a unit: use rand < p": like(
             lambda r: {"share": 1 - r.param["p"]}

@@ -135,13 +135,22 @@ class Judge:
         return call if self.add(function, find(stages.LAYER, call)) else None
 
     def compare(self, function, answers, r, consistent=None):
-        """Compare answers with the correct ones. `consistent` tells whether wrong ones have another cause."""
+        """Compare answers with the correct ones.
+
+        If something before them is wrong, ``consistent()`` tells whether they are correct for that. If not,
+        only mistakes that are known are findings.
+        """
         found = explain(self.kind.stage, answers, r)
         for name in answers:
             if name in r.wrt and np.shape(answers[name]) == np.shape(r.right[name]):
                 label = f"{function.__name__}: {self.own[name]}"
                 self.report.rows.append(row_of(label, answers[name], r.right[name]))
-        return self.add(function, [] if found and consistent and consistent() else found)
+        if found and consistent:
+            known = [finding for finding in found if not finding.mistake.vague]
+            if not known and not consistent():
+                self.report.unchecked.append(function.__name__)
+            found = [] if consistent() else known
+        return self.add(function, found)
 
     def name_arguments(self, function, args):
         """Set the student's names of the arguments. Return them with these values."""
@@ -159,6 +168,9 @@ class Judge:
             out, cache = call.parts
             r.freeze(out)
             correct = self.compare(forward, {"out": out, **r.seen}, r)
+            if call.changed:  # backward works with the changed arguments
+                r = self.kind(sent, lambda shape: r.dout)
+                r.freeze(out)
         for backward in backwards:
             if not call:
                 if is_unwritten(backward):
@@ -171,7 +183,7 @@ class Judge:
             answer = self.ask(backward, (dout, deepcopy(cache)), words, [("dout", dout), *watched])
             if answer and self.add(backward, find(stages.ORDER, (answer, r))):
                 own = partial(self.agrees_with_own, forward, sent, answer.answers, r)
-                self.compare(backward, answer.answers, r, None if correct else own)
+                self.compare(backward, answer.answers, r, None if correct and not answer.changed else own)
         if call and correct:
             self.more(forward, backwards[0] if backwards else None, r, sent)
 
@@ -295,7 +307,7 @@ def check_functions(functions, report=None, rng=0):
         known = {function: f for function, f in factors.items() if function.startswith(f"{name}_loss_")}
         report.add(find(stages.CONVENTIONS, known))
     report.add(find(stages.UNWRITTEN, report.unwritten))
-    report.add(find(stages.UNCHECKED, (report.unchecked, "First write their forward functions")))
+    report.add(find(stages.UNCHECKED, (report.unchecked, "First correct what they need")))
     report.add(find(stages.PRINTS, caller.printed.getvalue().count("\n")))
     report.stage = report.next_function()
     return report if tasks else None

@@ -29,7 +29,8 @@ def like(formula, scaled=False):
         if guess is None or not np.all(np.isfinite(guess)):
             return None
         floor = a.r.floor[a.name]
-        fits = agree(a.got, guess, floor) or scaled and factor_between(a.got, guess, floor) is not None
+        multiple = scaled and np.ndim(guess) and factor_between(a.got, guess, floor) is not None
+        fits = agree(a.got, guess, floor) or multiple
         return {"N": a.r.N} if fits else None
 
     return seen
@@ -219,7 +220,7 @@ def unknown_gradient(a):
         "at": where,
         "got": float(a.got[where]),
         "right": float(a.right[where]),
-        "remark": getattr(a.r, "remark", ""),
+        "remark": a.r.remark,
     }
 
 
@@ -237,8 +238,10 @@ def penalised_twice(*pairs):
 
     def seen(a):
         other = WEIGHTS[a.name == WEIGHTS[0]]
+        if a.name not in WEIGHTS or other not in a.answers:
+            return None
         both = a.got, a.answers[other]
-        found = {both: (a.name, other), both[::-1]: (other, a.name)}.get(pairs) if a.name in WEIGHTS else None
+        found = {both: (a.name, other), both[::-1]: (other, a.name)}.get(pairs)
         return found and {"twice": found[0], "none": found[1]}
 
     return seen
