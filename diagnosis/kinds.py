@@ -105,8 +105,8 @@ def away(rng, *shape):
 
 
 def sizes(rng, count):
-    """Draw sizes that differ, as do their neighbours: a wrong one shows. Each is at least 3."""
-    return 3 * rng.permutation(count) + rng.integers(3, 5)
+    """Draw sizes that differ, as do their neighbours: a wrong one shows. Each is at least 5."""
+    return 3 * rng.permutation(count) + rng.integers(5, 7)
 
 
 class Affine(Layer):
@@ -129,6 +129,10 @@ class Affine(Layer):
         return x.reshape(len(x), -1) @ w + b
 
     rows = property(lambda self: self.x.reshape(self.N, -1))
+
+    def grads(self, dpre=None):
+        dpre = self.dout if dpre is None else dpre
+        return {"x": (dpre @ self.w.T).reshape(self.x.shape), "w": self.rows.T @ dpre, "b": dpre.sum(axis=0)}
 
     def unsummed(self):
         """Return the gradient of the bias before the sum over the rows."""
@@ -164,8 +168,7 @@ class AffineRelu(Affine):
     dhidden = property(lambda self: self.dout)
 
     def grads(self, mask=None):
-        dpre = self.dout * (self.pre > 0 if mask is None else mask)
-        return {"x": (dpre @ self.w.T).reshape(self.x.shape), "w": self.rows.T @ dpre, "b": dpre.sum(axis=0)}
+        return super().grads(self.dout * (self.pre > 0 if mask is None else mask))
 
     def unsummed(self):
         return {"b": self.dout * (self.pre > 0)}
@@ -211,7 +214,8 @@ class Svm(Softmax):
     def draw(rng):
         while True:
             x, y = Softmax.draw(rng)
-            if np.abs(x - x[np.arange(len(y)), y][:, None] + 1).min() > 1e-3:  # away from kinks
+            raw = x - x[np.arange(len(y)), y][:, None] + 1
+            if np.abs(raw).min() > 1e-3 and ((raw > 0) & (raw < 1)).any():  # no kinks, and the margin matters
                 return x, y
 
     def forward(self, *args):
@@ -300,6 +304,9 @@ class BatchNorm(Layer):
     dnormal = property(lambda self: self.dout * self.gamma)
 
     deviation = property(lambda self: self.x.std(axis=self.axis, keepdims=True))
+
+    def grads(self):
+        return self.dx() | {name: terms.sum(axis=0) for name, terms in self.unsummed().items()}
 
     def unsummed(self):
         return {"gamma": self.dout * self.normalised, "beta": self.dout}
@@ -467,7 +474,7 @@ class Rule(Layer):
 
     @staticmethod
     def draw(rng):
-        return rng.standard_normal(5), away(rng, 5), {"learning_rate": 0.1}
+        return rng.standard_normal(5), rng.uniform(0.1, 2, 5), {"learning_rate": 0.1}
 
     def forward(self, w, dw, config):
         return self.walk()

@@ -51,9 +51,10 @@ LOSSES = {
     "the loss lacks the logarithm: it is the mean of -p[y]. It must be the mean of -log p[y]": like(
         lambda r: {"loss": -np.mean(np.exp(r.log_p)[np.arange(r.N), r.y])}, scaled=True
     ),
-    "the loss is the mean of -log p over all classes, not that of the correct class. Use log_p[np.arange(N), y]": like(
-        lambda r: {"loss": -np.mean(r.log_p)}, scaled=True
-    ),
+    "the loss is the mean of -log p over all classes, not that of the correct class. Use log_p[np.arange(N), y]": [
+        like(lambda r: {"loss": -np.mean(r.log_p)}),
+        like(lambda r: {"loss": -np.sum(r.log_p) / r.N}),
+    ],
     "the gradient of {which} lacks the labels: it comes from p. Subtract 1 from p at the correct class of each "
     "row": like(lambda r: r.grads(dscores=np.exp(r.log_p)), scaled=True),
     "the gradient of {which} adds 1 at the correct class of each row. Subtract it: p - onehot(y)": like(

@@ -229,7 +229,9 @@ class Judge:
         try:
             if not isinstance(r, (Svm, LinearSvm)):
                 extremes = [partial(ask, *r.at(scores, np.zeros(len(scores), dtype=int))) for scores in EXTREMES]
-                self.add(function, find(stages.OVERFLOW, find_extremes(extremes, 1000 + np.log(2) if correct else None)))
+                self.add(
+                    function, find(stages.OVERFLOW, find_extremes(extremes, 1000 + np.log(2) if correct else None))
+                )
             if "reg" in r.names:
                 return self.penalty(function, ask, r)
         except Exception as error:
