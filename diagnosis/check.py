@@ -8,10 +8,9 @@ from checks import BIASES, check_array, check_labels, check_rng
 
 from . import probes, stages
 from .findings import Answer
-from .interfaces import adapt
+from .interfaces import wrap
 from .loading import SIZES
 from .matching import explain, find
-from .net import NetUnderTest
 from .numeric import check_numerically, contradicts
 from .reference import NAMES, Penalties, Reference
 from .report import NetReport
@@ -64,9 +63,8 @@ def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng
     report.add(find(stages.PARAMS, net.params))
     if report.found:
         return report
-    net = adapt(net)
+    net = wrap(net)
     report.add(find(stages.INTERFACE, net))
-    net = NetUnderTest(net)
     X = check_array("X", X, 2, len(net.params["W1"])).astype(np.float64)
     y = check_labels("y", y, len(X), len(net.params["b2"]))
     rng = check_rng(rng)
@@ -124,7 +122,7 @@ def _check_form(net, X, y, calls, report):
 
 
 def _own_reference(net, params, X, y, remark=""):
-    return Reference(params, X, y, remark, getattr(net.net, "sigmoid", False))
+    return Reference(params, X, y, remark, net.sigmoid)
 
 
 def _compare(net, X, y, reg, calls, report):
@@ -149,7 +147,7 @@ def _compare(net, X, y, reg, calls, report):
         return False
     if report.ok and not report.skips(stages.LOSS_PRECISION):
         report.add(find(stages.LOSS_PRECISION, probes.is_imprecise(net, own)))
-    if report.skips(stages.PENALTY) or not getattr(net.net, "penalty", True):
+    if report.skips(stages.PENALTY) or not net.penalty:
         return True
     factors = probes.penalty_factors(net, X, y, calls.names)
     report.add(_not_of_changes(calls, explain(stages.PENALTY, factors, Penalties(factors))))
@@ -216,7 +214,7 @@ def _check_training(net, X, y, calls, report):
     if calls.loss is None or len(calls.names) < len(NAMES) or report.has(stages.OTHER_INPUTS):
         return
     shapes = all(np.shape(calls.grads[name]) == net.params[name].shape for name in NAMES)
-    sigmoid, C = getattr(net.net, "sigmoid", False), len(net.params["b2"])
+    sigmoid, C = net.sigmoid, len(net.params["b2"])
     if net.has("train") and shapes and not report.skips(stages.SCORES) and not calls.changed:
         report.add(find(stages.TRAIN, probe_training(net, sigmoid)))
     if net.has("predict") and np.shape(calls.scores) == (len(X), C) and np.isfinite(calls.scores).all():

@@ -53,12 +53,12 @@ TABLE = {
         "np.zeros({right[0]})": symptoms.two_dimensional_bias,
     },
     stages.INTERFACE: {
-        "{note}": lambda net: {"note": net.note} if getattr(net, "note", "") else None,
+        "{note}": lambda net: {"note": net.note} if net.note else None,
         "params has {which}, too. The check leaves the value as it is, and does not check its gradient": lambda net: (
-            which(str(name) for name in net.params if name not in NAMES)
+            which(map(str, net.more))
         ),
         "the net has fit instead of train, so its training is not checked": when(
-            lambda net: hasattr(net, "fit") and not hasattr(net, "train")
+            lambda net: hasattr(net.net, "fit") and not hasattr(net.net, "train")
         ),
     },
     stages.FORM: {

@@ -1,7 +1,7 @@
 """Stages of the check, in their order, and the evidence that `Mistake.seen` gets in each stage."""
 
 PARAMS = "params"  # the dict of parameters
-INTERFACE = "interface"  # the net as `interfaces.adapt` returns it
+INTERFACE = "interface"  # `net.NetUnderTest`
 FORM = "form"  # `probes.Calls`: the net's answers for its own parameters and data
 OTHER_INPUTS = "other inputs"  # an exception of `loss`, and how its inputs differ from those of the user
 PRECISION = "precision"  # `Answer`: scores, loss without penalty, or a gradient
