@@ -10,11 +10,8 @@ import numpy as np
 
 from checks import BIASES, WEIGHTS, check_params
 
-from .reference import NAMES
-
-
-class WrongForm(Exception):
-    """A method returns something of another kind than it must."""
+from .functions import FunctionNet
+from .reference import NAMES, WrongForm
 
 
 class NetUnderTest:
@@ -106,6 +103,11 @@ class NetUnderTest:
         if isinstance(grads, dict):
             grads = {name: copy(grad) for name, grad in grads.items() if grad is not None}  # a net may reuse its arrays
         return None if loss is None else float(np.asarray(loss).item()), grads
+
+    def hidden(self, params, X):
+        """Return the hidden layer as a dict, empty if the net cannot tell it."""
+        with self._with(params) as net:
+            return {"hidden": net.hidden(X.copy())} if isinstance(net, FunctionNet) else {}
 
     def has(self, method):
         """Tell whether the net has a method of this name that can be checked."""
