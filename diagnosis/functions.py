@@ -73,7 +73,9 @@ class FunctionNet:
         hidden, scores = self._call("forward", params, X)
         if y is None:
             return scores
-        r, hidden = Reference(params, X, y), np.maximum(hidden, 0)  # a missing ReLU is not a mistake of backward
+        r = Reference(params, X, y)
+        if r.agrees("scores", scores):
+            hidden = r.hidden  # a wrong one is a mistake of forward, and not of backward
         loss, dscores = self._call("softmax_loss", scores, y, instead=lambda: (r.right["loss"], r.dscores))
         grads = self._call("backward", params, X, hidden, dscores, instead=lambda: r.grads(hidden > 0, hidden, dscores))
 

@@ -118,10 +118,10 @@ def wrong_keys(calls):
 def unfinished(calls):
     """What is missing after correct scores: a function, the loss, or gradients."""
     missing = [name for name in NAMES if name not in calls.grads]
-    right, place = "the scores are", ""
+    right, more, place = "the scores are", "", ""
     if calls.missing:
         name, error = next(iter(calls.missing.items()))
-        right = "the scores and the loss are" if name == "backward" else right
+        right, more = ("the scores and the loss are", "") if name == "backward" else (right, "loss is not finished. ")
         next_, place = error, quote_own_line(error)
     elif calls.loss is None:
         next_ = "the loss, the mean of -log p over the rows plus the penalty"
@@ -130,7 +130,7 @@ def unfinished(calls):
         right, next_ = f"the scores{found} are", f"the gradient of {', '.join(missing)}"
     else:
         return None
-    return {"right": "" if calls.others_wrong else f"{right} correct. ", "next": next_, "place": place}
+    return {"right": "" if calls.others_wrong else f"{right} correct. {more}", "next": next_, "place": place}
 
 
 def wrong_dtype(calls):

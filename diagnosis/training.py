@@ -1,6 +1,7 @@
 """Calls ``train`` and ``predict`` of a net, and records what they do. Nothing is judged here."""
 
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -172,20 +173,23 @@ class Predictions(NamedTuple):
 def probe_predictions(net, X):
     """Return a net's predictions for X (N, D), and for rows with parameters of the check.
 
-    Together, every class wins for some of these rows, and each wrong forward pass of `FORWARD` changes
-    the class of some rows. If one probe does not do it, more are made, as far as they help.
+    Together, every class wins for some of these rows, and each wrong forward pass of `FORWARD` differs
+    in some classes from the correct one and from the others. If one probe does not do it, there are more.
     """
     own = Reference(net.params, X, np.zeros(len(X), dtype=int), sigmoid=net.sigmoid)
-    answers, missing = [_predict(net, own, "")], {*range(own.C), *list(FORWARD)[:OTHER_CLASSES]}
+    formulas = {"": lambda r: r.scores, **dict(list(FORWARD.items())[:OTHER_CLASSES])}
+    answers, missing = [_predict(net, own, "")], {*range(own.C), *combinations(formulas, 2)}
     for seed in range(20):
-        for probe in _rows_to_predict(net, seed) if missing else ():
-            classes = probe.scores.argmax(axis=1)
-            seen = {what for what in missing & FORWARD.keys() if (FORWARD[what](probe).argmax(axis=1) != classes).any()}
-            seen |= missing & set(classes.tolist())
+        if not any(isinstance(what, int) or seed < 3 or "" in what for what in missing):
+            break
+        for probe in _rows_to_predict(net, seed):
+            classes = {what: formula(probe).argmax(axis=1) for what, formula in formulas.items()}
+            seen = {pair for pair in combinations(formulas, 2) if (classes[pair[0]] != classes[pair[1]]).any()}
+            seen = missing & (seen | set(classes[""].tolist()))
             if seen:
                 answers.append(_predict(net, probe, " of the check's own data"))
                 missing -= seen
-    return Predictions(answers, [what for what in FORWARD if what in missing and own.C > 1])
+    return Predictions(answers, [what for what in formulas if ("", what) in missing and own.C > 1])
 
 
 def _rows_to_predict(net, seed):
