@@ -49,7 +49,7 @@ def labels_in_columns(r):
 
 
 def first_error(predictions):
-    return next((answer.error for answer in predictions.answers if answer.error is not None), None)
+    return next((answer.error for answer in predictions if answer.error is not None), None)
 
 
 # What the entries of a stage have in common.
@@ -343,9 +343,6 @@ TABLE = {
         },
         "predict returns class {got} for row {row}, but class {right} has the "
         "highest score": symptoms.not_highest_class,
-        "predict is not checked for this mistake, because a net of these sizes does not show it: {what}": dict(
-            seen=lambda p: {"what": "; ".join(p.unseen)} if p.unseen else None, note=True
-        ),
     },
     stages.UNCHECKED: {"not checked: {what}": dict(seen=symptoms.unchecked, note=True)},
     stages.UNFINISHED: {"{right}Next: {next}{place}": symptoms.unfinished},

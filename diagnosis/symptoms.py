@@ -53,7 +53,7 @@ def wins(formula):
     """Make a function that sees wrong predictions of the class with the highest ``formula(r, scores)``."""
 
     def seen(p):
-        fits = all(np.array_equal(a.got, formula(a.r, a.scores).argmax(axis=1)) for a in p.answers)
+        fits = all(np.array_equal(a.got, formula(a.r, a.scores).argmax(axis=1)) for a in p)
         return {} if fits and not_highest_class(p) else None
 
     return seen
@@ -367,7 +367,7 @@ def wrong_accuracy(t, history, rights, others, words):
 
 def wrong_predictions_shape(p):
     """Predictions that are not an array with one class for each row."""
-    for got, scores, *_ in p.answers:
+    for got, scores, *_ in p:
         right = scores.argmax(axis=1)
         if not isinstance(got, np.ndarray) or got.shape != right.shape:
             shape = f"an array of shape {got.shape}" if isinstance(got, np.ndarray) else type(got).__name__
@@ -377,13 +377,13 @@ def wrong_predictions_shape(p):
 
 def constant_class(p):
     """The same class for all rows, although others have the highest score."""
-    classes = np.unique(np.concatenate([a.got for a in p.answers]))
+    classes = np.unique(np.concatenate([a.got for a in p]))
     return {"got": classes[0]} if len(classes) == 1 and not_highest_class(p) else None
 
 
 def not_highest_class(p):
     """A class without the highest score."""
-    for got, scores, _, remark, _ in p.answers:
+    for got, scores, _, remark, _ in p:
         best, rows = scores.argmax(axis=1), np.arange(len(scores))
         outside = ~np.isin(got, np.arange(scores.shape[1]))
         classes = np.where(outside, 0, got).astype(int)

@@ -163,13 +163,6 @@ class Prediction(NamedTuple):
     error: Exception | None = None
 
 
-class Predictions(NamedTuple):
-    """Answers of ``predict``, and the mistakes of `FORWARD` that change none of the classes in them."""
-
-    answers: list
-    unseen: list
-
-
 def probe_predictions(net, X):
     """Return a net's predictions for X (N, D), and for rows with parameters of the check.
 
@@ -189,7 +182,7 @@ def probe_predictions(net, X):
             if seen:
                 answers.append(_predict(net, probe, " of the check's own data"))
                 missing -= seen
-    return Predictions(answers, [what for what in formulas if ("", what) in missing and own.C > 1])
+    return answers
 
 
 def _rows_to_predict(net, seed):

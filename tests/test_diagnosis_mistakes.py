@@ -51,6 +51,7 @@ def examples():
         "NaN",
         "no half",
         "biases in both",
+        "no half + penalty without W1",
     ):
         yield Student(4, 6, 3, *mistakes.split(" + "))
     yield from map(Scores, FORWARD.values())
@@ -63,7 +64,7 @@ def examples():
         yield Answers({**dict.fromkeys(("scores", "loss", "W1", "b1", "b2"), 1), "W2": k})
     for answers in ((), ("scores",), ("scores", "loss")):
         yield Answers(dict.fromkeys(answers, 1))
-    for function in (lambda p: -np.mean(np.log(p + 1e-8)), lambda p: -np.mean(np.log(p + 1e-2))):
+    for function in (lambda p: -np.mean(np.log(p + 1e-6)), lambda p: -np.mean(np.log(p + 1e-2))):
         yield with_loss(function)
     yield from (with_product(1e-3, 0), with_product(0, 1e-3))
     for functions in (
@@ -82,6 +83,16 @@ def examples():
     yield TwoLayerNet(4, 6, 3, std=0.0)
     yield net_with("N // batch_size", "N / batch_size")
     yield Changed(lambda net, loss, grads, reg: print("loss") or (loss, grads))
+    yield Changed(lambda net, loss, grads, reg: (np.nan, grads))
+    yield Changed(lambda net, loss, grads, reg: (loss, grads) if reg < 0.5 else 1 / 0)
+    signs = {"W1": 1, "b1": 0, "W2": -1, "b2": 0}
+    yield Changed(lambda net, loss, grads, reg: (
+        loss, {name: grads[name] + signs[name] * reg * net.params[name] for name in signs}
+    ))  # fmt: skip
+    unseen = net_with("self.loss(X_batch, y=y_batch, reg=reg)", "self.gradients(X_batch, y_batch, reg)")
+    yield with_attributes(unseen, gradients=Student.loss.__get__(unseen))
+    yield net_with("rate * grads[name]", "rate * np.cumsum(grads[name]).reshape(grads[name].shape) ** (it == 2) "
+                   "* grads[name] ** (it != 2)")  # fmt: skip
     yield Changed(lambda net, loss, grads, reg: (loss, grads) if loss < 1e3 else 1 / 0)
     yield Changed(lambda net, loss, grads, reg: (100.0 if loss > 100 else loss, grads))
 
