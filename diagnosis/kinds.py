@@ -62,7 +62,7 @@ class Layer:
         return {}
 
     N = property(lambda self: len(self.args[0]))
-    sizes_differ, remark = True, ""
+    sizes_differ, remark, loss_factor = True, "", None
 
     def freeze(self, out):
         """Take what is random from a student's output."""

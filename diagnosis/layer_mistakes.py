@@ -6,7 +6,19 @@ A stage is the name of a class in kinds.py. Its objects are the correct layers t
 import numpy as np
 
 from . import layer_symptoms, stages, symptoms
-from .mistakes import EPSILON_IN_LOG, MASKS, MEAN, MULTIPLE, ONE_ROW, SHAPES, SIGNS, SOFTMAX, UNKNOWN
+from .mistakes import (
+    DIVISOR,
+    EPSILON_IN_LOG,
+    MASKS,
+    MEAN,
+    MULTIPLE,
+    ONE_ROW,
+    SHAPES,
+    SIGNS,
+    SOFTMAX,
+    UNKNOWN,
+    make_mistakes,
+)
 from .reference import relu
 from .symptoms import like, when
 
@@ -65,6 +77,7 @@ LOSSES = {
     ),
     **SHAPES,
     **MEAN,
+    **DIVISOR,
     **SIGNS,
     **MULTIPLE,
     **UNKNOWN,
@@ -101,6 +114,7 @@ HINGE = {
     ),
     **SHAPES,
     **MEAN,
+    **DIVISOR,
     "{what} has the wrong sign (factor -1)": like(lambda r: r.times(-1)),
     **MULTIPLE,
     **UNKNOWN,
@@ -228,7 +242,8 @@ LAYERS = {
         "{what} lacks the mask. Multiply by the mask of the forward pass": like(lambda r: {"x": r.dout, "out": r.x}),
         "{what} is divided by p. In test mode, change nothing": like(lambda r: {"test": r.x / r.p}),
         "the gradient of {which} uses x instead of dout": like(lambda r: {"x": r.right["out"]}),
-        "the gradient of {which} uses another mask than the output. Keep the mask in the cache": layer_symptoms.other_mask,
+        "the gradient of {which} uses another mask than the output. Keep the mask in the "
+        "cache": layer_symptoms.other_mask,
         **PLAIN,
     },
     "Conv": {
@@ -286,7 +301,7 @@ LAYERS = {
     stages.UNWRITTEN: {
         "not written yet: {names}. Next: {names_next}": layer_symptoms.unwritten,
     },
-    stages.UNCHECKED: {
+    stages.SKIPPED: {
         "not checked: {names}. {why}": dict(seen=layer_symptoms.unchecked, note=True),
     },
     stages.ROUGH: {
@@ -308,3 +323,4 @@ LAYERS = {
         "{right:.10g}": dict(seen=layer_symptoms.unknown_coordinates, vague=True),
     },
 }
+MISTAKES = tuple(make_mistakes(LAYERS))

@@ -246,7 +246,7 @@ class Judge:
             in_loss.append((loss - loss0) / (PROBE_REG * np.sum(W**2)))
             in_gradient.append((grads["W"] - grads0["W"]) / PROBE_REG / W)
         factors = agreed(in_loss), agreed(in_gradient)
-        self.add(function, explain(stages.PENALTY, {"W": factors}, Penalties({"W": factors})))
+        self.add(function, explain(stages.PENALTY, {"W": factors}, Penalties({"W": factors}, ["W"])))
         return factors
 
     def gradient(self, function, name, f, x, grad, h, most):
@@ -304,12 +304,12 @@ def check_functions(functions, report=None, rng=0):
                 judge.pair(function, backwards)
         except Missing as error:
             report.missing.append(error)
-            report.add(find(stages.UNCHECKED, ([function.__name__], str(error))))
+            report.add(find(stages.SKIPPED, ([function.__name__], str(error))))
     for name in ("softmax", "svm"):
         known = {function: f for function, f in factors.items() if function.startswith(f"{name}_loss_")}
         report.add(find(stages.CONVENTIONS, known))
     report.add(find(stages.UNWRITTEN, report.unwritten))
-    report.add(find(stages.UNCHECKED, (report.unchecked, "First correct what they need")))
+    report.add(find(stages.SKIPPED, (report.unchecked, "First correct what they need")))
     report.add(find(stages.PRINTS, caller.printed.getvalue().count("\n")))
     report.stage = report.next_function()
     return report if tasks else None
@@ -408,7 +408,7 @@ def _check_given(judge, forward, backward, inputs, h, most):
     wrt = [i for i, value in enumerate(inputs) if isinstance(value, np.ndarray) and value.dtype.kind == "f"]
     words = {names[i]: f"the gradient of {names[i]}" for i in wrt}
     sent_douts = deepcopy(douts)
-    watched = [*zip((f"dout {i}" if i else "dout" for i in range(len(outs))), sent_douts), *zip(names, sent)]
+    watched = [*((f"dout {i}" if i else "dout", a) for i, a in enumerate(sent_douts)), *zip(names, sent, strict=True)]
     answer = judge.ask(backward, (*sent_douts, cache), words, watched)
     for i, (name, grad) in zip(wrt if answer else (), answer.answers.items() if answer else (), strict=True):
 

@@ -3,17 +3,15 @@
 from functools import cache
 from itertools import combinations
 
+from . import layer_mistakes
 from .findings import Answer, Finding
-from .layer_mistakes import LAYERS
-from .mistakes import TABLE, make_mistakes
-
-MISTAKES = tuple(make_mistakes({**TABLE, **LAYERS}))
+from .mistakes import MISTAKES
 
 
 @cache
 def entries(stage):
     """Return the mistakes of a stage that are seen in evidence, and those upstream."""
-    mistakes = [mistake for mistake in MISTAKES if mistake.stage == stage]
+    mistakes = [mistake for mistake in MISTAKES + layer_mistakes.MISTAKES if mistake.stage == stage]
     return [mistake for mistake in mistakes if mistake.seen], [mistake for mistake in mistakes if mistake.upstream]
 
 

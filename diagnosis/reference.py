@@ -8,6 +8,10 @@ NAMES = tuple(SHAPES)
 RTOL = 1e-7  # far above rounding errors, far below the error of a factor of 1.00001
 
 
+class WrongForm(Exception):
+    """A method or function returns something of another kind than it must."""
+
+
 def agree(answer, right, floor=0.0):
     """Tell whether numbers or arrays are finite and equal, except for rounding.
 
@@ -71,23 +75,23 @@ class Reference:
         The correct "scores", "loss" (without penalty) and gradients, and their possible rounding errors.
     """
 
-    alone, wrt = ("scores", "loss"), NAMES
-    sizes_differ = False  # whether N, D, H and C differ, and their neighbours
+    alone, wrt = ("scores", "hidden", "loss"), NAMES
+    loss_factor = None  # by which all losses of the net are wrong
 
     def __init__(self, params, X, y, remark="", sigmoid=False, **mistakes):
         self.params, self.X, self.y, self.N, self.remark, self.sigmoid = params, X, y, len(X), remark, sigmoid
         self.W1, self.b1, self.W2, self.b2 = (params[name] for name in NAMES)
-        self.H, self.C = self.W2.shape
+        self.D, (self.H, self.C) = len(self.W1), self.W2.shape
         with np.errstate(all="ignore"):
             self.pre = X @ self.W1 + self.b1  # (N, H)
             self.hidden = 1 / (1 + np.exp(-self.pre)) if sigmoid else relu(self.pre)  # (N, H)
             self.scores = self.hidden @ self.W2 + self.b2  # (N, C)
             self.log_p, self.y, self.dscores, loss = softmax_loss(self.scores, y, **mistakes)  # (N, C)
             self.dhidden = self.dscores @ self.W2.T  # (N, H)
-            self.right = {"scores": self.scores, "loss": loss, **self.grads()}
+            self.right = {"scores": self.scores, "hidden": self.hidden, "loss": loss, **self.grads()}
         W2, hidden = np.abs(self.W2).max(initial=0), np.abs(self.hidden).max(initial=0)
         sizes = {"W1": np.abs(X).max(initial=0) * W2, "b1": W2, "W2": hidden, "b2": 1.0}
-        self.floor = {"scores": 1e-9, "loss": 1e-9, **{name: 1e-12 * self.N * size for name, size in sizes.items()}}
+        self.floor = dict.fromkeys(self.alone, 1e-9) | {name: 1e-12 * self.N * size for name, size in sizes.items()}
 
     def agrees(self, name, answer):
         """Tell whether an answer is correct."""
@@ -95,15 +99,14 @@ class Reference:
 
     def variant(self, **mistakes):
         """Return a `Reference` with other values of `axis`, `shift`, `off` or `target`."""
-        variant = Reference(self.params, self.X, self.y, self.remark, self.sigmoid, **mistakes)
-        variant.sizes_differ = self.sizes_differ
-        return variant
+        return Reference(self.params, self.X, self.y, self.remark, self.sigmoid, **mistakes)
 
     def grads(self, mask=None, hidden=None, dscores=None):
         """Return the gradients without penalty. An argument replaces the array of its name."""
+        if mask is None:
+            mask = self.hidden * (1 - self.hidden) if self.sigmoid else self.pre > 0
         dscores = self.dscores if dscores is None else dscores
-        slope = self.hidden * (1 - self.hidden) if self.sigmoid else self.pre > 0
-        dpre = dscores @ self.W2.T * (slope if mask is None else mask)  # (N, H)
+        dpre = dscores @ self.W2.T * mask  # (N, H)
         return {
             "W1": self.X.T @ dpre,
             "b1": dpre.sum(axis=0),
@@ -112,9 +115,14 @@ class Reference:
         }
 
     @property
+    def sizes_differ(self):
+        """Whether N, and its neighbours, differ from the other sizes."""
+        return min(abs(self.N - size) for size in (self.D, self.H, self.C)) > 2
+
+    @property
     def sizes(self):
         """Sizes by which a student may divide instead of N, with words."""
-        D, H, C, N = len(self.W1), self.H, self.C, self.N
+        D, H, C, N = self.D, self.H, self.C, self.N
         return [
             (D, "D, the number of inputs"), (H, "H, the number of hidden units"), (C, "C, the number of classes"),
             (N - 1, "N - 1"), (N + 1, "N + 1"), (N * C, "N * C, the number of all scores"),
@@ -134,12 +142,13 @@ class Penalties:
     """Correct factors of ``reg * W**2`` in the loss and of ``reg * W`` in the gradient.
 
     Both weights must follow the same convention, (0.5, 1) or (1, 2). The biases have (0, 0).
+    `names` are the parameters that have a gradient.
     """
 
     alone = ()
 
-    def __init__(self, factors):
-        weights = [name for name in factors if name not in BIASES]
+    def __init__(self, factors, names):
+        weights, self.names = [name for name in factors if name not in BIASES], names
         got = {factors[name] for name in weights}
         # A net without the half gets a note. A linear classifier of the course has none, so it is correct.
         usual = (1, 2) if (1, 2) in got and (len(got) > 1 or len(weights) == 1) else (0.5, 1)
