@@ -9,15 +9,8 @@ from checks import check_count, check_dtype
 from datasets.batch_pickle import read_batch
 from datasets.names import CLASS_NAMES, TEST_BATCHES, TRAIN_BATCHES, find_CIFAR10
 
-__all__ = [
-    "CLASS_NAMES",
-    "TEST_BATCHES",
-    "TRAIN_BATCHES",
-    "find_CIFAR10",
-    "get_CIFAR10_data",
-    "load_CIFAR10",
-    "load_CIFAR_batch",
-]
+__all__ = ["CLASS_NAMES", "TEST_BATCHES", "TRAIN_BATCHES", "find_CIFAR10"]
+__all__ += ["get_CIFAR10_data", "load_CIFAR10", "load_CIFAR_batch"]
 
 
 def _load(folder, names, dtype, **asked):
