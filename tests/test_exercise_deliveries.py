@@ -128,13 +128,13 @@ def test_class_in_a_zip(tmp_path, files, expected):
 
 def test_downloads_in_folders(tmp_path):
     """Only a folder with several names of a platform is a download. Stray files in it are not submissions."""
-    files = {f"load/{name}": text for name, text in CANVAS.items()} | {"load/x/a.py": "", "load/index.html": ""}
-    files |= {"max/max_15_16_homework.py": forward(3), "max/max_15_17_sgd.py": forward(4)}
+    files = {f"load/{name}": text for name, text in CANVAS.items()} | {"load/index.html": ""}
+    files |= {"max/max_15_16_homework.py": forward(3), "max/max_16_17_sgd.py": forward(4), "max/homework.py": ""}
     files |= {"Li_3_assignsubmission_onlinetext_/x": "", "Bo_4_assignsubmission_file_/a.py": forward(1)}
     found, others = read_delivery(write(tmp_path, files))
     assert {submission.name: submission.entry for submission in found} == {
         "Bo_4": "Bo_4_assignsubmission_file_", "kim_11": "load/kim_11_12_homework.py",
-        "lee_13": "load/lee_13_14_homework.py", "max": "max", "x": "load/x",
+        "lee_13": "load/lee_13_14_homework.py", "max": "max",
     }  # fmt: skip
     assert others == ["Li_3_assignsubmission_onlinetext_", "load/index.html", "load/notes.txt"]
 

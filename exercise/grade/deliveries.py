@@ -136,16 +136,22 @@ def read_delivery(path, single=False):
 
 
 def _find_classes(items, within=""):
-    """Return the folders with names of a platform's download. They end with a slash; the top is ""."""
-    students = {}
+    """Return the folders with names of a platform's download. They end with a slash; the top is "".
+
+    Students may have files with such names, too. So other folders need several, and nothing else.
+    """
+    students, mixed = {}, set()
     for item in items:
         parts = item.path.removeprefix(within).split("/")
         for n, part in enumerate(parts[:3]):
+            folder = within + "".join(f"{name}/" for name in parts[:n])
             if part == METADATA or _student(part):
-                students.setdefault(within + "".join(f"{name}/" for name in parts[:n]), set()).add(part)
+                students.setdefault(folder, set()).add(METADATA if part == METADATA else _student(part)[0])
                 break
-    several = {folder: {str(_student(name)) for name in found} for folder, found in students.items()}
-    return {folder for folder in students if not folder or METADATA in students[folder] or len(several[folder]) > 1}
+            if n < len(parts) - 1 or _ending(part) in LARGEST:
+                mixed.add(folder)
+    several = {folder for folder, found in students.items() if len(found) > 1 and folder not in mixed}
+    return several | {folder for folder, found in students.items() if not folder or METADATA in found}
 
 
 @functools.lru_cache(100_000)
@@ -212,9 +218,9 @@ def _walk(folder):
             folders[:] = names[:] = ()
         elif place and not folders and not names:
             yield _Item(place, LOOSE, _refuse("is an empty folder"))
-        for path in sorted(Path(here, name) for name in names + folders if not _is_ignored(name)):
-            if path.name in names or path.is_symlink():
-                yield _on_disk(path, place + _text(path.name))
+        for name in sorted([*names, *(name for name in folders if Path(here, name).is_symlink())]):
+            if not _is_ignored(name):
+                yield _on_disk(Path(here, name), place + _text(name))
         folders[:] = sorted(name for name in folders if not _is_ignored(name))
     for error in failed:
         yield _Item(_place(error.filename, folder), LOOSE, _refuse(f"cannot be read: {error.strerror}"))
