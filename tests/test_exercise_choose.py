@@ -7,7 +7,7 @@ from test_exercise_deliveries import forward, pack, write
 
 from exercise.grade.choose import choose
 from exercise.grade.deliveries import read_delivery
-from exercise.make.homework import make_homework, make_module
+from exercise.make.homework import make_homework
 
 UNTOUCHED = make_homework()
 UPDATE = "def update(): return 1\n"
@@ -17,16 +17,6 @@ def choice(path, files):
     """Return what counts of some files."""
     ((submission,), _) = read_delivery(write(path, {"./": "", **files}), single=True)
     return choose(submission)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["homework (1).py", "homework_final.py", "kim_4711_20771_homework-2.py", "layers.py", "a/b c/\u00fcb.py", "x.PY"],
-)
-def test_any_name_and_place(tmp_path, name):
-    """A file counts by the functions that it defines. The modules of the exercise do not count."""
-    files = {name: forward(1), "classifiers/layers.py": make_module("classifiers.layers"), "notes.py": "x = 1"}
-    assert choice(tmp_path, files) == (name, forward(1), {"forward": "written"}, "", "")
 
 
 NOTEBOOK = '{"cells": [{"cell_type": "code", "source": "def forward(x): return 1"}]}'

@@ -1,7 +1,6 @@
 """Tests of exercise.grade.deliveries: whose file it is, and what is read. test_exercise_grade.py has a class."""
 
 import io
-import json
 import os
 import re
 import tarfile
@@ -248,15 +247,3 @@ def test_problems(tmp_path, name, data, found, words):
     texts, problems = contents(write(tmp_path, {name: data}) / name)
     assert "".join(texts) == found and "".join(problems[:1]).startswith(words) and bool(problems) == bool(words)
     assert os.listdir(tmp_path) == [name]
-
-
-def test_notebooks(tmp_path):
-    """Code cells become one text. Lines for IPython become comments."""
-    code = ["%matplotlib inline\n", "x = 1"], f"if x:\n    !ls\n    y = 2\n{forward(3)}"
-    cells = [
-        {"cell_type": "markdown", "source": "# Title"},
-        *({"cell_type": "code", "source": lines} for lines in code),
-    ]
-    texts, _ = contents(write(tmp_path, {"a.ipynb": json.dumps({"cells": cells}), "c.py": ""}))
-    exec(texts["a.ipynb"], found := {})
-    assert (found["x"], found["y"], found["forward"](0, 0)) == (1, 2, (3, 3))

@@ -245,16 +245,6 @@ def test_late_submissions_and_feedback(tmp_path, capsys):
     assert run(*arguments) == 2 and (tmp_path / "g.csv").read_text(encoding="utf-8-sig") == "name,points\n"
 
 
-def test_single_submission(tmp_path):
-    """With --single, a folder of files is one submission."""
-    arguments = small(tmp_path)
-    assert run(*arguments, "--single") == 0
-    assert [line.split(",")[0] for line in (tmp_path / "g.csv").read_text(encoding="utf-8-sig").splitlines()] == [
-        "submission",
-        "in",
-    ]
-
-
 def test_part_that_cannot_be_graded(tmp_path, monkeypatch, capsys):
     """The exit status is 1, and the table says what is not graded. The next run grades it."""
     arguments = small(tmp_path)

@@ -36,17 +36,10 @@ class Limits(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Result of a run of one function.
+    """Result of a run of one function: its state "finished", "timeout", "memory" or "ended" (early).
 
-    Attributes
-    ----------
-    state : {"finished", "timeout", "memory", "ended"}
-        The last one means that the process ended early.
-    answers : list of (dict or str)
-        For each case, what `cases.call` returned, or a sentence that says why there is no answer.
-    notes : list of str
-        What is wrong with the file itself, see `student.load`. Or what `check_net` says.
-    seconds : float
+    `answers` has for each case what `cases.call` returned, or a sentence that says why there is no
+    answer. `notes` says what is wrong with the file itself, or what `check_net` says.
     """
 
     state: str

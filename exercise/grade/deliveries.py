@@ -115,13 +115,13 @@ def read_delivery(path, single=False):
             prefix = f"{item.path}/" if path.is_dir() else ""
             with contextlib.suppress(Exception), contextlib.ExitStack() as file:
                 inside = [] if single else list(_members(file.enter_context(item.open()), prefix))
-                if _find_classes(inside, prefix) or not prefix and _is_class(inside):
+                if _find_classes(inside, prefix) or not prefix and _is_class(inside, packed=True):
                     items = [other for other in items if other is not item] + inside
                     opened.push(file.pop_all())
         classes = set() if single else _find_classes(items)
         alone = single or not path.is_dir() and items[0].path == _text(path.name)
         groups, others = {"": (_text(path.name), "", items)}, []
-        if not alone and (classes or not _is_exercise(items)):
+        if not alone and (classes or _is_class(items, packed=not path.is_dir())):
             groups, others = _group(items, classes)
         names = {}
         for item in items:
@@ -161,23 +161,18 @@ def _student(name):
     return found and (f"{found['name']}_{found['number']}".rstrip("_"), bool(found.groupdict().get("text")))
 
 
-def _tops(items):
-    """Return the entries that may be submissions, and whether they are folders."""
+def _is_class(items, packed):
+    """Tell whether items without names of a platform are a class.
+
+    A folder is one, unless it has homework.py and nothing that the lab does not have. A zip is one if
+    it has several folders that the lab does not have.
+    """
     tops = {item.path.partition("/")[0]: "/" in item.path for item in items}
-    return {name: folder for name, folder in tops.items() if folder or _ending(name) in (*LARGEST, *KINDS)}
-
-
-def _is_exercise(items):
-    """Tell whether a folder has homework.py, and nothing else that could be a submission."""
-    return HOMEWORK in _tops(items) and _LAB >= _tops(items).keys()
-
-
-def _is_class(items):
-    """Tell whether a zip without names of a platform has several folders that the lab does not have."""
-    return len(_tops(items)) > 1 and all(_tops(items).values()) and _LAB.isdisjoint(_tops(items))
-
-
-_LAB = {HOMEWORK, "build", *(entry.name for entry in ROOT.iterdir())}
+    tops = {name: folder for name, folder in tops.items() if folder or _ending(name) in (*LARGEST, *KINDS)}
+    lab = {HOMEWORK, "build", *(entry.name for entry in ROOT.iterdir())}
+    if packed:
+        return len(tops) > 1 and all(tops.values()) and lab.isdisjoint(tops)
+    return HOMEWORK not in tops or not lab >= tops.keys()
 
 
 def _group(items, classes):

@@ -215,20 +215,9 @@ def _mark(name, run, trial):
 def result_of(name, state, problem=""):
     """Return the result of a function, without points.
 
-    Parameters
-    ----------
-    name : str
-    state : str
-        One of the table in exercise/README.md.
-    problem : str
-        Why no case was tested. Empty if cases were tested.
-
-    Returns
-    -------
-    dict
-        ``points`` maps each aspect to its points. ``wrong`` lists the aspect, label and sentence of
-        each wrong case. ``notes`` lists what is wrong with the file, and ``check`` what `check_net`
-        says. ``seconds`` is the duration.
+    The states are in exercise/README.md. ``problem`` says why no case was tested, if none was.
+    ``points`` maps each aspect to its points. ``wrong`` lists the aspect, label and sentence of each
+    wrong case. ``notes`` says what is wrong with the file, and ``check`` what `check_net` says.
     """
     empty = {"wrong": [], "notes": [], "check": [], "seconds": 0.0}
     return {"state": state, "points": dict.fromkeys(BY_NAME[name].points, 0.0), "problem": problem, **empty}

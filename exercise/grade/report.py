@@ -30,20 +30,10 @@ def file_name(name):
 
 
 def assemble(name, choice, parts):
-    """Combine the results of a submission's parts.
+    """Combine the results of a submission's functions, see `marking.grade_all`, and its `choose.Choice`.
 
-    Parameters
-    ----------
-    name : str
-    choice : choose.Choice
-    parts : dict of str to dict
-        Results by function, see `marking.grade_all`.
-
-    Returns
-    -------
-    dict
-        ``name``, ``file``, ``remarks`` (sentences about the file), ``warning``, ``state``, ``total``,
-        ``seconds`` and ``parts``.
+    Return a dict with ``name``, ``file``, ``warning``, ``remarks`` (sentences about the file),
+    ``state``, ``total``, ``seconds`` and ``parts``.
     """
     states = {part: graded["state"] for part, graded in parts.items()}
     state = ", ".join(f"{part} {state}" for part, state in states.items() if state != "right")
