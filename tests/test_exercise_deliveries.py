@@ -130,6 +130,7 @@ def test_downloads_in_folders(tmp_path):
     files = {f"load/{name}": text for name, text in CANVAS.items()} | {"load/index.html": ""}
     files |= {"max/max_15_16_homework.py": forward(3), "max/max_16_17_sgd.py": forward(4), "max/homework.py": ""}
     files |= {"Li_3_assignsubmission_onlinetext_/x": "", "Bo_4_assignsubmission_file_/a.py": forward(1)}
+    files |= {"Bo_4_assignsubmission_onlinetext_/x": ""}  # of somebody who has a submission
     found, others = read_delivery(write(tmp_path, files))
     assert {submission.name: submission.entry for submission in found} == {
         "Bo_4": "Bo_4_assignsubmission_file_", "kim_11": "load/kim_11_12_homework.py",
@@ -204,7 +205,7 @@ LINK = tarfile.TarInfo("link.py")
 LINK.type, LINK.linkname = tarfile.SYMTYPE, "/etc/passwd"
 ZIP_LINK = zipfile.ZipInfo("link.py")
 ZIP_LINK.external_attr = 0o120777 << 16
-OUT = {"../a.py": "", "/b.py": "", "C:/c.py": "", "x\\..\\..\\d.py": "", "sgd.py": forward(1)}
+OUT = {"../a.py": "", "/b.py": "", "C:/c.py": "", "x\\..\\..\\d.py": "", "x/" * 21 + "a.py": "", "sgd.py": forward(1)}
 LONG_LIST = b"PK\x01\x02" + bytes(40 << 20) + b"PK\x05\x06" + bytes(4) + b"\xff\xff\xff\xff"
 LONG_LIST += (40 << 20).to_bytes(4, "little") + bytes(6)
 ENCRYPTED = re.sub(rb"(PK\x01\x02....)\0", rb"\g<1>\001", pack(X), flags=re.DOTALL)
@@ -247,3 +248,21 @@ def test_problems(tmp_path, name, data, found, words):
     texts, problems = contents(write(tmp_path, {name: data}) / name)
     assert "".join(texts) == found and "".join(problems[:1]).startswith(words) and bool(problems) == bool(words)
     assert os.listdir(tmp_path) == [name]
+
+
+def test_many_members_of_a_tar(tmp_path, monkeypatch):
+    """Their number is limited."""
+    monkeypatch.setattr(deliveries, "MEMBERS", 2)
+    for count in (2, 3):
+        write(tmp_path, {"a.tar": pack_tar({"0.py": forward(1), **dict.fromkeys(map(str, range(1, count)), "")}, "")})
+        texts, problems = contents(tmp_path / "a.tar")
+        assert len(texts) == 1 and ["too many members" in problem for problem in problems] == [True] * (count - 2)
+
+
+@pytest.mark.parametrize("name", ["", "b.zip/"])
+def test_archives_are_read_last(tmp_path, monkeypatch, name):
+    """An archive with data does not use up the limit before a file beside it is read."""
+    monkeypatch.setattr(deliveries, "READ", 1)
+    files = {"a.zip": pack({"0.py": 900_000 * "#"}, zipfile.ZIP_STORED), "b.py": forward(1) + 200_000 * "#"}
+    texts, _ = contents(write(tmp_path / "b", {"b.zip": pack(files)} if name else files))
+    assert list(texts) == [f"{name}b.py"]

@@ -35,18 +35,23 @@ def main(arguments=None):
         Always raised. The status is 0 if all parts are graded, and 1 if a part could not be graded.
         It is 2 if the command line is wrong or a file cannot be written, and 130 after Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a code page lacks some characters
     parser = _make_parser()
     args = parser.parse_args(arguments)
     if os.name == "nt":
         parser.error("grading needs the process limits of Linux or macOS. Use WSL or a container")
+    outputs = [path for path in (args.csv, args.feedback, args.json, args.classroom50) if path]
+    try:
+        list(map(os.fsencode, [args.submissions, *outputs]))
+    except UnicodeEncodeError:  # UTF-8 in a terminal of another encoding
+        parser.error("a path is not in the encoding of the system. Set the environment variable PYTHONUTF8=1")
     if not args.submissions.exists():
         parser.error(f"{args.submissions} does not exist")
     if args.classroom50 and not args.single:
         parser.error("--classroom50 needs --single")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a code page lacks some characters
-    for path in filter(None, (args.csv, args.feedback, args.json, args.classroom50)):
+    for path in outputs:
         if args.submissions.is_dir() and path.resolve().is_relative_to(args.submissions.resolve()):
             parser.error(f"{path} is inside the folder of submissions. Choose a path outside of it")
     limits = Limits(args.timeout, args.memory, PATIENCE * args.timeout)
