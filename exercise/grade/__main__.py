@@ -150,16 +150,12 @@ def _grade(args, plan, parser):
         if args.classroom50:
             _write(args.classroom50, json.dumps(classroom50(result), indent=1))
     failed = [result["name"] for result in results if "not graded" in result["state"]]
-    print(f"{len(results) - len(failed)} of {len(results)} submissions are graded: {args.csv}{_kept(table, results)}")
+    kept = len(table.splitlines()) - 1 - len(results)
+    more = f" ({kept} lines of earlier runs are kept)" if kept else ""
+    print(f"{len(results) - len(failed)} of {len(results)} submissions are graded: {args.csv}{more}")
     if failed:
         print(f"Not graded: {', '.join(failed)}. Run the same command again", file=sys.stderr)
     return 1 if failed else 0
-
-
-def _kept(table, results):
-    """Say how many lines of an earlier table are kept in the new one."""
-    count = len(table.splitlines()) - 1 - len(results)
-    return f" ({count} lines of earlier runs are kept)" if count else ""
 
 
 def _write(path, text):

@@ -114,7 +114,10 @@ def grade_all(choices, plan, jobs, log, explain=False):
     graded = _run_all("grade", {text: names for text, names in written.items() if names}, plan, jobs, log)
     checks = {}
     if explain:
-        wrong = {text: [name for name, part in parts.items() if _is_explained(part)] for text, parts in graded.items()}
+        wrong = {
+            text: [name for name, part in parts.items() if part["wrong"] and part["state"] not in STOPPED]
+            for text, parts in graded.items()
+        }
         checks = _run_all("check", {text: names for text, names in wrong.items() if names}, plan, jobs, log)
     return [
         {
@@ -126,10 +129,6 @@ def grade_all(choices, plan, jobs, log, explain=False):
         }
         for choice in choices
     ]
-
-
-def _is_explained(part):
-    return part["wrong"] and part["state"] not in STOPPED
 
 
 def _not_run(name, choice):
