@@ -4,12 +4,8 @@ import ast
 import builtins
 import contextlib
 import importlib.util
-import io
-import json
 import linecache
-import re
 import sys
-import tokenize
 import traceback
 import warnings
 from pathlib import Path
@@ -19,90 +15,8 @@ import numpy as np
 
 from .compat import LIBRARIES, PACKAGE, SIZES, Missing, Placeholder, SubstituteModule
 from .functions import FIRST, FunctionNet
-
-MEGABYTES = 5  # size limit; homework files are smaller
-LINE = 200  # quoted characters of a line, at most
-
-
-class LoadError(Exception):
-    """The file does not contain a net. The message, such as "does not exist", follows its name."""
-
-
-def read_source(path):
-    """Read a Python source file as text, or raise LoadError."""
-    try:
-        if path.is_dir():
-            raise LoadError(f"is a folder. {_net_inside(path)}")
-        if not path.exists():
-            raise LoadError("does not exist")
-        if not path.is_file():
-            raise LoadError("is not a file")
-        with open(path, "rb") as file:
-            return decode_source(path.name, file.read((MEGABYTES << 20) + 1))
-    except OSError as error:
-        raise LoadError(f"cannot be read: {error.strerror or error}") from None
-
-
-def decode_source(name, data):
-    """Decode the bytes of a Python source file as Python does, or raise LoadError.
-
-    A reader may stop after `MEGABYTES` and one more byte.
-    """
-    if len(data) > MEGABYTES << 20:
-        raise LoadError(f"is larger than {MEGABYTES} MB: it is not a Python source file")
-    _check_kind(name, data)
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        return io.TextIOWrapper(io.BytesIO(data), encoding).read()
-    except UnicodeDecodeError as error:
-        encoding = error.encoding
-    except SyntaxError as error:
-        if "unknown encoding" in str(error) or "problem" in str(error):
-            raise LoadError(f"names an encoding that Python cannot use: {error.msg}") from None
-        encoding = "utf-8"
-    for number, line in enumerate(data.split(b"\n"), 1):
-        try:
-            line.decode(encoding)
-        except UnicodeDecodeError:
-            text = line.decode("latin-1").strip()
-            raise LoadError(f"is not saved as {encoding.upper()}: line {number}: {text}. Save it as UTF-8") from None
-    raise LoadError(f"is not saved as {encoding.upper()}. Save it as UTF-8")
-
-
-def _net_inside(folder):
-    """Say which file in a folder to name: a neural_net.py, at most two levels down."""
-    for pattern in ("", "*/", "*/*/"):
-        for file in sorted(folder.glob(f"{pattern}neural_net.py")):
-            return f"Name the file: {file}"
-    return "Name the Python file that has the class"
-
-
-def _check_kind(name, data):
-    """Raise LoadError for a file that is not Python source."""
-    start = data[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    every_other = b"\0" in data[:100] and not (any(data[:100:2]) and any(data[1:100:2]))  # UTF-16 without a BOM
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or every_other and any(data[:100]):
-        raise LoadError("is saved as UTF-16. Save it as UTF-8")
-    if name.lower().endswith((".md", ".markdown")):
-        raise LoadError("is a Markdown file, not Python source")
-    if start.startswith(b"version https://git-lfs"):
-        raise LoadError("is a Git LFS pointer, not the file itself. Fetch the file with git lfs pull")
-    if b"\0" in data:
-        raise LoadError("is a binary file, not Python source")
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise LoadError("is a web page. Download the file itself (on GitHub: Raw)")
-    content = _json(data) if start.startswith(b"{") else None
-    if name.lower().endswith(".ipynb") or isinstance(content, dict) and "cells" in content:
-        raise LoadError("is a notebook. Save the class to a .py file and check that")
-    if content:
-        raise LoadError("is a JSON file, not Python source")
-
-
-def _json(data):
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError, too
-        return None
+from .source import LINE, LoadError, decode_source, describe_syntax, read_bytes, read_cells
+from .source import read_source as read_source  # for exercise/, until it imports source.py
 
 
 def net_from_file(path, name, finder):
@@ -114,7 +28,8 @@ def net_from_file(path, name, finder):
     LoadError if the file is not Python 3 source, AttributeError if the class is missing, and any
     exception of the file or the constructor.
     """
-    source = _notebook_source(path) or read_source(path)
+    data = read_bytes(path)
+    source = _notebook_source(path, data) or decode_source(path.name, data)
     with np.errstate(), warnings.catch_warnings():  # undo settings of the file
         warnings.simplefilter("ignore")
         module = _run_source(source, path, finder)
@@ -144,16 +59,12 @@ def only(source, kinds):
     return all(isinstance(node, kinds) for node in ast.parse(source).body) and bool(source.strip())
 
 
-def _notebook_source(path):
+def _notebook_source(path, data):
     """Return imports, classes and functions from the cells of a notebook; "" if there are none."""
-    data = path.read_bytes()[: MEGABYTES << 20] if path.is_file() else b""
-    content, parts = _json(data) if data.lstrip().startswith(b"{") else None, []
-    for cell in content.get("cells", ()) if isinstance(content, dict) else ():
-        text = "".join(cell.get("source", ())) if cell.get("cell_type") == "code" else ""
+    parts, kept = [], (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
+    for text in read_cells(data) or ():
         with contextlib.suppress(SyntaxError):  # other cells are not Python
-            tree = ast.parse(re.sub(r"^\s*[%!].*", "", text, flags=re.MULTILINE))
-            kept = ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef
-            parts += [ast.unparse(node) for node in tree.body if isinstance(node, kept)]
+            parts += [ast.unparse(node) for node in ast.parse(text).body if isinstance(node, kept)]
     source = "\n\n".join(parts)
     if not source or only(source, (ast.Import, ast.ImportFrom)):
         return ""
@@ -203,7 +114,8 @@ def explain_failure(error, path, name):
     if isinstance(error, LoadError):
         return f" {error}"
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        return _explain_syntax(error, path)
+        file = "" if Path(error.filename) == path else f"{Path(error.filename).name}: "
+        return f": {file}{describe_syntax(error, linecache.getlines(error.filename))}"
     if isinstance(error, Missing):
         return f": {error}{quote_own_line(error)}"
     try:
@@ -212,19 +124,6 @@ def explain_failure(error, path, name):
         text = "(its text cannot be printed)"
     problem = f"{type(error).__name__}: {text[:300]}".removesuffix(": ")
     return f": {name}{SIZES} is not a two-layer net: {problem}{quote_own_line(error)}"
-
-
-def _explain_syntax(error, path):
-    """Quote the parser's error and the line."""
-    line = (error.text or linecache.getline(error.filename, error.lineno)).strip()[:LINE]
-    file = " " if Path(error.filename) == path else f": {Path(error.filename).name} "
-    text = error.text or "".join(linecache.getlines(error.filename))
-    if re.search("^(<{7}|={7}|>{7})", text, re.MULTILINE):
-        return f"{file}has merge conflict markers: line {error.lineno}: {line}. Keep one version, without the markers"
-    if isinstance(error, TabError):
-        return f"{file}mixes tabs and spaces: line {error.lineno}: {line}. Indent with spaces only"
-    python_2 = ", perhaps because it is Python 2" if error.msg.startswith("Missing parentheses in call to") else ""
-    return f"{file}has a syntax error{python_2}: line {error.lineno}, {error.msg}: {line}"
 
 
 def quote_own_line(error):
