@@ -8,13 +8,12 @@ dict of the fields of `Mistake`, or a list of such entries. The values {which}, 
 
 import numpy as np
 
-from checks import BIASES
+from checks import BIASES, WEIGHTS
 
 from . import stages, symptoms
 from .findings import Mistake
-from .net import WrongForm
-from .reference import FORWARD, NAMES, OTHER_CLASSES
-from .symptoms import HISTORIES, factors, like, penalised_twice, when, when_wrong, which, wins, wrong_accuracy
+from .reference import FORWARD, OTHER_CLASSES, WrongForm
+from .symptoms import HISTORIES, factors, like, of, penalised_twice, steps, unknown, when, which, wins, wrong_accuracy
 from .training import DECAY, ROWS, STEPS
 
 MASKED = "the gradient of {which} uses the wrong ReLU mask: %s. The correct mask is (hidden > 0)"
@@ -30,12 +29,27 @@ OTHER_PENALTY = (
 )
 EPSILON = "the loss {epsilon} the probability inside the logarithm. "
 DIRECTLY = "Compute the logarithm directly: log p = shifted - log(sum(exp(shifted)))"
+SIGN = "The loss is -log p, and its gradient is p - onehot(y)"
+FACTORS = {  # of answers that are divided by N in another way, or have the wrong sign
+    "is {N} times too large: it is not divided by N, the number of rows. Take the mean over the rows": lambda N: N,
+    "is too small by the factor {N}, the number of rows: it is divided by N twice. Divide only once": lambda N: 1 / N,
+    f"has the wrong sign (factor -1). {SIGN}": lambda N: -1,
+    "has the wrong sign and is not divided by N, the number of rows (factor -{N}). "
+    f"{SIGN}: take their mean over the rows": lambda N: -N,
+    f"has the wrong sign and is divided by N twice (factor -1/{{N}}). {SIGN}: divide them by N only once": lambda N: (
+        -1 / N
+    ),
+}
 EPOCH = "An epoch is num_train // batch_size iterations, here {N} // {B} = {epoch}"
 
 
 def labels_in_columns(r):
     """Return how often each class is a label, for each row of (N, C)."""
     return np.tile(np.bincount(r.y, minlength=r.C), (r.N, 1))
+
+
+def first_error(predictions):
+    return next((answer.error for answer in predictions if answer.error is not None), None)
 
 
 # What the entries of a stage have in common.
@@ -53,12 +67,12 @@ TABLE = {
         "np.zeros({right[0]})": symptoms.two_dimensional_bias,
     },
     stages.INTERFACE: {
-        "{note}": lambda net: {"note": net.note} if getattr(net, "note", "") else None,
+        "{note}": lambda net: {"note": net.note} if net.note else None,
         "params has {which}, too. The check leaves the value as it is, and does not check its gradient": lambda net: (
-            which(str(name) for name in net.params if name not in NAMES)
+            which(map(str, net.more))
         ),
         "the net has fit instead of train, so its training is not checked": when(
-            lambda net: hasattr(net, "fit") and not hasattr(net, "train")
+            lambda net: hasattr(net.net, "fit") and not hasattr(net.net, "train")
         ),
     },
     stages.FORM: {
@@ -102,15 +116,21 @@ TABLE = {
         "Compute all of it without astype(np.float32)": dict(seen=when(bool))
     },
     stages.SCORES: {
-        "scores must have shape (N, C) = {right}, got {got}": symptoms.wrong_shape,
+        "scores must have shape (N, C) = {right}, got {got}": of("scores", symptoms.wrong_shape),
         **{
             f"scores: {what}. The correct formula is max(0, X W1 + b1) W2 + b2": like(
                 lambda r, formula=formula: {"scores": formula(r)}
             )
             for what, formula in FORWARD.items()
         },
-        "scores are not max(0, X W1 + b1) W2 + b2. At row {row}, class {column}, the score is {got:.8g} and should be "
-        "{right:.8g}": symptoms.unknown_scores,
+        "scores are not max(0, X W1 + b1) W2 + b2. At row {at[0]}, class {at[1]}, the score is {got:.8g} and should be "
+        "{right:.8g}": of("scores", unknown),
+        "forward returns X W1 + b1 as the hidden layer. Return it after the ReLU, max(0, X W1 + b1)": like(
+            lambda r: {"hidden": r.pre}
+        ),
+        "the hidden layer must have shape (N, H) = {right}, got {got}": symptoms.wrong_shape,
+        "the hidden layer that forward returns is not max(0, X W1 + b1). At row {at[0]}, unit {at[1]}, it is {got:.8g} "
+        "and should be {right:.8g}": unknown,
     },
     stages.ANSWERS: {
         SHIFTED % "high": dict(upstream={"off": 1}),
@@ -141,21 +161,15 @@ TABLE = {
         "the parameter": symptoms.wrong_shape,
         "the gradient of {which} is averaged over the rows, so it is {N} times too small. Sum over the rows, because "
         "the gradient of the scores is already divided by N": symptoms.averaged_bias,
-        "{what} is {N} times too large: it is not divided by N, the number of rows. Take the mean over the rows": like(
-            lambda r: r.times(r.N)
-        ),
-        "{what} is too small by the factor {N}, the number of rows: it is divided by N twice. Divide only once": like(
-            lambda r: r.times(1 / r.N)
-        ),
-        "{what} has the wrong sign (factor -1). The loss is -log p, and its gradient is p - onehot(y)": like(
-            lambda r: r.times(-1)
-        ),
-        "{what} has the wrong sign and is not divided by N, the number of rows (factor -{N}). The loss is -log p, and "
-        "its gradient is p - onehot(y): take their mean over the rows": like(lambda r: r.times(-r.N)),
-        "{what} has the wrong sign and is divided by N twice (factor -1/{N}). The loss is -log p, and its gradient is "
-        "p - onehot(y): divide them by N only once": like(lambda r: r.times(-1 / r.N)),
+        **{
+            f"{{what}} {words}": like(lambda r, factor=factor: r.times(factor(r.N)))
+            for words, factor in FACTORS.items()
+        },
         "{what} is divided by {divisor}, instead of N, the number of rows": symptoms.other_divisor,
         "{what} is {k:.6g} times what it should be": symptoms.multiple,
+        "the gradient of {which} is 0 if reg is 0: the gradient of the penalty replaces it. Add it with +=": like(
+            lambda r: {name: 0 * r.right[name] for name in WEIGHTS}
+        ),
         "the gradient of {which} flows through inactive hidden units: the ReLU is missing in the backward pass, or its "
         "mask has no effect (for example hidden < 0 after the ReLU). Multiply the gradient of the hidden layer by "
         "(hidden > 0)": like(lambda r: r.grads(mask=1.0), scaled=True),
@@ -172,14 +186,9 @@ TABLE = {
             lambda r: {"W2": r.grads(hidden=r.pre)["W2"]}, scaled=True
         ),
         "{what} is {got:.10g} and should be {right:.10g}{remark}: the mistake is unknown, or there are several "
-        "mistakes": dict(
-            seen=lambda a: {"got": a.got, "right": a.right, "remark": a.r.remark} if a.name == "loss" else None,
-            vague=True,
-        ),
+        "mistakes": dict(seen=of("loss", unknown), vague=True),
         "the gradient of {which} is wrong: the mistake is unknown, or there are several mistakes. The largest error is "
-        "at {at}{of}: it is {got:.10g} and should be {right:.10g}{remark}": dict(
-            seen=symptoms.unknown_gradient, vague=True
-        ),
+        "at {at}{of}: it is {got:.10g} and should be {right:.10g}{remark}": dict(seen=unknown, vague=True),
     },
     stages.PENALTY: {
         "this net penalises the biases like the weights. The net of this lab penalises only the weights": dict(
@@ -209,8 +218,7 @@ TABLE = {
         "0.5 * reg * sum(W**2) in the loss and reg * W in the gradient for both": factors(0.5, 1),
         "this net penalises by reg * W**2, without the half, and loss and gradient agree. For the same penalty, "
         "our reg must be twice its reg": dict(seen=factors(1, 2), note=True),
-        "the penalty on {which} has the factor {in_loss} in the loss and {in_gradient} in the gradient. The "
-        "correct factors are 0.5 and 1": lambda a: {"k": a.got, **factors(..., ...)(a)},
+        "the penalty on {which} has the factor {factors}": symptoms.odd_factors,
     },
     stages.JOINT_PENALTY: {
         "{places}: the ReLU mask compares the hidden layer with reg. It must compare with 0": symptoms.masked_by_reg,
@@ -252,43 +260,28 @@ TABLE = {
         "train is not finished. Next: the minibatch. Draw rows of X and y before loss is called": when(
             lambda t: t.no_batch
         ),
+        "{text}": lambda t: {"text": t.error} if isinstance(t.error, WrongForm) else None,
         "train raises {kind} if the batch is larger than the data: {error}{place}. Draw rows with replacement, for "
         "example with np.random.choice(num_train, batch_size)": lambda t: (
-            symptoms.raised(t.error) if "larger sample than population" in str(t.error) else None
+            symptoms.raised(t.error) if t.larger else None
         ),
         "train raises {kind}: {error}{place}": lambda t: symptoms.raised(t.error),
         "train changes no parameter: the update is missing, or it changes copies. For each parameter, write "
-        "self.params[name] -= learning_rate * grads[name]": when(
-            lambda t: t.names and all(np.array_equal(t.after[name], t.before[name]) for name in NAMES)
-        ),
-        "train makes {got} steps with num_iters=1": lambda t: (
-            {"got": t.first_steps} if t.seen and t.first_steps > 1 else None
-        ),
-        "the update of {which} goes up the gradient, so the loss rises. Use W -= learning_rate * dW": lambda t: which(
-            t.names_with(t.rate)
-        ),
-        "train does not update {which}": lambda t: which(
-            name for name in t.names if np.array_equal(t.after[name], t.before[name])
-        ),
+        "W -= learning_rate * dW": when(lambda t: set(t.factors.values()) == {0}),
+        "train makes {got} steps with num_iters=1": lambda t: {"got": t.changes} if t.seen and t.changes > 1 else None,
+        "the update of {which} goes up the gradient, so the loss rises. Use W -= learning_rate * dW": steps(-1),
+        "train does not update {which}": steps(0),
         "the update of {which} lacks the gradient of the penalty. In train, pass reg to loss: "
-        "self.loss(X_batch, y=y_batch, reg=reg)": lambda t: which(
-            n for n in t.names_with(-t.rate, t.grads_without_reg) if n not in t.right
-        ),
-        "the learning rate decays before the first step ({which}). It must decay at the end of an epoch": lambda t: (
-            which(t.names_with(-DECAY * t.rate))
-        ),
+        "self.loss(X_batch, y=y_batch, reg=reg)": lambda t: which(t.no_reg),
+        "the learning rate decays before the first step ({which}). It must decay at the end of an epoch": steps(DECAY),
         "the update of {which} is {k:g} times what it should be. Use W -= "
         "learning_rate * dW": symptoms.multiple_of_step,
-        "the update of {which} is not W -= learning_rate * dW with the gradient of the batch": lambda t: which(
-            name for name in t.names if name not in t.right
-        ),
+        "the update of {which} is not W -= learning_rate * dW with the gradient of the batch": steps(None),
         "the learning rate does not decay. Multiply it by learning_rate_decay once in each epoch, after the step": when(
-            lambda t: t.second_is(-t.rate) and not t.second_is(-DECAY * t.rate)
+            lambda t: t.second == 1
         ),
         "the first iteration is correct, but the second is wrong. It must be W -= learning_rate * dW, with the "
-        "gradient at the new parameters and the learning rate after one decay": when(
-            lambda t: not t.second_is(-DECAY * t.rate)
-        ),
+        "gradient at the new parameters and the learning rate after one decay": when(lambda t: t.second is None),
         "train must return a dict with the lists loss_history, train_acc_history and val_acc_history. Here each list "
         "must have 2 numbers, got {got}": symptoms.wrong_histories,
         "loss_history starts with {got:.8g}{late}. It must start with the loss before the step, "
@@ -334,26 +327,25 @@ TABLE = {
         ),
     },
     stages.PREDICT: {
-        "predict is not finished. Next: {next}{place}": lambda predictions: next(
-            filter(None, (symptoms.not_written(p.error) for p in predictions)), None
-        ),
-        "predict raises {kind}: {error}{place}": lambda predictions: next(
-            filter(None, (symptoms.raised(p.error) for p in predictions)), None
-        ),
-        "predict must return one class for each row, shape {right}, got {got}. Use "
+        "predict is not finished. Next: {next}{place}": lambda p: symptoms.not_written(first_error(p)),
+        "predict raises {kind}: {error}{place}": lambda p: symptoms.raised(first_error(p)),
+        "predict must return one class for each row, an array of shape {right}, got {got}. Use "
         "np.argmax(scores, axis=1)": symptoms.wrong_predictions_shape,
-        "predict returns the class with the lowest score. Use np.argmax(scores, axis=1)": when_wrong(
-            when(lambda predictions: all(np.array_equal(p.got, p.scores.argmin(axis=1)) for p in predictions))
+        "predict returns the class with the lowest score. Use np.argmax(scores, axis=1)": wins(
+            lambda r, scores: -scores
         ),
-        "predict returns class {got} for all rows. Use np.argmax(scores, axis=1)": when_wrong(symptoms.constant_class),
+        "predict returns class {got} for all rows. Use np.argmax(scores, axis=1)": symptoms.constant_class,
         **{
-            f"predict: {what}. Use the scores of the net, np.argmax(self.loss(X), axis=1)": wins(formula)
+            f"predict: {what}. Use the scores of the net, np.argmax(self.loss(X), axis=1)": wins(
+                lambda r, scores, formula=formula: formula(r)
+            )
             for what, formula in list(FORWARD.items())[:OTHER_CLASSES]
         },
         "predict returns class {got} for row {row}, but class {right} has the "
         "highest score": symptoms.not_highest_class,
     },
-    stages.UNFINISHED: {"{right}Next: {next}": symptoms.unfinished},
+    stages.UNCHECKED: {"not checked: {what}": dict(seen=symptoms.unchecked, note=True)},
+    stages.UNFINISHED: {"{right}Next: {next}{place}": symptoms.unfinished},
     stages.PRINTS: {
         "loss prints output: {lines} lines are not shown here": dict(
             seen=lambda lines: {"lines": lines} if lines else None, note=True

@@ -1,6 +1,6 @@
 """Asks a net for its loss and gradients, and returns the answers as evidence. Nothing is judged here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -13,11 +13,12 @@ PROBE_SCORE = 1000.0  # exp overflows above 709
 PROBE_REG = 0.7  # differs from its square and its double, so a wrong power or factor of reg shows
 
 
-@dataclass(frozen=True)
+@dataclass
 class Calls:
     """Answers of a net for its own parameters and data: scores, and twice loss and gradients.
 
     `changed` names the arrays that ``loss`` changes. After an `error`, all later answers are missing.
+    `missing`: functions that are not written, and their errors; correct ones are called instead.
     `scores_correct`: the scores are. `others_wrong`: something else is not.
     """
 
@@ -27,6 +28,7 @@ class Calls:
     second: tuple = (None, {})
     changed: tuple = ()
     error: Exception | None = None
+    missing: dict = field(default_factory=dict)
     scores_correct: bool = False
     others_wrong: bool = False
 
@@ -52,24 +54,27 @@ class Calls:
 
 def call_as_given(net, X, y, reg):
     """Call a net once for scores, twice for loss and gradients, and once to see what it changes."""
-    scores, params = None, {**net.more, **net.params}
+    calls = Calls({**net.more, **net.params})
     try:
-        scores = net.ask(net.params, X)
+        calls.scores = net.ask(net.params, X)
         first, second = (net.ask(net.params, X, y, reg) for _ in range(2))
-        return Calls(params, scores, first, second, net.changes(X, y, reg))
+        calls.first, calls.second, calls.changed = first, second, net.changes(X, y, reg)
+        calls.missing = dict(getattr(net.net, "missing", {}))
     except Exception as error:
-        return Calls(params, scores, error=error)
+        calls.error = error
+    return calls
 
 
 def describe_failure(net, X, y, reg, error):
     """Return an exception, and how the inputs of the last call differ from those of the user."""
     params, rows, labels, asked_reg = net.asked
+    same, labelled = len(rows) == len(X), labels is not None
     differs = {
         "the parameters": any(not np.array_equal(params[name], net.params[name]) for name in NAMES),
-        "the number of rows": len(rows) != len(X),
-        "X": len(rows) == len(X) and not np.array_equal(rows, X),
-        "y": labels is not None and len(rows) == len(X) and not np.array_equal(labels, y),
-        "reg": labels is not None and asked_reg != reg,
+        "the number of rows": not same,
+        "X": same and not np.array_equal(rows, X),
+        "y": same and labelled and not np.array_equal(labels, y),
+        "reg": labelled and asked_reg != reg,
     }
     try:
         net.ask(net.params, X, np.minimum(y, max(len(net.params["b2"]) - 2, 0)), reg)
@@ -78,27 +83,25 @@ def describe_failure(net, X, y, reg, error):
     return error, " or ".join(what for what, differ in differs.items() if differ) + " differ from yours"
 
 
-def fresh_reference(net, sizes, remark, sigmoid=False, first=0):
+def fresh_reference(net, rows=0, first=0):
     """Return a `Reference` with parameters and data of the check.
 
     The parameters have the shapes of the net's, and no bias is zero. The number of rows, its neighbours
-    included, differs from `sizes`, so a division by the wrong size shows. If possible, some hidden units
-    are active and some are not. The last class of three or more does not occur: a net must not need it.
+    included, differs from `rows` and all sizes, so a division by the wrong size shows. If possible, some
+    hidden units are active and some are not. The last class of three or more does not occur: a net must
+    not need it. `first` is the first seed that is tried.
     """
-    D, H = net.params["W1"].shape
-    C = len(net.params["b2"])
-    labels = C - 1 if C > 2 else C
-    taken = {size + off for size in (D, H, C, *sizes) for off in (-2, -1, 0, 1, 2)}
-    N = next(n for n in (7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61) if n not in taken)
+    (D, H), C = net.params["W1"].shape, len(net.params["b2"])
+    N = next(n for n in range(7, 99) if min(abs(n - size) for size in (D, H, C, rows)) > 2)
     for seed in range(first, first + 20):
         rng = np.random.default_rng(seed)
         W1, W2 = rng.standard_normal((D, H)) / np.sqrt(D), rng.standard_normal((H, C)) / np.sqrt(H)
         b1, b2 = 0.5 * rng.choice([-1, 1], H) * rng.uniform(0.5, 1.5, H), 0.5 * rng.standard_normal(C)
+        X, y = rng.standard_normal((N, D)), rng.permutation(np.arange(N) % (C - 1 if C > 2 else C))
         params = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
-        r = Reference(params, rng.standard_normal((N, D)), rng.permutation(np.arange(N) % labels), remark, sigmoid)
+        r = Reference(params, X, y, " (with parameters and data of the check)", net.sigmoid)
         if (r.pre > 0.1).any(axis=0).mean() > 0.5 < (r.pre < -0.1).any(axis=0).mean():
             break
-    r.sizes_differ = True
     return r
 
 
@@ -116,21 +119,17 @@ def penalty_factors(net, X, y, names):
             params = _zeros(net.params) | {name: probe}
             (loss0, grads0), (loss1, grads1) = (net.ask(params, X, y, reg) for reg in (0.0, PROBE_REG))
             in_loss.append((loss1 - loss0) / (PROBE_REG * np.sum(probe**2)))
-            if name not in names:
-                continue
-            difference = (np.asarray(grads1[name]) - np.asarray(grads0[name])) / PROBE_REG
-            if difference.size == probe.size:  # wrong shapes and transposed gradients are other findings
-                in_gradient.append(difference.reshape(probe.shape) / probe)
-                in_transposed.append(difference.T.reshape(probe.shape) / probe)
-            else:
-                in_gradient.append(difference)
-        of_loss = _agreed(in_loss)
-        factor = (
-            _agreed(in_gradient) if name in names else 2 * of_loss if of_loss in (0.5, 1) else float(name in WEIGHTS)
-        )
-        if factor is None and in_transposed:
-            factor = _agreed(in_transposed)
-        factors[name] = of_loss, factor
+            if name in names:
+                difference = (np.asarray(grads1[name]) - np.asarray(grads0[name])) / PROBE_REG
+                fits = difference.size == probe.size  # other shapes are other findings
+                in_gradient.append(difference.reshape(probe.shape) / probe if fits else difference)
+                in_transposed.append(difference.T.reshape(probe.shape) / probe if fits else difference)
+        first = _agreed(in_loss)
+        second = 2 * first if first in (0.5, 1) else float(name in WEIGHTS)
+        if name in names:
+            second = _agreed(in_gradient)
+            second = _agreed(in_transposed) if second is None else second
+        factors[name] = first, second
     return factors
 
 
@@ -201,34 +200,25 @@ class Extremes(NamedTuple):
 
 def probe_extremes(net, known):
     """Ask for loss and gradients at extreme scores. If the loss is known to be wrong, skip "value"."""
-    zeros = _zeros(net.params)
-    D, C = len(zeros["W1"]), len(zeros["b2"])
-    one, X = np.zeros((1, D)), np.zeros((2, D))
-    high, high_row, low = ({name: param.copy() for name, param in zeros.items()} for _ in range(3))
+    D, C = len(net.params["W1"]), len(net.params["b2"])
+    zero, high, high_row, low = (_zeros(net.params) for _ in range(4))
+    one, X, y = np.zeros((1, D)), np.zeros((2, D)), np.zeros(2, dtype=int)
     high["b2"][:] = PROBE_SCORE
     X[0, 0], high_row["W1"][0, 0], high_row["W2"][0] = PROBE_SCORE, 1, 1
     low["b2"][0] = -PROBE_SCORE if C > 1 else 0
-    inputs = [(zeros, one), (high, one), (high_row, X), (low, one)]
-    wrong, losses = [], []
-    for params, rows in inputs:
+    wrong = []
+    for params, rows in ((zero, one), (high, one), (high_row, X), (low, one)):
         try:
-            loss, grads = net.ask(params, rows, np.zeros(len(rows), dtype=int))
-            broken = [g for g in grads.values() if not np.isfinite(np.asarray(g, dtype=np.float64)).all()]
-        except ArithmeticError:
-            loss, broken = np.nan, []
-        except ValueError as error:
-            if "math domain" not in str(error):
+            loss, grads = net.ask(params, rows, y[: len(rows)])
+        except (ArithmeticError, ValueError) as error:
+            if isinstance(error, ValueError) and "math domain" not in str(error):
                 raise
-            loss, broken = np.nan, []
-        wrong.append("" if np.isfinite(loss) and not broken else "gradient" if np.isfinite(loss) else "loss")
-        losses.append(loss)
-    if (
-        not wrong[3]
-        and not known
-        and not agree(losses[3], Reference(low, one, np.zeros(1, dtype=int)).right["loss"], 1e-9)
-    ):
+            loss, grads = np.nan, {}
+        finite = all(np.isfinite(np.asarray(g, dtype=np.float64)).all() for g in grads.values())
+        wrong.append("loss" if not np.isfinite(loss) else "" if finite else "gradient")
+    if not wrong[3] and not known and not agree(loss, Reference(low, one, y[:1]).right["loss"], 1e-9):
         wrong[3] = "value"
-    return Extremes(*wrong, losses[3])
+    return Extremes(*wrong, loss)
 
 
 def _zeros(params):

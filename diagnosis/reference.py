@@ -8,6 +8,10 @@ NAMES = tuple(SHAPES)
 RTOL = 1e-7  # far above rounding errors, far below the error of a factor of 1.00001
 
 
+class WrongForm(Exception):
+    """A method or function returns something of another kind than it must."""
+
+
 def agree(answer, right, floor=0.0):
     """Tell whether numbers or arrays are finite and equal, except for rounding.
 
@@ -57,13 +61,13 @@ class Reference:
         The correct "scores", "loss" (without penalty) and gradients, and their possible rounding errors.
     """
 
-    alone = ("scores", "loss")
-    sizes_differ = False  # whether N, D, H and C differ, and their neighbours
+    alone = ("scores", "hidden", "loss")
+    loss_factor = None  # by which all losses of the net are wrong
 
     def __init__(self, params, X, y, remark="", sigmoid=False, *, axis=1, shift=1, off=0, target=None):
         self.params, self.X, self.y, self.N, self.remark, self.sigmoid = params, X, y, len(X), remark, sigmoid
         self.W1, self.b1, self.W2, self.b2 = (params[name] for name in NAMES)
-        self.H, self.C = self.W2.shape
+        self.D, (self.H, self.C) = len(self.W1), self.W2.shape
         with np.errstate(all="ignore"):
             self.pre = X @ self.W1 + self.b1  # (N, H)
             self.hidden = 1 / (1 + np.exp(-self.pre)) if sigmoid else relu(self.pre)  # (N, H)
@@ -76,10 +80,10 @@ class Reference:
             self.dscores = (np.exp(self.log_p) - target) / self.N  # (N, C)
             self.dhidden = self.dscores @ self.W2.T  # (N, H)
             loss = -np.sum(target * self.log_p) / self.N
-            self.right = {"scores": self.scores, "loss": loss, **self.grads()}
+            self.right = {"scores": self.scores, "hidden": self.hidden, "loss": loss, **self.grads()}
         W2, hidden = np.abs(self.W2).max(initial=0), np.abs(self.hidden).max(initial=0)
         sizes = {"W1": np.abs(X).max(initial=0) * W2, "b1": W2, "W2": hidden, "b2": 1.0}
-        self.floor = {"scores": 1e-9, "loss": 1e-9, **{name: 1e-12 * self.N * size for name, size in sizes.items()}}
+        self.floor = dict.fromkeys(self.alone, 1e-9) | {name: 1e-12 * self.N * size for name, size in sizes.items()}
 
     def agrees(self, name, answer):
         """Tell whether an answer is correct."""
@@ -87,19 +91,19 @@ class Reference:
 
     def variant(self, **mistakes):
         """Return a `Reference` with other values of `axis`, `shift`, `off` or `target`."""
-        variant = Reference(self.params, self.X, self.y, self.remark, self.sigmoid, **mistakes)
-        variant.sizes_differ = self.sizes_differ
-        return variant
+        return Reference(self.params, self.X, self.y, self.remark, self.sigmoid, **mistakes)
 
-    def grads(self, mask=None, hidden=None):
+    def grads(self, mask=None, hidden=None, dscores=None):
         """Return the gradients without penalty. An argument replaces the array of its name."""
-        slope = self.hidden * (1 - self.hidden) if self.sigmoid else self.pre > 0
-        dpre = self.dhidden * (slope if mask is None else mask)  # (N, H)
+        if mask is None:
+            mask = self.hidden * (1 - self.hidden) if self.sigmoid else self.pre > 0
+        dscores = self.dscores if dscores is None else dscores
+        dpre = dscores @ self.W2.T * mask  # (N, H)
         return {
             "W1": self.X.T @ dpre,
             "b1": dpre.sum(axis=0),
-            "W2": (self.hidden if hidden is None else hidden).T @ self.dscores,
-            "b2": self.dscores.sum(axis=0),
+            "W2": (self.hidden if hidden is None else hidden).T @ dscores,
+            "b2": dscores.sum(axis=0),
         }
 
     def times(self, k):
@@ -115,13 +119,14 @@ class Penalties:
     """Correct factors of ``reg * W**2`` in the loss and of ``reg * W`` in the gradient.
 
     Both weights must follow the same convention, (0.5, 1) or (1, 2). The biases have (0, 0).
+    `names` are the parameters that have a gradient.
     """
 
     alone = ()
 
-    def __init__(self, factors):
-        w1, w2 = factors["W1"], factors["W2"]
-        usual = (1, 2) if w1 != w2 and (1, 2) in (w1, w2) else (0.5, 1)
+    def __init__(self, factors, names):
+        weights, self.names = (factors["W1"], factors["W2"]), names
+        usual = (1, 2) if weights[0] != weights[1] and (1, 2) in weights else (0.5, 1)
         self.right = {"b1": (0, 0), "b2": (0, 0), "W1": usual, "W2": usual}
 
     def agrees(self, name, factors):

@@ -50,11 +50,10 @@ class NetReport:
         return [str(finding) for finding in self.found if finding.mistake.note and finding.mistake.sentence]
 
     def add(self, found):
-        """Append findings, in the order in which the report shows them, each mistake of the same names once."""
+        """Append findings, each mistake of the same names once. What is to be written next comes last."""
         known = [(finding.mistake, finding.names) for finding in self.found]
-        self.found += [
-            finding for finding in found if not finding.names or (finding.mistake, finding.names) not in known
-        ]
+        self.found += [f for f in found if not f.names or (f.mistake, f.names) not in known]
+        self.found.sort(key=lambda finding: "Next: " in finding.mistake.sentence)
 
     def has(self, stage):
         """Tell whether something is wrong in a stage."""

@@ -5,16 +5,20 @@ the entry, or None if the evidence does not show the mistake. `like`, `factors`,
 make such functions.
 """
 
-import re
+import inspect
 
 import numpy as np
 
 from checks import BIASES, WEIGHTS
 
+from .functions import FunctionNet
 from .loading import quote_own_line
 from .reference import NAMES, agree, factor_between
 from .training import BATCH, DECAY, ROWS, STEPS
 
+ARGUMENTS = (  # of train
+    "X", "y", "X_val", "y_val", "learning_rate", "learning_rate_decay", "reg", "num_iters", "batch_size", "verbose",
+)  # fmt: skip
 HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")
 
 
@@ -46,17 +50,13 @@ def factors(in_loss, in_gradient):
 
 
 def wins(formula):
-    """Make a function that sees predictions of the class with the highest ``formula(reference)``."""
+    """Make a function that sees wrong predictions of the class with the highest ``formula(r, scores)``."""
 
-    def seen(predictions):
-        return {} if all(np.array_equal(p.got, formula(p.r).argmax(axis=1)) for p in predictions) else None
+    def seen(p):
+        fits = all(np.array_equal(a.got, formula(a.r, a.scores).argmax(axis=1)) for a in p)
+        return {} if fits and not_highest_class(p) else None
 
-    return when_wrong(seen)
-
-
-def when_wrong(seen):
-    """Restrict a function to predictions that are wrong."""
-    return lambda predictions: seen(predictions) if not_highest_class(predictions) else None
+    return seen
 
 
 def when(condition):
@@ -94,12 +94,8 @@ def raised(error):
 
 def not_written(error, so_far=""):
     """A NotImplementedError: the code after it is not written yet. `so_far` says what is."""
-    if not isinstance(error, NotImplementedError):
-        return None
-    found = raised(error)
-    if re.search(r"\bline \d", str(error)):  # the functions of the exercise name their lines themselves
-        found["place"] = ""
-    return {**found, "next": str(error) or "this line", "so_far": so_far}
+    found = raised(error) if isinstance(error, NotImplementedError) else None
+    return found and {**found, "next": str(error) or "this line", "so_far": so_far}
 
 
 def not_finite(arrays):
@@ -120,16 +116,22 @@ def wrong_keys(calls):
 
 
 def unfinished(calls):
-    """What is missing after correct scores: the loss, or gradients."""
+    """What is missing after correct scores: a function, the loss, or gradients."""
     missing = [name for name in NAMES if name not in calls.grads]
-    if calls.loss is None:
-        right, next_ = "the scores are", "the loss, the mean of -log p over the rows plus the penalty"
-    else:
+    right, more, place = "the scores are", "", ""
+    if calls.missing:
+        name = next(name for name in ("softmax_loss", "penalty", "backward") if name in calls.missing)
+        error = calls.missing[name]
+        right, more = ("the scores and the loss are", "") if name == "backward" else (right, "loss is not finished. ")
+        next_, place = error, quote_own_line(error)
+    elif calls.loss is None:
+        next_ = "the loss, the mean of -log p over the rows plus the penalty"
+    elif missing:
         found = f", the loss and the gradient of {', '.join(calls.names)}" if calls.names else " and the loss"
         right, next_ = f"the scores{found} are", f"the gradient of {', '.join(missing)}"
-    if calls.loss is not None and not missing:
+    else:
         return None
-    return {"right": "" if calls.others_wrong else f"{right} correct. ", "next": next_}
+    return {"right": "" if calls.others_wrong else f"{right} correct. {more}", "next": next_, "place": place}
 
 
 def wrong_dtype(calls):
@@ -167,12 +169,6 @@ def single_precision(a):
     return {"what": names.get(a.name, f"the gradient of {a.name}")} if rounded or held else None
 
 
-def unknown_scores(a):
-    """Scores that no other entry explains, with the largest difference."""
-    row, column = np.unravel_index(np.abs(a.got - a.right).argmax(), a.right.shape)
-    return {"row": row, "column": column, "got": a.got[row, column], "right": a.right[row, column]}
-
-
 def epsilon_in_log(a, harmless=1.0):
     """A small number that is added to the probability inside the logarithm, or its lower bound.
 
@@ -198,30 +194,42 @@ def averaged_bias(a):
 
 def other_divisor(a):
     """A gradient or loss that is divided by another size than N, in data whose sizes all differ."""
-    D, H, C, N = len(a.r.params["W1"]), a.r.H, a.r.C, a.r.N
-    k = factor_between(a.got, a.right, a.r.floor[a.name]) if a.r.sizes_differ else None
-    sizes = [
-        (D, "D, the number of inputs"), (H, "H, the number of hidden units"), (C, "C, the number of classes"),
-        (N - 1, "N - 1"), (N + 1, "N + 1"), (N * C, "N * C, the number of all scores"),
-        (D + 1, "D + 1, one more than the inputs"),
-    ]  # fmt: skip
-    found = " or ".join(what for size, what in sizes if k and abs(k * size / N - 1) < 1e-7)
+    D, H, C, N = a.r.D, a.r.H, a.r.C, a.r.N
+    k = factor_between(a.got, a.right, a.r.floor[a.name]) if min(abs(N - size) for size in (D, H, C)) > 2 else None
+    sizes = {
+        "D, the number of inputs": D, "H, the number of hidden units": H, "C, the number of classes": C,
+        "N - 1": N - 1, "N + 1": N + 1, "N * C, the number of all scores": N * C,
+        "D + 1, one more than the inputs": D + 1,
+    }  # fmt: skip
+    found = " or ".join(what for what, size in sizes.items() if k and abs(k * size / N - 1) < 1e-7)
     return {"divisor": found} if found else None
 
 
 def multiple(a):
-    """A gradient that is a multiple of the correct one."""
-    k = factor_between(a.got, a.right, a.r.floor[a.name]) if a.name in NAMES else None
+    """A gradient that is a multiple of the correct one, or a loss that always is."""
+    k = factor_between(a.got, a.right, a.r.floor[a.name]) if a.name in NAMES else a.r.loss_factor
     return None if k is None else {"k": float(f"{k:.9g}")}  # rounded, because equal factors share one sentence
 
 
-def unknown_gradient(a):
-    """A gradient that no other entry explains, with the largest difference."""
-    if a.name not in NAMES:
-        return None
-    difference = np.abs(a.got - a.right)
-    where = tuple(map(int, np.unravel_index(np.argmax(difference), difference.shape)))  # the first NaN, if any
-    return {"at": where, "got": float(a.got[where]), "right": float(a.right[where]), "remark": a.r.remark}
+def unknown(a):
+    """An answer that no other entry explains, with the largest difference."""
+    got, right = np.asarray(a.got), np.asarray(a.right)
+    at = tuple(map(int, np.unravel_index(np.abs(got - right).argmax(), right.shape)))  # the first NaN, if any
+    return {"at": at, "got": float(got[at]), "right": float(right[at]), "remark": a.r.remark}
+
+
+def of(name, seen):
+    """Restrict a function to the answer of a name."""
+    return lambda a: seen(a) if a.name == name else None
+
+
+def odd_factors(a):
+    """Factors of a penalty that no other entry explains."""
+    in_loss, in_gradient = a.got
+    if a.name not in a.r.names:  # it has no gradient yet
+        return {"k": a.got, "factors": f"{in_loss} in the loss. The correct factor is 0.5"}
+    words = f"{in_loss} in the loss and {in_gradient} in the gradient. The correct factors are 0.5 and 1"
+    return {"k": a.got, "factors": words}
 
 
 def penalised_bias(a):
@@ -262,16 +270,18 @@ def wrong_joint_penalty(joint):
     return {"places": ", ".join(joint.wrong), "reg": joint.reg, "half": half, "full": full, "biases": biases}
 
 
+def steps(k):
+    """Make a function that sees parameters whose first step is k times the correct one."""
+    return lambda t: which(name for name, factor in t.factors.items() if factor == k)
+
+
 def multiple_of_step(t):
     """Steps that are a wrong multiple of the gradient, if every step is a multiple of it."""
     found = {}
-    for name in t.names:
-        k = factor_between(t.after[name] - t.before[name], -t.rate * t.grads[name], 1e-12)
-        if k is None and name not in t.right:
-            return None
-        if k is not None and abs(k - 1) > 1e-7:
-            found.setdefault(float(f"{k:.6g}"), []).append(name)
-    return next(({"which": ", ".join(names), "k": k} for k, names in found.items()), None)
+    for name, k in t.factors.items():
+        found.setdefault(k, []).append(name)
+    wrong = ({"which": ", ".join(names), "k": k} for k, names in found.items() if k != 1)
+    return None if None in found else next(wrong, None)
 
 
 def wrong_histories(t):
@@ -356,25 +366,26 @@ def wrong_accuracy(t, history, rights, others, words):
             "right": ", ".join(f"{value:.4g}" for value in t.accuracies[rights[0]][::epoch])}  # fmt: skip
 
 
-def wrong_predictions_shape(predictions):
-    """Predictions that are not one class for each row."""
-    for got, scores, *_ in predictions:
+def wrong_predictions_shape(p):
+    """Predictions that are not an array with one class for each row."""
+    for got, scores, *_ in p:
         right = scores.argmax(axis=1)
-        if got is None or np.shape(got) != right.shape:
-            return {"got": "None" if got is None else f"an array of shape {np.shape(got)}", "right": right.shape}
+        if not isinstance(got, np.ndarray) or got.shape != right.shape:
+            shape = f"an array of shape {got.shape}" if isinstance(got, np.ndarray) else type(got).__name__
+            return {"got": "None" if got is None else shape, "right": right.shape}
     return None
 
 
-def constant_class(predictions):
-    """The same class for all rows."""
-    classes = np.unique(np.concatenate([np.ravel(p.got) for p in predictions]))
-    return {"got": classes[0]} if len(classes) == 1 else None
+def constant_class(p):
+    """The same class for all rows, although others have the highest score."""
+    classes = np.unique(np.concatenate([a.got for a in p]))
+    return {"got": classes[0]} if len(classes) == 1 and not_highest_class(p) else None
 
 
-def not_highest_class(predictions):
+def not_highest_class(p):
     """A class without the highest score."""
-    for got, scores, _, remark, _ in predictions:
-        best, rows, got = scores.argmax(axis=1), np.arange(len(scores)), np.asarray(got)
+    for got, scores, _, remark, _ in p:
+        best, rows = scores.argmax(axis=1), np.arange(len(scores))
         outside = ~np.isin(got, np.arange(scores.shape[1]))
         classes = np.where(outside, 0, got).astype(int)
         wrong = np.flatnonzero(outside | (scores[rows, classes] < scores[rows, best]))  # equal scores are equally good
@@ -382,3 +393,12 @@ def not_highest_class(predictions):
             row = wrong[0]
             return {"row": f"{row}{remark}", "got": got[row], "right": scores[row].argmax()}
     return None
+
+
+def unchecked(net):
+    """What may be wrong although nothing is found."""
+    found = getattr(net.net, "unchecked", "") if isinstance(net.net, FunctionNet) else ""
+    if not found and net.has("train"):
+        more = [name for name in inspect.signature(net.net.train).parameters if name not in ARGUMENTS]
+        found = more and f"the arguments {', '.join(more)} of train"
+    return {"what": found} if found else None

@@ -1,7 +1,7 @@
 """Calls ``train`` and ``predict`` of a net, and records what they do. Nothing is judged here."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,6 @@ class Step(NamedTuple):
     the factor between the change and the correct one for the first learning rate, or None.
     """
 
-    before: dict
     after: dict
     rows: np.ndarray
     labels: bool
@@ -32,51 +31,80 @@ class Step(NamedTuple):
 class Training:
     """What ``train`` does.
 
-    First, one and two iterations with a batch of two equal rows: parameters `before`, `after` and
-    `later`; the net's own gradients for both steps, and without penalty; its loss before and after the
-    first step; the answer of ``train``; the number of changes in the first iteration. Each iteration is
-    an epoch. Then many rows: their `steps`, the answer, and the accuracies after each step
-    for "batch", "all" (training rows) and "validation"; and an answer for a batch size that does not divide
-    the number of rows. `no_batch`: ``train`` calls ``loss`` without data. `seen`: it calls it at all.
+    First, one and two iterations with a batch of two equal rows, from data of one row. For each
+    parameter, `factors` has the factor between the first step and the correct one (0 if there is none,
+    None if it is no factor). `no_reg` names the parameters whose step lacks the penalty. `second` is the
+    learning rate of the second step, a multiple of the first: 1, `DECAY`, or None if the step is wrong.
+    `losses` are those before and after the first step, `changes` the number of changes in it.
+
+    Then many rows: their `steps`, the answer, and the accuracies after each step for "batch", "all"
+    (training rows) and "validation"; and an answer for a batch size that does not divide the number of
+    rows. `error` is an exception of ``train``. `larger`: it works with data as large as the batch.
+    `no_batch`: it calls ``loss`` without data. `seen`: it calls it at all.
     """
 
-    rate: float
-    before: dict
-    grads: dict
-    grads_without_reg: dict
-    after: dict = field(default_factory=dict)
-    later: dict = field(default_factory=dict)
-    later_grads: dict = field(default_factory=dict)
+    factors: dict = field(default_factory=dict)
+    no_reg: tuple = ()
+    second: float | None = None
+    changes: int = 1
     losses: tuple = ()
     answer: object = None
     error: Exception | None = None
+    larger: bool = False
     no_batch: bool = False
+    seen: bool = True
     steps: list = field(default_factory=list)
-    uneven_answer: object = None
     long_answer: object = None
     accuracies: dict = field(default_factory=dict)
-    first_steps: int = 1
-    seen: bool = True
+    uneven_answer: object = None
 
-    def names_with(self, factor, grads=None):
-        """Return those of `names` with ``factor * gradient`` as their first step."""
-        grads = self.grads if grads is None else grads
-        return [name for name in self.names if _is_step(self.before[name], self.after[name], factor * grads[name])]
 
-    @cached_property
-    def names(self):
-        """The parameters with a step far larger than rounding errors."""
-        sizes = {name: self.rate * np.abs(grad).max() for name, grad in self.grads.items() if name in NAMES}
-        return [name for name in sizes if sizes[name] > 1e-9 * (1 + np.abs(self.before[name]).max())]
+def probe_training(net, copies=1):
+    """Train a net with all gradients on copies of one row, and on many rows. Return a `Training`."""
+    r, calls, t = fresh_reference(net), [], Training()
+    before, row = r.params, int((r.pre > 0).sum(axis=1).argmax())  # inactive units would hide mistakes
+    data, batch = (r.X[[row] * copies], r.y[[row] * copies]) * 2, (r.X[[row, row]], r.y[[row, row]])
+    loss, grads = net.ask(before, *batch, PROBE_REG)
+    _, without_reg = net.ask(before, *batch, 0.0)
+    rate = 0.125 / (1 + _largest(grads))
+    options = rate, DECAY, PROBE_REG
+    # Smaller steps than these are rounding errors.
+    names = [name for name in NAMES if rate * np.abs(grads[name]).max() > 1e-9 * (1 + np.abs(before[name]).max())]
+    try:
+        after, _ = net.train(before, data, *options, 1, 2, calls)
+        later, t.answer = net.train(before, data, *options, 2, 2)
+        after_loss, later_grads = net.ask(after, *batch, PROBE_REG)
+        t.seen, t.losses = bool(calls), (loss, after_loss)
+        t.factors = {name: _factor(before[name], after[name], -rate * grads[name]) for name in names}
+        fits = {name: _factor(before[name], after[name], -rate * without_reg[name]) for name in names}
+        t.no_reg = tuple(name for name in names if fits[name] == 1 != t.factors[name])
+        states = [*(call[0] for call in calls), after]
+        t.changes = sum(_differ(*pair) for pair in zip(states, states[1:], strict=False))
+        for k in (1, DECAY):
+            if all(_is_step(after[name], later[name], -k * rate * later_grads[name]) for name in NAMES):
+                t.second = k
+        if t.seen:
+            _train_on_many(net, before, t)
+        batch_size = (r.N - 1) // 2  # an epoch is 2 iterations, but N / batch_size is not a whole number
+        _, t.uneven_answer = net.train(before, (r.X, r.y) * 2, *options, 5, batch_size)
+    except Exception as error:
+        t.error, t.no_batch = error, bool(calls) and (calls[-1][1] is None or calls[-1][2] is None)
+        t.larger = copies == 1 and probe_training(net, 2).error is None
+    return t
 
-    @cached_property
-    def right(self):
-        """Those of `names` with a correct first step."""
-        return self.names_with(-self.rate)
 
-    def second_is(self, factor):
-        """Tell whether the second step is ``factor * gradient`` for all parameters."""
-        return all(_is_step(self.after[name], self.later[name], factor * self.later_grads[name]) for name in NAMES)
+def _largest(grads):
+    return max(np.abs(grad).max() for grad in grads.values())
+
+
+def _factor(before, after, step):
+    """Return the factor between a change and a step, 0 if nothing changes, None if it is no factor."""
+    if np.array_equal(after, before):
+        return 0.0
+    if _is_step(before, after, step):
+        return 1.0
+    k = factor_between(after - before, step, 1e-12 * (1 + np.abs(before).max()))
+    return None if k is None else float(f"{k:.6g}")
 
 
 def _is_step(before, after, step):
@@ -84,77 +112,42 @@ def _is_step(before, after, step):
     return agree(after - before, step, 1e-12 * (1 + np.abs(before).max()))
 
 
-def probe_training(net, sigmoid=False):
-    """Train a net with all gradients on one row, and on many rows. Return a `Training`."""
-    r, calls = fresh_reference(net, (), "", sigmoid), []
-    before, row = r.params, int((r.pre > 0).sum(axis=1).argmax())  # inactive units would hide mistakes
-    data = (r.X[[row]], r.y[[row]]) * 2
-    batch = r.X[[row, row]], r.y[[row, row]]  # larger than the data
-    loss, grads = net.ask(before, *batch, PROBE_REG)
-    largest = max(np.abs(grad).max() for grad in grads.values())
-    t = Training(0.125 / (1 + largest), before, grads, net.ask(before, *batch, 0.0)[1])
-    try:
-        t.after, _ = net.train(before, data, t.rate, DECAY, PROBE_REG, 1, 2, calls)
-        after_loss, t.later_grads = net.ask(t.after, *batch, PROBE_REG)
-        t.losses, t.seen = (loss, after_loss), bool(calls)
-        states = [*(call[0] for call in calls), t.after]
-        t.first_steps = sum(_differ(*pair) for pair in zip(states, states[1:], strict=False))
-        t.later, t.answer = net.train(before, data, t.rate, DECAY, PROBE_REG, 2, 2)
-        if t.seen:
-            t.steps, t.long_answer, t.accuracies = _train_on_many(net, before)
-        batch_size = (r.N - 1) // 2  # an epoch is 2 iterations, but N / batch_size is not a whole number
-        _, t.uneven_answer = net.train(before, (r.X, r.y) * 2, t.rate, DECAY, PROBE_REG, 5, batch_size)
-    except Exception as error:
-        t.error, t.no_batch = error, bool(calls) and (calls[-1][1] is None or calls[-1][2] is None)
-    return t
-
-
-def _train_on_many(net, params):
-    """Train on `ROWS` rows and validate on seven; return the steps, the answer and the accuracies."""
+def _train_on_many(net, params, t):
+    """Train on `ROWS` rows and validate on seven. Set the steps, the answer and the accuracies."""
     rng, calls = np.random.default_rng(1), []
     X, X_val = (rng.standard_normal((n, len(params["W1"]))) for n in (ROWS, 7))
     C = len(params["b2"])
     y, y_val = rng.integers(0, C, ROWS), (np.argmax(net.ask(params, X_val), axis=1) + (np.arange(7) > 3)) % C
-    _, grads = net.ask(params, X, y, PROBE_REG)
-    rate = 1e-3 / (1 + max(np.abs(grad).max() for grad in grads.values()))
-    after, answer = net.train(params, (X, y, X_val, y_val), rate, DECAY, PROBE_REG, STEPS, BATCH, calls)
-    steps = _find_steps(net, [*calls, (after, None, None)], X, y, rate)
-    accuracies = {"batch": [], "all": [], "validation": []}
-    for step in steps:
+    rate = 1e-3 / (1 + _largest(net.ask(params, X, y, PROBE_REG)[1]))
+    after, t.long_answer = net.train(params, (X, y, X_val, y_val), rate, DECAY, PROBE_REG, STEPS, BATCH, calls)
+    same, states = [], [*(call[0] for call in calls), after]
+    for call, state in zip(calls, states[1:], strict=True):
+        same.append(call)
+        if _differ(call[0], state):  # which of the calls with these parameters belongs to the change?
+            found = [_find_step(net, one, state, X, y, rate) for one in same]
+            t.steps.append(next((step for step in found if step.k is not None), found[-1]))
+            same = []
+    t.accuracies = {what: np.zeros(len(t.steps)) for what in ("batch", "all", "validation")}
+    for i, step in enumerate(t.steps):
         right = np.argmax(net.ask(step.after, np.vstack([X, X_val])), axis=1) == [*y, *y_val]
         for what, rows in (("batch", step.rows), ("all", slice(ROWS)), ("validation", slice(ROWS, None))):
-            accuracies[what].append(right[rows].mean())
-    return steps, answer, {what: np.array(values) for what, values in accuracies.items()}
-
-
-def _find_steps(net, calls, X, y, rate):
-    """Find the call of ``loss`` that belongs to each change of the parameters."""
-    steps, same = [], []
-    for (before, rows, labels), (after, _, _) in zip(calls, calls[1:], strict=False):
-        same.append((rows, labels))
-        if _differ(before, after):
-            steps.append(_find_step(net, before, after, same, X, y, rate))
-            same = []
-    return steps
+            t.accuracies[what][i] = right[rows].mean()
 
 
 def _differ(before, after):
     return any(not np.array_equal(before[name], after[name]) for name in NAMES)
 
 
-def _find_step(net, before, after, batches, X, y, rate):
-    """Return the `Step` with the first of some batches that explains it, or with the last one."""
-    for rows, labels in batches:
-        equal = (np.atleast_2d(rows)[:, None] == X).all(axis=2)  # (batch, N)
-        numbers = np.where(equal.any(axis=1), equal.argmax(axis=1), -1)
-        loss, grads = net.ask(before, np.asarray(rows), np.asarray(labels), PROBE_REG)
-        steps = {name: (after[name] - before[name], -rate * grads[name]) for name in NAMES}
-        got, right = (np.concatenate([np.ravel(pair[i]) for pair in steps.values()]) for i in (0, 1))
-        k = factor_between(got / rate, right / rate, 1e-9)
-        step = Step(before, after, numbers, np.array_equal(np.ravel(labels), y[numbers]), loss, k)
-        if k is not None:
-            break
-    return step
+def _find_step(net, call, after, X, y, rate):
+    """Compare a change of the parameters with the gradient of a call of ``loss``."""
+    before, rows, labels = call
+    equal = (np.atleast_2d(rows)[:, None] == X).all(axis=2)  # (batch, N)
+    numbers = np.where(equal.any(axis=1), equal.argmax(axis=1), -1)
+    loss, grads = net.ask(before, np.asarray(rows), np.asarray(labels), PROBE_REG)
+    got, right = (np.concatenate([np.ravel(part[name]) for name in NAMES]) for part in (
+        {name: (before[name] - after[name]) / rate for name in NAMES}, grads))  # fmt: skip
+    k = factor_between(got, right, 1e-9)
+    return Step(after, numbers, np.array_equal(np.ravel(labels), y[numbers]), loss, k)
 
 
 class Prediction(NamedTuple):
@@ -170,29 +163,40 @@ class Prediction(NamedTuple):
     error: Exception | None = None
 
 
-def probe_predictions(net, X, sigmoid=False):
+def probe_predictions(net, X):
     """Return a net's predictions for X (N, D), and for rows with parameters of the check.
 
-    For the latter, every class wins for some rows, all scores of about half of the rows are negative,
-    and each wrong forward pass of `FORWARD` changes the class of some rows. (If that is possible: the
-    check tries 20 times.)
+    Together, every class wins for some of these rows, and each wrong forward pass of `FORWARD` differs
+    in some classes from the correct one and from the others. If one probe does not do it, there are more.
     """
-    C, count = len(net.params["b2"]), 120
-    for first in range(20):
-        r = fresh_reference(net, (), "", sigmoid, 20 * first)
-        rows, labels = np.random.default_rng(first).standard_normal((count, r.X.shape[1])), np.zeros(count, dtype=int)
-        scores = before = Reference(r.params, rows, labels, sigmoid=sigmoid).scores
-        for step in np.geomspace(2, 0.05, 25):  # move the biases until all classes win about equally often
-            wins = np.bincount(scores.argmax(axis=1), minlength=C)
-            scores = scores - step * scores.std() * (wins / count - 1 / C)
-        b2 = r.params["b2"] + (scores - before)[0] - np.median(scores.max(axis=1))
-        probe = Reference({**r.params, "b2": b2}, rows, labels, sigmoid=sigmoid)
-        classes = probe.scores.argmax(axis=1)
-        others = [formula(probe).argmax(axis=1) for formula in list(FORWARD.values())[:OTHER_CLASSES]]
-        if len(np.unique(classes)) == C and not any(np.array_equal(classes, other) for other in others):
+    own = Reference(net.params, X, np.zeros(len(X), dtype=int), sigmoid=net.sigmoid)
+    formulas = {"": lambda r: r.scores, **dict(list(FORWARD.items())[:OTHER_CLASSES])}
+    answers, missing = [_predict(net, own, "")], {*range(own.C), *combinations(formulas, 2)}
+    for seed in range(20):
+        if not any(isinstance(what, int) or seed < 3 or "" in what for what in missing):
             break
-    own = Reference(net.params, X, np.zeros(len(X), dtype=int), sigmoid=sigmoid)
-    return tuple(_predict(net, r, remark) for r, remark in ((own, ""), (probe, " of the check's own data")))
+        for probe in _rows_to_predict(net, seed):
+            classes = {what: formula(probe).argmax(axis=1) for what, formula in formulas.items()}
+            seen = {pair for pair in combinations(formulas, 2) if (classes[pair[0]] != classes[pair[1]]).any()}
+            seen = missing & (seen | set(classes[""].tolist()))
+            if seen:
+                answers.append(_predict(net, probe, " of the check's own data"))
+                missing -= seen
+    return answers
+
+
+def _rows_to_predict(net, seed):
+    """Yield 120 rows twice. First, each class wins about equally often, and half of the rows have negative scores."""
+    r, rng = fresh_reference(net, first=20 * seed), np.random.default_rng(seed)
+    rows, labels = rng.standard_normal((120, r.X.shape[1])), np.zeros(120, dtype=int)
+    plain = Reference(r.params, rows, labels, sigmoid=net.sigmoid)
+    scores = plain.scores
+    for step in np.geomspace(2, 0.05, 25):  # move the biases
+        wins = np.bincount(scores.argmax(axis=1), minlength=r.C)
+        scores = scores - step * scores.std() * (wins / 120 - 1 / r.C)
+    b2 = r.params["b2"] + (scores - plain.scores)[0] - np.median(scores.max(axis=1))
+    yield Reference({**r.params, "b2": b2}, rows, labels, sigmoid=net.sigmoid)
+    yield plain  # with one hidden unit, a missing ReLU changes no class if each class wins
 
 
 def _predict(net, r, remark):

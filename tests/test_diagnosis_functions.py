@@ -55,15 +55,59 @@ def test_function_that_is_not_written(toy_data, name, stage, words):
     """The report names the stage. Without a backward pass, the loss is checked."""
     report = check_net(make_net(**{name: missing}), *toy_data)
     assert words in "".join(report.findings) and report.stage == stage
-    if name == "backward":
-        double = check_net(make_net(backward=missing, penalty=lambda *a: 7 * layers.penalty(*a)), *toy_data)
-        assert "Next" not in double.findings[0]
 
 
-def test_mistakes_are_found(toy_data):
-    """The functions of the file decide."""
-    twice = make_net(
-        softmax_loss=lambda scores, y: (layers.softmax_loss(scores, y)[0], 2 * layers.softmax_loss(scores, y)[1])
-    )
-    assert "2 times what it should be" in "".join(check_net(twice, *toy_data).findings)
-    assert check_net(make_net(), *toy_data).ok
+def change(name, edit):
+    """Return a function of the lab whose result is changed by ``edit(result, *arguments)``."""
+    return {name: lambda *arguments: edit(FUNCTIONS[name](*arguments), *arguments)}
+
+
+def replace_gradient(value, params, reg, grads=None):
+    for name in ("W1", "W2") if grads else ():
+        grads[name] = reg * params[name]
+    return value
+
+
+def pre_activation(answer, params, X):
+    return X @ params["W1"] + params["b1"], answer[1]
+
+
+@pytest.mark.parametrize(
+    "functions, words",
+    [
+        (change("softmax_loss", lambda a, *_: (a[0], 2 * a[1])), ["2 times what it should be"]),
+        (change("softmax_loss", lambda a, *_: (0.3 * a[0], a[1])), ["the loss without penalty is 0.3 times what it"]),
+        ({"backward": missing, **change("softmax_loss", lambda a, s, y: (a[0], len(y) * a[1]))},
+         ["the gradient is 5 times too large", "Next: Write it"]),
+        ({"penalty": missing, **change("softmax_loss", lambda a, s, y: (len(y) * a[0], a[1]))},
+         ["the loss without penalty is 5 times too large", "Next: Write it"]),
+        (change("penalty", replace_gradient), ["the gradient of W1 and W2 is 0 if reg is 0: the gradient of the pen"]),
+        ({"backward": missing, **change("penalty", lambda a, *_: 7 * a)},
+         ["the penalty on W1 and W2 has the factor 3.5 in the loss", "Next: Write it"]),
+        (change("forward", pre_activation), ["forward returns X W1 + b1 as the hidden layer"]),
+        (change("forward", lambda a, *_: (a[0] + 1, a[1])), ["the hidden layer that forward returns is not max"]),
+        (change("forward", lambda a, *_: (a[0][:, 1:], a[1])), ["the hidden layer must have shape (N, H) = "]),
+        (change("forward", lambda a, *_: None), ["forward must return hidden and scores, two arrays, got None"]),
+        (change("softmax_loss", lambda a, *_: (a[0], a[1].tolist())),
+         ["softmax_loss must return loss and dscores, a number and an array, got float and list"]),
+        (change("penalty", lambda a, *_: None), ["penalty must return a number, got None"]),
+        (change("backward", lambda a, *_: {**a, "W2": None}), ["the gradient of W1, b1, b2 are correct. Next:"]),
+        (change("backward", lambda a, *_: {**a, "W1": a["W1"].T}), ["the gradient of W1 is transposed"]),
+        (change("backward", lambda a, *_: {**a, "W1": a["W1"].tolist()}), ["float64 array, like W1, got list"]),
+        (change("backward", lambda a, *_: None), ["backward must return a dict of gradients, got None"]),
+        (change("draw_minibatch", lambda a, *_: None), ["draw_minibatch must return X_batch and y_batch, two arrays"]),
+        ({"draw_minibatch": lambda X, y, n, rng: (X[np.arange(n)], y[np.arange(n)])},
+         ["train raises IndexError if the batch is larger than the data"]),
+        (change("best_class", lambda a, *_: a.tolist()), ["an array of shape (5,), got list"]),
+    ],
+)  # fmt: skip
+def test_each_function_is_judged_by_itself(toy_data, functions, words):
+    """The finding names the function at fault. What is to be written next comes last."""
+    findings = check_net(make_net(**functions), *toy_data).findings
+    assert len(findings) == len(words) and all(map(str.__contains__, findings, words)), findings
+
+
+def test_what_is_not_checked_is_said(toy_data):
+    """check_net does not call the functions with masks or momentum."""
+    report = check_net(make_net(), *toy_data)
+    assert report.ok and report.notes[0].startswith("not checked: the mask of forward and backward, and momentum")

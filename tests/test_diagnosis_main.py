@@ -106,20 +106,11 @@ def has_ended(pid):
     return False
 
 
-@pytest.mark.parametrize("text, quoted", [("the loss", True), ("line 7", False), ("line x", True)])
-def test_line_is_given_once(text, quoted, tmp_path, capsys):
-    """The line of an unwritten function is quoted only if the error itself does not name a line."""
-    line = f"raise NotImplementedError({text!r})"
-    (tmp_path / "net.py").write_text(f"{NET}    def loss(self, *arguments):\n        {line}\n")
-    quote = f" (net.py, line 5: {line})" if quoted else ""
-    assert f"Next: {text}{quote}\n" in run(capsys, tmp_path / "net.py")[1]
-
-
 def test_modules_of_another_folder_are_named(tmp_path, capsys):
     """A note names the folder, and the files that are not near the net."""
     (tmp_path / "net.py").write_text(f"{NET}    pass\n")
     folder = re.escape(str(ROOT / "classifiers"))
-    note = f"No mistake found.\nNote: these files are not near net.py and come from {folder}: "
+    note = f"No mistake found.\nNote: not checked: .*\nNote: these files are not near net.py and come from {folder}: "
     assert re.search(f"{note}.*layers.py, .*neural_net.py", run(capsys, tmp_path / "net.py")[1])
     (tmp_path / "classifiers").mkdir()
     shutil.copy(ROOT / "classifiers" / "layers.py", tmp_path / "classifiers")
@@ -128,11 +119,11 @@ def test_modules_of_another_folder_are_named(tmp_path, capsys):
 
 def test_the_lab_itself_has_no_note(tmp_path, capsys):
     """It is in the folder of the modules. A file in another folder of the lab is near, too."""
-    assert run(capsys, ROOT / "classifiers" / "neural_net.py")[1].endswith("No mistake found.\n")
+    assert run(capsys, ROOT / "classifiers" / "neural_net.py")[1].count("Note: ") == 1
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "net.py").write_text(f"{NET}    pass\n")
     shutil.copytree(ROOT / "classifiers", tmp_path / "classifiers")
-    assert run(capsys, tmp_path / "mine" / "net.py")[1].endswith("No mistake found.\n")
+    assert run(capsys, tmp_path / "mine" / "net.py")[1].count("Note: ") == 1
 
 
 def test_json_for_programs(tmp_path, capsys, monkeypatch):

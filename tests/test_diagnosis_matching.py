@@ -37,7 +37,7 @@ RIGHT = {"b1": NONE, "b2": NONE, "W1": HALF, "W2": HALF}
 def test_penalties(factors, sentences):
     """Rarer combinations than those of the other tests. Biases come first."""
     factors = {**RIGHT, **factors}
-    found = explain(PENALTY, factors, Penalties(factors))
+    found = explain(PENALTY, factors, Penalties(factors, NAMES))
     assert len(found) == len(sentences)
     for finding, sentence in zip(found, sentences, strict=True):
         assert sentence in str(finding)
@@ -115,5 +115,13 @@ def test_floor_is_the_rounding_error_of_the_sums():
     # largest factors: |x| = 3 and |W2| = 5 for W1, hidden = 6 for W2
     params = {"W1": np.array([[-2.0, 0.5]]), "b1": np.zeros(2), "W2": np.array([[-5.0], [1.0]]), "b2": np.zeros(1)}
     reference = Reference(params, np.array([[-3.0], [1.0]]), np.zeros(2, dtype=int))
-    expected = {"W1": 2 * 3 * 5e-12, "b1": 2 * 5e-12, "W2": 2 * 6e-12, "b2": 2e-12, "scores": 1e-9, "loss": 1e-9}
+    expected = {
+        "W1": 2 * 3 * 5e-12,
+        "b1": 2 * 5e-12,
+        "W2": 2 * 6e-12,
+        "b2": 2e-12,
+        "scores": 1e-9,
+        "hidden": 1e-9,
+        "loss": 1e-9,
+    }
     assert reference.floor == pytest.approx(expected, rel=1e-12, abs=0)

@@ -11,6 +11,7 @@ from classifiers.neural_net import TwoLayerNet
 from diagnosis import check_net
 from diagnosis.net import NetUnderTest
 from diagnosis.probes import fresh_reference
+from diagnosis.reference import FORWARD, OTHER_CLASSES
 from diagnosis.stages import PREDICT, TRAIN
 from diagnosis.training import probe_predictions
 
@@ -102,9 +103,9 @@ SENTENCES = {
     "returns nothing": "train must return a dict .* got NoneType",
     "mixed": "the batch mixes rows",
     "batch size": "train ignores batch_size",
-    "column": r"predict must return one class for each row, shape \(5,\), got an array of shape \(5, 1\)",
-    "over rows": r"predict must return one class for each row, shape \(5,\), got an array of shape \(3,\)",
-    "predicts nothing": r"predict must return one class for each row, shape \(5,\), got None",
+    "column": r"predict must return one class for each row, an array of shape \(5,\), got an array of shape \(5, 1\)",
+    "over rows": r"predict must return one class for each row, an array of shape \(5,\), got an array of shape \(3,\)",
+    "predicts nothing": r"predict must return one class for each row, an array of shape \(5,\), got None",
     "argmin": "predict returns the class with the lowest score",
     "hidden": r"predict returns class \d for row \d+( of the check's own data)?, but class \d has the highest score",
 }
@@ -256,9 +257,9 @@ class Predicts(Learner):
 
 @pytest.mark.parametrize("way", PREDICTIONS)
 def test_wrong_ways_to_predict(way):
-    """Each is found, with its cause, for five shapes and for data on which it may be correct by chance."""
+    """Each is found, with its cause, for several shapes and for data on which it may be correct by chance."""
     function, words = PREDICTIONS[way]
-    for seed, (D, H, C) in enumerate([(4, 10, 3), (4, 6, 2), (7, 3, 5), (30, 12, 10), (3, 2, 4)]):
+    for seed, (D, H, C) in enumerate([(4, 10, 3), (4, 6, 2), (7, 3, 5), (30, 12, 10), (3, 2, 4), (4, 1, 2), (2, 1, 5)]):
         net = Predicts(function, D, H, C, seed=seed)
         net.params["b2"][0] += 100 * (seed > 2)  # class 0 wins for all rows
         report = check_net(net, *make_data(5, D, C), max_checks=1)
@@ -266,12 +267,16 @@ def test_wrong_ways_to_predict(way):
         assert re.match(words, report.findings[0]), report
 
 
-@pytest.mark.parametrize("D, H, C", [(4, 10, 3), (4, 10, 2), (3, 1, 3), (50, 20, 10), (2, 6, 5), (4, 4, 1)])
-def test_every_class_wins_in_the_rows_of_the_check(D, H, C):
-    """Each class has the highest score for some rows. Half of the rows have negative scores only."""
-    _, probe = probe_predictions(NetUnderTest(Learner(None, D, H, C)), np.ones((1, D)))
-    assert set(probe.scores.argmax(axis=1)) == set(range(C))
-    assert 0.3 < (probe.scores.max(axis=1) < 0).mean() < 0.7
+@pytest.mark.parametrize("D", [1, 2, 50])
+@pytest.mark.parametrize("H", [1, 2, 20])
+@pytest.mark.parametrize("C", [1, 2, 3, 10])
+def test_rows_of_the_check_show_every_class_and_mistake(D, H, C):
+    """Each class has the highest score for some rows, and each wrong forward pass changes the class of some."""
+    _, *probes = probe_predictions(NetUnderTest(Learner(None, D, H, C)), np.ones((1, D)))
+    classes = np.concatenate([probe.r.scores.argmax(axis=1) for probe in probes])
+    assert set(classes) == set(range(C))
+    for formula in list(FORWARD.values())[:OTHER_CLASSES] if C > 1 else ():
+        assert (np.concatenate([formula(probe.r).argmax(axis=1) for probe in probes]) != classes).any()
 
 
 TRAININGS = {  # changed lines of a training loop: "old" -> "new", and the words of the finding
@@ -447,7 +452,7 @@ def test_training_is_not_judged_if_loss_changes_its_arguments(mistake):
 @pytest.mark.parametrize("H, C, N", [(10, 3, 5), (5, 9, 8), (12, 16, 20)])
 def test_sizes_of_the_check_differ(D, H, C, N):
     """The number of rows, one more and one less differ from the other sizes, and from their neighbours."""
-    r = fresh_reference(NetUnderTest(Learner(None, D, H, C)), (N,), "")
+    r = fresh_reference(NetUnderTest(Learner(None, D, H, C)), N)
     assert min(abs(r.N - size) for size in (D, H, C, N)) > 2
 
 
