@@ -1,4 +1,7 @@
-"""Checks of arguments, used by the other modules."""
+"""Checks of arguments, used by the other modules.
+
+They raise TypeError or ValueError. The message names the argument, what it must be and what it was.
+"""
 
 import numpy as np
 
@@ -55,11 +58,6 @@ def check_number(name, value, low=0.0, high=np.inf, *, below=False):
     Returns
     -------
     float
-
-    Raises
-    ------
-    TypeError, ValueError
-        The message names the argument, what it must be and what it was.
     """
     span = f"a finite number, at least {low:g}" if high == np.inf else f"a number in {low:g}..{high:g}"
     span += f", {high:g} excluded" if below else ""
@@ -131,11 +129,6 @@ def check_array(name, value, ndim, columns=None, *, finite=True):
     Returns
     -------
     ndarray
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `check_number`. For NaN and infinity, the message also says where.
     """
     refuse_masked(name, value)
     try:
@@ -192,11 +185,6 @@ def check_labels(name, value, length, classes):
     Returns
     -------
     ndarray of int64, shape (length,)
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `check_array`. For a wrong label, the message also says which and where.
     """
     array = check_array(name, value, 1)
     if len(array) != length:
@@ -210,6 +198,21 @@ def check_labels(name, value, length, classes):
     return array.astype(np.int64, copy=False)
 
 
+def check_weights(name, value, length):
+    """Check that an argument is None or holds a weight of at least 0 for each row.
+
+    Return an array of float64, or None if all weights are equal and above 0. They have no effect.
+    """
+    if value is None:
+        return None
+    weights = check_array(name, value, 1).astype(np.float64)
+    if len(weights) != length:
+        raise ValueError(f"{name} must hold one weight for each of {length} rows, got {len(weights)}")
+    if weights.min() < 0:
+        raise ValueError(f"{name} must hold weights of at least 0, got {weights.min()} at row {weights.argmin()}")
+    return None if weights.min() == weights.max() > 0 else weights
+
+
 def check_params(params):
     """Check that a dict holds the parameters of a two-layer net.
 
@@ -221,11 +224,6 @@ def check_params(params):
     Returns
     -------
     D, H, C : int
-
-    Raises
-    ------
-    TypeError, ValueError
-        The message names the array, what it must be and what it was.
     """
     for name in SHAPES:
         if name not in params:

@@ -6,18 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from checks import check_count, check_dtype
-from datasets.batch_pickle import read_batch
+from datasets import batch_pickle  # if this is another project's datasets, Python's error has its path
 from datasets.names import CLASS_NAMES, TEST_BATCHES, TRAIN_BATCHES, find_CIFAR10
 
-__all__ = [
-    "CLASS_NAMES",
-    "TEST_BATCHES",
-    "TRAIN_BATCHES",
-    "find_CIFAR10",
-    "get_CIFAR10_data",
-    "load_CIFAR10",
-    "load_CIFAR_batch",
-]
+__all__ = ["CLASS_NAMES", "TEST_BATCHES", "TRAIN_BATCHES", "find_CIFAR10"]
+__all__ += ["get_CIFAR10_data", "load_CIFAR10", "load_CIFAR_batch"]
 
 
 def _load(folder, names, dtype, **asked):
@@ -26,7 +19,7 @@ def _load(folder, names, dtype, **asked):
     `asked` maps names of arguments to numbers of images. The sum of these numbers is the number of
     images to return. Without them, all images are returned.
     """
-    batches = (read_batch(Path(folder) / name) for name in names)  # memory holds the pixels of one file
+    batches = (batch_pickle.read_batch(Path(folder) / name) for name in names)  # memory holds the pixels of one file
     if not asked:
         batches = list(batches)
         asked = {"all": sum(len(labels) for _, labels in batches)}

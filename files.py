@@ -18,14 +18,14 @@ def atomic_write(path):
     Parameters
     ----------
     path : str or Path
-        The exact name of the file. If the block raises, an existing file stays unchanged.
+        The exact name of the file. ``~`` is the home folder. An error in the block keeps an old file.
 
     Notes
     -----
     Several threads, processes or machines may write the same file at the same time. The one that
     ends last wins.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
@@ -52,34 +52,36 @@ def move(source, target):
     rename(source, target)
 
 
+def describe_content(content):
+    """Describe what some bytes are that came in place of a file, or return ""."""
+    if not content:
+        return "it is empty"
+    if content.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS, not the file itself. Get the file with git lfs pull"
+    start = content[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<error", b"<!--")):
+        return "it is a web page, probably the error message of a server"
+    return ""
+
+
 def read_params(path):
     """Read the parameters of a net from an ``.npz`` file. No code in the file is run.
 
-    Parameters
-    ----------
-    path : str or Path
-
-    Returns
-    -------
-    dict of ndarray
-        Bit-identical to what was saved.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If the file is not a complete saved net.
+    Return its ``params`` and ``absorbed``. For errors, see `TwoLayerNet.load`.
     """
-    with open(path, "rb") as file:
+    with open(Path(path).expanduser(), "rb") as file:
         try:
             with np.load(file, allow_pickle=False) as arrays:
                 params = {name: arrays[name] for name in SHAPES if name in arrays}
+                absorbed = arrays["absorbed"].tolist() if "absorbed" in arrays else []
             check_params(params)
             for name, param in params.items():
                 check_array(name, param, param.ndim)
         except MemoryError:  # not an error of the file
             raise
         except Exception as error:  # a damaged file can raise errors of many types
-            raise ValueError(f"{path} is not a saved TwoLayerNet: {error}") from error
-    return params
+            file.seek(0)
+            content = file.read(1000)  # numpy.load advises to allow pickle if it is not a zip file
+            reason = describe_content(content) or (error if content[:2] == b"PK" else "it is not an .npz file")
+            raise ValueError(f"{path} is not a saved TwoLayerNet: {reason}") from error
+    return params, absorbed

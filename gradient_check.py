@@ -61,13 +61,10 @@ def central_difference(f, x, index, h=1e-5):
     ----------
     f : callable
         Called as ``f(x)``. Returns a scalar or an array.
-    x : ndarray of float64
-        Point at which to differentiate. It is changed in place during the call and restored
-        afterwards, even if f raises.
+    x, h
+        As in `eval_numerical_gradient`.
     index : tuple of int
         The coordinate.
-    h : float
-        Step.
 
     Returns
     -------
@@ -111,11 +108,6 @@ def eval_numerical_gradient(f, x, verbose=True, h=1e-5):
     -------
     ndarray, shaped as x
         The gradient of f at x.
-
-    Raises
-    ------
-    TypeError
-        If x is not float64, or f does not return one real number.
     """
     _check_perturbable(x, h)
     gradient = np.empty_like(x)
@@ -133,25 +125,15 @@ def eval_numerical_gradient_array(f, x, df, h=1e-5):
     ----------
     f : callable
         Called as ``f(x)``. Returns an array.
-    x : ndarray of float64
-        Point at which to differentiate. It is changed in place during the call and restored
-        afterwards, even if f raises.
+    x, h
+        As in `eval_numerical_gradient`.
     df : array, shaped as f(x)
         The upstream gradient (chain rule).
-    h : float
-        Step.
 
     Returns
     -------
     ndarray, shaped as x
         The gradient of ``sum(f(x) * df)`` at x.
-
-    Raises
-    ------
-    TypeError
-        If x is not float64.
-    ValueError
-        If df does not have the shape of f(x).
     """
     _check_perturbable(x, h)
     gradient, df = np.empty_like(x), np.asarray(df)
@@ -168,17 +150,12 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
 
     Parameters
     ----------
-    f : callable
-        Called as ``f(x)``. Returns a number, or an array that holds one number.
-    x : ndarray of float64
-        Point at which to differentiate. It is changed in place during the call and restored
-        afterwards, even if f raises.
+    f, x, h
+        As in `eval_numerical_gradient`.
     analytic_grad : array, shaped as x
         The gradient to check.
     num_checks : int
         Number of coordinates. They are drawn with replacement.
-    h : float
-        Step.
     rng : None, int, RandomState or Generator
         Source of the coordinates. ``None`` is NumPy's global stream.
 
@@ -186,13 +163,6 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
     -------
     ndarray, shape (num_checks,)
         The relative errors. An error is 0 if both derivatives are 0.
-
-    Raises
-    ------
-    TypeError
-        If x is not float64, or f does not return one real number.
-    ValueError
-        If analytic_grad does not have the shape of x.
     """
     _check_perturbable(x, h)
     num_checks, analytic_grad = check_count("num_checks", num_checks), np.asarray(analytic_grad)

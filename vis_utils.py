@@ -5,9 +5,12 @@ All pictures are dark on white, also if the caller's style or the notebook's the
 
 import sys
 import time
+import warnings
 from functools import wraps
+from itertools import count
 from math import ceil, isqrt, sqrt
 from numbers import Real
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -58,7 +61,8 @@ def visualize_grid(Xs, ubound=255.0, padding=1):
     Xs : array, shape (N, H, W, C)
         Images or weights, of any range.
     ubound : float
-        Each tile's values are scaled linearly to 0..ubound. A constant tile becomes 0.
+        Each tile's values are scaled linearly to 0..ubound. A constant tile becomes 0, also if
+        it is constant only up to rounding.
     padding : int
         Number of black pixels between tiles.
 
@@ -71,7 +75,7 @@ def visualize_grid(Xs, ubound=255.0, padding=1):
     N, H, W, C = Xs.shape
     n = ceil(sqrt(N))
     low, high = Xs.min(axis=(1, 2, 3), keepdims=True), Xs.max(axis=(1, 2, 3), keepdims=True)
-    span = np.where(high > low, high - low, 1)
+    span = np.where(high - low > 1e-7 * np.maximum(np.abs(low), np.abs(high)), high - low, 1)
     grid = np.zeros((n * (H + padding) - padding, n * (W + padding) - padding, C))
     for i, tile in enumerate(ubound * (Xs - low) / span):
         top, left = i // n * (H + padding), i % n * (W + padding)
@@ -275,7 +279,8 @@ def plot_history(stats, axes=None):
         axes[0].legend()
     axes[0].set(title="Loss", xlabel="iteration", ylabel="loss")
     axes[1].plot(stats["train_acc_history"], label="training (one minibatch)")
-    axes[1].plot(stats["val_acc_history"], label="validation")
+    if len(stats["val_acc_history"]):
+        axes[1].plot(stats["val_acc_history"], label="validation")
     axes[1].set(title="Accuracy at each epoch", xlabel="epoch", ylabel="accuracy")
     axes[1].legend()
     return axes
@@ -356,7 +361,9 @@ class LivePlot:
     """Callback for `TwoLayerNet.train` that redraws the losses and accuracies while training runs.
 
     In a notebook, each new picture replaces the last one under the cell. In a script, the figure is
-    redrawn in its window if it has one.
+    redrawn in its window if it has one, and the next training draws in the same figure. If the
+    window is closed, the training continues without pictures. An error in drawing is a warning, and
+    does not end the training either.
 
     Parameters
     ----------
@@ -366,41 +373,57 @@ class LivePlot:
     Attributes
     ----------
     axes : sequence of two Axes, or None
-        See `plot_history`.
+        Those of the last picture while training runs, see `plot_history`.
     """
 
+    _used = set()  # names of the figures of all trainings that run
+
     def __init__(self, seconds=1.0):
-        self.seconds, self.axes = check_number("seconds", seconds), None
+        self.seconds, self.axes, self._views = check_number("seconds", seconds), None, {}  # a view for each net
 
     def __call__(self, net, it, stats):
-        if self.axes is None or time.monotonic() >= self._due:
-            self._draw(stats)
+        view = self._views.setdefault(id(net), SimpleNamespace(axes=None, picture=None, name=None, due=0, ended=False))
+        if not view.ended and time.monotonic() >= view.due:
+            self._try_to_draw(view, stats)
 
     def finish(self, net, stats):
         """Draw the last picture. A script's figure stays open and can be saved."""
-        if self.axes is not None:
-            self._draw(stats)
-            if self._picture is not None:
-                plt.close(self.axes[0].figure)  # an open figure is shown again after the cell
+        if view := self._views.pop(id(net), None):
+            if view.axes is not None and not view.ended:
+                self._try_to_draw(view, stats)
+            if view.picture is not None:
+                plt.close(view.name)  # an open figure is shown again after the cell
+            self._used.discard(view.name)
             self.axes = None
 
-    def _draw(self, stats):
-        if self.axes is None:
-            self.axes, self._picture = plot_history(stats), None
-        else:
-            for ax in self.axes:
-                ax.clear()
-            plot_history(stats, self.axes)
-        figure, ipython = self.axes[0].figure, sys.modules.get("IPython")
-        if self._picture is not None:
-            self._picture.update(figure)
+    def _try_to_draw(self, view, stats):
+        try:
+            self._draw(view, stats)
+        except Exception as error:  # of matplotlib, of a window or of a front end
+            view.ended, text = True, f"LivePlot draws no more of this training: {type(error).__name__}: {error}"
+            warnings.warn(text, RuntimeWarning, stacklevel=4)
+
+    def _draw(self, view, stats):
+        if view.axes is None:
+            view.name = next(name for i in count(1) if (name := f"training {i}") not in self._used)
+            self._used.add(view.name)
+            view.axes = plt.subplots(2, 1, num=view.name, clear=True, figsize=(8, 6), layout="constrained")[1]
+        elif not plt.fignum_exists(view.name):  # the user has closed the window
+            view.ended = True
+            return
+        for ax in view.axes:
+            ax.clear()
+        self.axes = plot_history(stats, view.axes)
+        figure, ipython = view.axes[0].figure, sys.modules.get("IPython")
+        if view.picture is not None:
+            view.picture.update(figure)
         elif ipython is not None and hasattr(ipython.get_ipython(), "kernel"):  # in a notebook
-            self._picture = ipython.display.display(figure, display_id=True)
+            view.picture = ipython.display.display(figure, display_id=True)
         else:
             figure.show(warn=False)
             figure.canvas.draw_idle()
             figure.canvas.flush_events()
-        self._due = time.monotonic() + self.seconds
+        view.due = time.monotonic() + self.seconds
 
 
 def _plot_hyperparameter(name, trials, best, ax):

@@ -18,6 +18,8 @@ HIGHER_IS_BETTER = {"val_acc_history": True, "val_loss_history": False}
 class EarlyStopping:
     """Early stopping: ends training if validation has not improved for some epochs.
 
+    One object may serve several trainings, also at the same time.
+
     Parameters
     ----------
     patience : int
@@ -28,11 +30,6 @@ class EarlyStopping:
     monitor : {"val_acc_history", "val_loss_history"}
         The values to compare: validation accuracy or validation loss. Of equal values, the first
         is the best.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is wrong. The message gives its name, what it must be and what it was.
 
     Examples
     --------
@@ -49,7 +46,7 @@ class EarlyStopping:
     monitor: str = "val_acc_history"
 
     def __post_init__(self):
-        self._best = None  # Snapshot of the best parameters, while training runs
+        self._best = {}  # id of each net in training: Snapshot of its best parameters
         self.patience = check_count("patience", self.patience)
         if not isinstance(self.restore_best, (bool, np.bool_)):
             raise TypeError(f"restore_best must be True or False, got {self.restore_best!r}")
@@ -59,20 +56,22 @@ class EarlyStopping:
     def best_epoch(self, stats):
         """Return the number of the best epoch in the history of `train`, counted from 0."""
         values = np.array(stats[self.monitor])
+        if not len(values):
+            raise ValueError(f"EarlyStopping needs {self.monitor}, got an empty one: pass X_val and y_val to train")
         values = values if HIGHER_IS_BETTER[self.monitor] else -values
         return int(np.where(np.isnan(values), -np.inf, values).argmax())
 
     def __call__(self, net, it, stats):
         waited = len(stats[self.monitor]) - 1 - self.best_epoch(stats)
         if self.restore_best and waited == 0 and np.isfinite(stats[self.monitor][-1]):
-            self._best = Snapshot(net.params)
+            self._best[id(net)] = Snapshot(net.params)
         return waited >= self.patience
 
     def finish(self, net, stats):
-        """Give the net the parameters of its best epoch."""
-        if self._best is not None:
-            self._best.restore(net.params)
-            self._best = None
+        """Give the net the parameters of its best epoch, unless training ended with an error."""
+        best = self._best.pop(id(net), None)
+        if best is not None and getattr(stats, "ended", "") != "running":
+            best.restore(net.params)
 
 
 class Callbacks:

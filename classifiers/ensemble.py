@@ -53,7 +53,7 @@ def average(nets):
         "W2": np.concatenate(W2) / len(nets),
         "b2": np.mean(b2, axis=0),
     }
-    return TwoLayerNet.from_params(wide)
+    return TwoLayerNet.from_params(wide, sorted({name for net in nets for name in getattr(net, "absorbed", ())}))
 
 
 def mirrored(net, shape=IMAGE_SHAPE):
@@ -120,4 +120,5 @@ def _through(net, shape, move):
     W1 = net.params["W1"]
     if len(W1) != np.prod(shape):
         raise ValueError(f"shape must be that of an image of the net's {len(W1)} inputs, got {shape}")
-    return TwoLayerNet.from_params({**net.params, "W1": move(W1.reshape(*shape, -1)).reshape(W1.shape)})
+    moved = {**net.params, "W1": move(W1.reshape(*shape, -1)).reshape(W1.shape)}
+    return TwoLayerNet.from_params(moved, getattr(net, "absorbed", ()))

@@ -29,7 +29,7 @@ class History(dict):
         super().__init__(lists or {name: [] for name in ("loss_history", *EPOCH)})
         self.iterations_per_epoch = iterations_per_epoch
 
-    def add_epoch(self, train_accuracy, val_accuracy, val_loss):
-        """Record the accuracies and the validation loss of an epoch, all or none."""
+    def add_epoch(self, train_accuracy, val_accuracy=None, val_loss=None):
+        """Record the values of an epoch. Those of the validation may be missing."""
         for name, value in zip(EPOCH, (train_accuracy, val_accuracy, val_loss), strict=True):
-            self[name].append(value)
+            self[name] += [value] * (value is not None)

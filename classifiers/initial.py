@@ -43,6 +43,8 @@ def local_weights(hidden_size, variances, directions, width=2.0, *, shape=IMAGE_
     H, width, rng = check_count("hidden_size", hidden_size), check_number("width", width), check_rng(rng)
     directions = check_array("directions", directions, 2)
     variances = check_array("variances", variances, 1, directions.shape[1])
+    if variances.min() < 0 or not variances.any():
+        raise ValueError(f"variances must be at least 0 and not all 0, got {variances.min():g} as the smallest")
     if width == 0:
         raise ValueError("width must be > 0, got 0: distances would be divided by 0")
     if len(shape) != 3 or len(directions) != np.prod(shape):

@@ -73,6 +73,18 @@ def softmax_loss(scores, y):
     return float(loss), dscores
 
 
+def weighted_loss(scores, y, sample_weight):
+    """Compute `softmax_loss` as a weighted mean, ``sum_i w_i (-log p[i, y_i]) / sum_i w_i``.
+
+    The weights w (N,) are at least 0. If all are 0, loss and gradient are 0.
+    """
+    shares = sample_weight / (sample_weight.max() or 1)  # the sum of these cannot overflow
+    shares = (shares / (shares.sum() or 1)).astype(scores.dtype)  # (N,)
+    losses = np.logaddexp.reduce(scores, axis=1, dtype=np.float64) - scores[np.arange(len(y)), y]  # (N,)
+    _, dscores = softmax_loss(scores, y)
+    return float(shares @ losses), dscores * (len(scores) * shares)[:, None]
+
+
 def penalty(params, reg, grads=None):
     """Compute the L2 penalty of the weights. If `grads` is given, add its gradient.
 

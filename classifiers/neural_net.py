@@ -17,10 +17,11 @@ from checks import (
     check_number,
     check_params,
     check_rng,
+    check_weights,
     check_writable,
 )
 from classifiers.history import History
-from classifiers.layers import backward, best_class, dropout_mask, forward, penalty, softmax_loss
+from classifiers.layers import backward, best_class, dropout_mask, forward, penalty, softmax_loss, weighted_loss
 from classifiers.sgd import SGD, draw_minibatch
 from classifiers.training import SafeLoop
 from files import atomic_write, read_params
@@ -48,6 +49,8 @@ class TwoLayerNet:
         ``W1 (D, H)``, ``b1 (H,)``, ``W2 (H, C)``, ``b2 (C,)``. May be replaced or changed in place.
     history : History or None
         Record of the last call of `train`, even if it raised an error.
+    absorbed : tuple of str
+        Fingerprints of the preprocessing that is part of W1, see `Standardizer.absorb`.
 
     Examples
     --------
@@ -56,7 +59,7 @@ class TwoLayerNet:
     (5, 3)
     """
 
-    history = None
+    history, absorbed = None, ()
 
     def __init__(self, input_size, hidden_size, output_size, std=1e-4, *, dtype=np.float64, rng=None):
         D, H = check_count("input_size", input_size), check_count("hidden_size", hidden_size)
@@ -67,7 +70,7 @@ class TwoLayerNet:
         params = {"W1": W1, "b1": np.zeros(H), "W2": W2, "b2": np.zeros(C)}
         self.params = {name: param.astype(dtype, copy=False) for name, param in params.items()}
 
-    def loss(self, X, y=None, reg=0.0, *, mask=None):
+    def loss(self, X, y=None, reg=0.0, *, mask=None, sample_weight=None):
         """Compute the scores or, with labels, the loss and its gradients.
 
         Parameters
@@ -80,6 +83,8 @@ class TwoLayerNet:
             Strength of the L2 penalty, see `classifiers.layers.penalty`.
         mask : ndarray, shape (N, H), optional
             Factors of dropout, see `classifiers.layers.dropout_mask`.
+        sample_weight : array, shape (N,), optional
+            Weights of the rows, see `classifiers.layers.weighted_loss`.
 
         Returns
         -------
@@ -96,27 +101,30 @@ class TwoLayerNet:
             check_finite(f"X as {X.dtype}", X)
         if y is None:
             return scores
-        loss, dscores = softmax_loss(scores, check_labels("y", y, len(X), C))  # dscores (N, C)
+        y, weights = check_labels("y", y, len(X), C), check_weights("sample_weight", sample_weight, len(X))
+        loss, dscores = softmax_loss(scores, y) if weights is None else weighted_loss(scores, y, weights)
         grads = backward(self.params, X, hidden, dscores, mask)
         return loss + penalty(self.params, check_number("reg", reg), grads), grads
 
     def train(
-        self, X, y, X_val, y_val, learning_rate=1e-3, learning_rate_decay=0.95, reg=1e-5, num_iters=100,
+        self, X, y, X_val=None, y_val=None, learning_rate=1e-3, learning_rate_decay=0.95, reg=1e-5, num_iters=100,
         batch_size=200, verbose=False, *, momentum=0.0, dropout=0.0, augment=None, schedule=None, rng=None,
-        progress=False, callback=None,
+        progress=False, callback=None, sample_weight=None, velocity=None,
     ):  # fmt: skip
         """Train by stochastic gradient descent, starting from the present parameters.
 
         Parameters
         ----------
         X, y, X_val, y_val : array, shapes (N, D), (N,), (M, D) and (M,)
-            Training and validation data. With `augment`, X may have any number of columns.
+            Training and validation data. With `augment`, X may have any number of columns. Without
+            X_val and y_val, the histories of the validation stay empty.
         learning_rate, learning_rate_decay : float
             A step is the rate times the gradient. The rate is multiplied by the decay at each epoch.
         reg : float
             Strength of the L2 penalty, see `loss`.
         num_iters, batch_size : int
-            Number of steps, and number of rows that each step draws, with replacement.
+            Number of steps, and number of rows that each step draws, with replacement. A batch_size
+            of None means that each step takes all rows and draws nothing.
         verbose, progress : bool
             Whether to print the loss every 100 iterations, and whether to show a progress bar.
         momentum, dropout : float
@@ -132,7 +140,11 @@ class TwoLayerNet:
         callback : callable, optional
             ``callback(net, it, stats)`` is called once per epoch with the history so far. If it
             returns True, training ends. At the end, its method ``finish(net, stats)`` is called, if
-            it has one.
+            it has one, also after an error.
+        sample_weight : array, shape (N,), optional
+            Weights of the rows, see `loss`. The `loss` of a subclass must take this argument.
+        velocity : dict of ndarray, optional
+            Velocity of the momentum, changed in place. A dict that several calls get continues it.
 
         Returns
         -------
@@ -149,15 +161,22 @@ class TwoLayerNet:
 
         If the loss, or a parameter in the last step, becomes infinite or NaN, training stops with
         a `RuntimeWarning`. Such a loss is the last one in ``loss_history``. The net gets the
-        parameters of the last epoch with a finite validation loss, or its initial ones.
+        parameters of the last epoch with a finite validation loss, or without validation data with
+        finite parameters, or its initial ones.
 
         Ctrl-C raises `KeyboardInterrupt` after the current iteration. The net keeps the parameters
         of this iteration, and ``history`` has what was recorded. See `SafeLoop` for a second Ctrl-C.
         """
         D, H, C = check_params(self.params)
-        X, X_val = check_array("X", X, 2, None if augment else D), check_array("X_val", X_val, 2, D)
-        y, y_val = check_labels("y", y, len(X), C), check_labels("y_val", y_val, len(X_val), C)
-        num_iters, batch_size = check_count("num_iters", num_iters, 0), check_count("batch_size", batch_size)
+        X = check_array("X", X, 2, None if augment else D)
+        y, sample_weight = check_labels("y", y, len(X), C), check_weights("sample_weight", sample_weight, len(X))
+        validated = X_val is not None or y_val is not None
+        if validated:
+            X_val = check_array("X_val", X_val, 2, D)
+            y_val = check_labels("y_val", y_val, len(X_val), C)
+        labels = y if sample_weight is None else np.arange(len(y))  # row numbers, to look up y and weights
+        num_iters, takes_all = check_count("num_iters", num_iters, 0), batch_size is None
+        batch_size = len(X) if takes_all else check_count("batch_size", batch_size)
         learning_rate, reg = check_number("learning_rate", learning_rate), check_number("reg", reg)
         decay, rng = check_number("learning_rate_decay", learning_rate_decay), check_rng(rng)
         momentum = check_number("momentum", momentum, 0, 1, below=True)
@@ -166,13 +185,17 @@ class TwoLayerNet:
         check_writable(self.params)
 
         iterations_per_epoch, dtype = max(len(X) // batch_size, 1), self.params["W1"].dtype
+        if sample_weight is not None and not sample_weight.any():
+            raise ValueError("sample_weight must hold a weight above 0, got only zeros")
         self.history = history = History(iterations_per_epoch=iterations_per_epoch)
-        optimizer, options = SGD(momentum), {}  # options: a loss of a subclass need not know dropout
+        optimizer, options = SGD(momentum, velocity), {}  # options: a loss of a subclass need not know them
         with SafeLoop(self, num_iters, callback, progress) as loop:
             for it in loop.iterations():  # handles callback and Ctrl-C after each iteration
-                X_batch, y_batch = draw_minibatch(X, y, batch_size, rng)
+                X_batch, y_batch = (X, labels) if takes_all else draw_minibatch(X, labels, batch_size, rng)
+                if sample_weight is not None:
+                    options["sample_weight"], y_batch = sample_weight[y_batch], y[y_batch]
                 if augment is not None:
-                    X_batch = augment(X_batch.astype(dtype, copy=False), rng)
+                    X_batch = augment(X_batch.astype(dtype, copy=takes_all), rng)
                     check_array("the result of augment", X_batch, 2, D, finite=False)
                 if dropout:
                     options["mask"] = dropout_mask((batch_size, H), dropout, dtype, rng)
@@ -187,7 +210,7 @@ class TwoLayerNet:
                     print(f"iteration {it} / {num_iters}: loss {loss:f}")
                 if it % iterations_per_epoch == 0:
                     train_accuracy, _ = self.evaluate(X_batch, y_batch, reg)
-                    history.add_epoch(train_accuracy, *self.evaluate(X_val, y_val, reg))
+                    history.add_epoch(train_accuracy, *(self.evaluate(X_val, y_val, reg) if validated else ()))
                     learning_rate *= decay
         return history
 
@@ -207,8 +230,7 @@ class TwoLayerNet:
             The accuracy is NaN if the loss is infinite or NaN.
         """
         D, _, C = check_params(self.params)
-        X = check_array("X", X, 2, D)
-        y = check_labels("y", y, len(X), C)
+        X, y = check_array("X", X, 2, D), check_labels("y", y, len(X), C)
         with np.errstate(all="ignore"):
             losses = [len(y_part) * float(self.loss(X_part, y_part, reg)[0]) for X_part, y_part in _chunks(X, y)]
         loss = sum(losses) / len(X)
@@ -227,10 +249,9 @@ class TwoLayerNet:
         -------
         ndarray, shape (N, C)
 
-        Raises
-        ------
-        ValueError
-            If the largest score of a row is infinite or NaN. No class is the best one then.
+        Notes
+        -----
+        If the largest score of a row is infinite or NaN, no class is the best one: a ValueError.
         """
         X = check_array("X", X, 2, check_params(self.params)[0])
         with np.errstate(all="ignore"):
@@ -261,7 +282,7 @@ class TwoLayerNet:
     def save(self, path):
         """Save the parameters in an ``.npz`` file of exactly this name. An error keeps an old file."""
         with atomic_write(path) as file:
-            np.savez(file, **self.params)
+            np.savez(file, **self.params, **({"absorbed": np.array(self.absorbed)} if self.absorbed else {}))
 
     @classmethod
     def load(cls, path):
@@ -274,13 +295,13 @@ class TwoLayerNet:
         ValueError
             If the file is not a complete saved net.
         """
-        return cls.from_params(read_params(path))
+        return cls.from_params(*read_params(path))
 
     @classmethod
-    def from_params(cls, params):
+    def from_params(cls, params, absorbed=()):
         """Make a net that has this dict of parameters. The constructor is not called."""
         net = cls.__new__(cls)
-        net.params = params
+        net.params, net.absorbed = params, tuple(absorbed)
         return net
 
 

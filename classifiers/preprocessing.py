@@ -1,5 +1,6 @@
 """Preprocessing of inputs: standardisation, whitening, and image augmentation."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,8 +32,9 @@ class Standardizer:
     Notes
     -----
     An input is constant if its standard deviation is at most N eps times its mean. This is the
-    largest rounding error of a mean of N equal numbers (eps is 2.2e-16). A division by rounding
-    errors would make new values huge.
+    largest rounding error of a mean of N equal numbers (eps is 2.2e-16). It is also constant if its
+    values are two neighbours in the dtype of X. A division by rounding errors would make new values
+    huge.
 
     Examples
     --------
@@ -47,7 +49,9 @@ class Standardizer:
         N = len(X)
         self.mean = sum(part.sum(axis=0, dtype=np.float64) for part in _chunks(X)) / N  # (D,)
         self.std = np.sqrt(sum(np.square(part - self.mean).sum(axis=0, dtype=np.float64) for part in _chunks(X)) / N)
-        self.std[self.std <= N * np.finfo(np.float64).eps * np.abs(self.mean)] = 1
+        spacing = np.finfo(X.dtype).eps / 2 if X.dtype.kind == "f" else 0
+        constant = self.std <= max(N * np.finfo(np.float64).eps, spacing) * np.abs(self.mean)
+        self.mean[constant], self.std[constant] = X[0, constant], 1
 
     def __call__(self, X, dtype=np.float32):
         """Standardise examples.
@@ -79,11 +83,22 @@ class Standardizer:
         net : TwoLayerNet
             Changed in place: W1 becomes ``W1 / std``, and b1 becomes ``b1 - mean / std @ W1``. All
             scores stay the same.
+            If the net has absorbed it before, it is a ValueError, also after `save` and `load`.
         """
+        self.check_first(net)
         W1, b1 = net.params["W1"], net.params["b1"]
         scaled = W1 / self.std[:, None]  # (D, H)
         b1 -= (self.mean @ scaled).astype(b1.dtype)
         W1[...] = scaled
+        net.absorbed = (*getattr(net, "absorbed", ()), self._fingerprint())
+
+    def check_first(self, net):
+        """Check that a net has not absorbed this standardisation."""
+        if self._fingerprint() in getattr(net, "absorbed", ()):
+            raise ValueError("net has absorbed this before. If W1 is not that of this time, set net.absorbed = ()")
+
+    def _fingerprint(self):
+        return hashlib.sha256(self.mean.tobytes() + self.std.tobytes()).hexdigest()[:16]
 
 
 class Whitener:
@@ -146,8 +161,8 @@ class Whitener:
         variances, directions = np.linalg.eigh(covariance / len(X))  # (D,), (D, D) in columns
         variances = variances.clip(0)  # rounding can make some of them negative
         shrink = 1 / np.sqrt(variances + softness)
-        mean_variance = np.mean(shrink**2 * variances)
-        shrink /= np.sqrt(mean_variance) if mean_variance > 0 else 1
+        if variances.sum() > 0.5:  # each input that is not constant adds 1
+            shrink /= np.sqrt(np.mean(shrink**2 * variances))
         self.matrix = ((directions * shrink) @ directions.T).astype(np.float32)
         self.directions = np.ascontiguousarray(directions[:, ::-1], np.float32)  # the largest first
         self.variances = (shrink**2 * variances)[::-1]
@@ -162,6 +177,7 @@ class Whitener:
 
     def absorb(self, net):
         """Move the whitening into the first layer of a net, see `Standardizer.absorb`."""
+        self.scale.check_first(net)
         net.params["W1"][...] = self.matrix @ net.params["W1"]
         self.scale.absorb(net)
 

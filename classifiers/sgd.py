@@ -62,10 +62,12 @@ class SGD:
     ----------
     momentum : float
         See `update`.
+    velocity : dict of ndarray, optional
+        The previous step of each parameter, changed in place. By default it starts at 0.
     """
 
-    def __init__(self, momentum=0.0):
-        self.momentum, self.velocity = momentum, {}
+    def __init__(self, momentum=0.0, velocity=None):
+        self.momentum, self.velocity = momentum, {} if velocity is None else velocity
 
     def step(self, params, grads, learning_rate):
         """Update each parameter that has a gradient, in place, see `update`."""

@@ -1,5 +1,6 @@
 """Handles Ctrl-C, divergence, callback and progress for `TwoLayerNet.train`."""
 
+import contextlib
 import signal
 import sys
 import threading
@@ -57,22 +58,12 @@ class SafeLoop:
     progress : bool
         Whether to show a progress bar.
 
-    Raises
-    ------
-    KeyboardInterrupt
-        At the end of the context, after Ctrl-C. The net has the parameters of the last whole
-        iteration. If Ctrl-C took effect at once, it has those of the snapshot.
-
-    Warns
-    -----
-    RuntimeWarning
-        At the end of the context, if the last loss or the sum of squares of a parameter is infinite
-        or NaN. The net then has the parameters of the snapshot. The warning names the line that
-        called `train`.
-
     Notes
     -----
-    The snapshot is taken at the start, and at each epoch with a finite validation loss.
+    A snapshot is taken at the start, and at each epoch with a finite validation loss, or without
+    validation data with finite parameters. The net gets it back if Ctrl-C takes effect at once, and
+    if the last loss or the sum of squares of a parameter is infinite or NaN. For what the end of
+    the context raises and warns, see `TwoLayerNet.train`. The warning names the line that called it.
     """
 
     def __init__(self, net, num_iters, callback, progress):
@@ -101,10 +92,12 @@ class SafeLoop:
         for it in bar:
             yield it
             if self.progress:
-                numbers = f"loss {history['loss_history'][-1]:.4f}, validation {history['val_acc_history'][-1]:.3f}"
+                numbers = f"loss {history['loss_history'][-1]:.4f}"
+                numbers += "".join(f", validation {accuracy:.3f}" for accuracy in history["val_acc_history"][-1:])
                 bar.set_postfix_str(numbers, refresh=False)
             if it % history.iterations_per_epoch == 0:
-                if np.isfinite(history["val_loss_history"][-1]):
+                val_losses = history["val_loss_history"]
+                if np.isfinite(val_losses[-1]) if val_losses else squares_are_finite(self.net.params):
                     self._snapshot = Snapshot(self.net.params)
                 if self.callback is not None and self.callback(self.net, it, history):
                     history.ended = "stopped"
@@ -117,21 +110,28 @@ class SafeLoop:
         try:
             if kind in (None, KeyboardInterrupt):
                 diverged = self._finish(history, broken_off=kind is KeyboardInterrupt)
+            elif hasattr(self.callback, "finish"):
+                with contextlib.suppress(Exception):  # the error of the training says more
+                    self.callback.finish(self.net, history)
         finally:
             self._restore_handler()
         done = len(history["loss_history"])
         try:
             if diverged:
                 warnings.warn(
-                    f"training diverged at iteration {done - 1}: the net has the parameters of the last epoch with a "
-                    "finite validation loss. Try a lower learning_rate, or standardise X",
+                    f"training diverged at iteration {done - 1}: the net has the parameters of the last epoch with "
+                    "finite values. Try a lower learning_rate, or standardise X",
                     RuntimeWarning,
                     stacklevel=3,
                 )
         finally:
+            message = f"training was interrupted after {done} of {self.num_iters} iterations. "
+            message += "The net keeps what it has learned, and calling train again continues from there"
             if kind is None and self._pressed:
                 history.ended = "interrupted"
-                raise KeyboardInterrupt(f"training was interrupted after {done} of {self.num_iters} iterations")
+                raise KeyboardInterrupt(message)
+            if kind is KeyboardInterrupt and not error.args:
+                error.args = (message,)
 
     def _finish(self, history, broken_off):
         """Record how training ended, restore the snapshot if needed, and finish the callback.

@@ -11,6 +11,8 @@ import pickle
 
 import numpy as np
 
+from files import describe_content
+
 _ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00", b"Rar!", b"7z\xbc\xaf")  # how they begin
 
 
@@ -166,13 +168,10 @@ def _pixels(record):
 
 def _describe(content, refusal):
     """Describe the content of a file that is not a batch, or say why the unpickler refused it."""
-    if not content:
-        return "it is empty"
     if content.startswith(_ARCHIVES) or content[257:262] == b"ustar":
         return "it is an archive. Unpack it, and use the files that are inside"
-    start = content[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<error", b"<!--")):
-        return "it is a web page, probably the error message of a server"
+    if known := describe_content(content):
+        return known
     whole = content.endswith(b".")  # as every pickle does. A pickle of protocol 0 is text
     text = content[:200].decode("utf-8", errors="replace")
     printable = text.translate(dict.fromkeys(map(ord, "\r\n\t"))).isprintable() and "\ufffd" not in text[:190]

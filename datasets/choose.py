@@ -82,7 +82,7 @@ def describe_data(folder):
     Source
         Its name is "CIFAR-10, official files" only if the MD5 of every batch is the official one.
     """
-    folder, official = Path(folder), True
+    folder, official = Path(folder).expanduser(), True
     for name, md5 in MD5.items():
         content = (folder / name).read_bytes()
         if standin.MARK.encode() in content[:1000]:

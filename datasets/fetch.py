@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import io
 import os
+import secrets
 import socket
 import sys
 import tarfile
@@ -38,7 +39,7 @@ def data_folder():
 
     The cache is, for example, ``~/.cache/two-layer-net``.
     """
-    probe = DATASETS / f".probe-{os.getpid()}"
+    probe = DATASETS / f".probe-{secrets.token_hex(8)}"
     try:
         probe.touch()  # os.access does not help: on Windows it reports every folder as writable
     except OSError:

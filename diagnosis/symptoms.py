@@ -121,7 +121,8 @@ def unfinished(calls):
     missing = [name for name in NAMES if name not in calls.grads]
     right, more, place = "the scores are", "", ""
     if calls.missing:
-        name, error = next(iter(calls.missing.items()))
+        name = next(name for name in ("softmax_loss", "penalty", "backward") if name in calls.missing)
+        error = calls.missing[name]
         right, more = ("the scores and the loss are", "") if name == "backward" else (right, "loss is not finished. ")
         next_, place = error, quote_own_line(error)
     elif calls.loss is None:

@@ -74,7 +74,7 @@ def _factor(got, right, tolerance):
     right = right.astype(np.float64)
     size = np.vdot(right, right)
     k = np.vdot(right, got) / size if right.size > 1 and size > 0 else 0
-    if k == 0 or np.abs(got - k * right).max() > tolerance * (1 + np.abs(got).max()):
+    if k == 0 or f"{k:.6g}" == "1" or np.abs(got - k * right).max() > tolerance * (1 + np.abs(got).max()):
         return ""
     return f": all of it is {k:.6g} times what it should be"
 

@@ -13,13 +13,13 @@ from types import ModuleType
 
 import numpy as np
 
-from .cases import Unusable, call
+from diagnosis.source import LINE, describe_syntax
+
+from .cases import Unusable, call, make_cases
 from .parts import BY_NAME
 
 BROKEN = (SyntaxError, ValueError, MemoryError, RecursionError)  # what Python's compiler may raise
-CONFLICT = re.compile(r"(<{7}|>{7})( |$)")  # marks of a merge conflict
 NAME = "homework.py"  # of each file, in tracebacks and messages
-LINE = 200  # quoted characters of a line, at most
 
 
 def read(text):
@@ -50,7 +50,7 @@ def read(text):
             statements += _compile("\n" * start + piece)
         except BROKEN as error:
             names = set(re.findall(r"^def[ \t]+(\w+)", piece, re.MULTILINE)) & BY_NAME.keys()
-            problems.append((_describe_syntax(error, lines, start, stop), names))
+            problems.append((describe_syntax(error, lines, start, stop), names))
     return statements, problems
 
 
@@ -60,20 +60,6 @@ def _compile(text):
         warnings.simplefilter("ignore")  # the compiler warns of some escape sequences
         compile(text, NAME, "exec", dont_inherit=True)
         return ast.parse(text).body
-
-
-def _describe_syntax(error, lines, start, stop):
-    """Say what is wrong with the lines start..stop, which Python cannot compile."""
-    for number, line in enumerate(lines[start:stop], start + 1):
-        if CONFLICT.match(line):
-            return f"line {number} is the mark of a merge conflict. Choose one version, and delete the marks"
-    if not isinstance(error, SyntaxError) or not error.lineno:
-        return f"Python cannot compile line {start + 1} and what follows it: {error}"
-    quoted = lines[min(error.lineno, len(lines)) - 1].strip()[:LINE]
-    if isinstance(error, TabError):
-        return f"line {error.lineno} mixes tabs and spaces. Indent with spaces only: {quoted}"
-    python_2 = "This is Python 2, " if error.msg.startswith("Missing parentheses in call to") else ""
-    return f"{python_2}line {error.lineno} has a syntax error: {error.msg}: {quoted}"
 
 
 def find_functions(text):
@@ -128,6 +114,11 @@ def load(text, folder=""):
         except BaseException as error:  # SystemExit, too
             problems.append(describe_error(error, folder))
     return module, problems
+
+
+def draw_cases(name, seed=None):
+    """Return the visible cases of a function, and the hidden ones if there is a seed."""
+    return make_cases(name, 0, False) + ([] if seed is None else make_cases(name, seed, True))
 
 
 def try_case(function, case, folder=""):

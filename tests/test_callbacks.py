@@ -147,6 +147,42 @@ def test_stopper_can_be_used_again():
     np.testing.assert_array_equal(first[0].params["W1"], second[0].params["W1"])
 
 
+def test_stopper_in_two_trainings_at_once():
+    """Each net gets its own best parameters."""
+    stopper, settings = EarlyStopping(4, monitor="val_loss_history"), {"num_iters": 300, "learning_rate": 2.0}
+    inner = []
+
+    def other(net, it, stats):
+        if it == 6:
+            inner.append(train(stopper, rng=5, **settings)[0])
+
+    outer, _ = train(Callbacks(stopper, other), **settings)
+    for net, expected in (outer, train(stopper, **settings)[0]), (inner[0], train(stopper, rng=5, **settings)[0]):
+        np.testing.assert_array_equal(net.params["W1"], expected.params["W1"])
+
+
+def test_stopper_after_an_error():
+    """The net keeps its last parameters, and the object starts clean."""
+    stopper, recorder = EarlyStopping(9), Recorder()
+
+    def fail(net, it, stats):
+        if it == 9:
+            raise ZeroDivisionError
+
+    net = TwoLayerNet(4, 10, 3, std=0.1, rng=0)
+    with pytest.raises(ZeroDivisionError):
+        net.train(X, Y, X_VAL, Y_VAL, 2.0, num_iters=12, batch_size=10, callback=Callbacks(recorder, stopper, fail))
+    np.testing.assert_array_equal(net.params["W1"], recorder.calls[-1][2])
+    net.train(X, Y, X_VAL, Y_VAL, num_iters=0, callback=stopper)
+    np.testing.assert_array_equal(net.params["W1"], recorder.calls[-1][2])
+
+
+def test_stopper_without_validation_data():
+    """The error says what it needs."""
+    with pytest.raises(ValueError, match="EarlyStopping needs val_acc_history, .*: pass X_val and y_val to train"):
+        make_toy_net().train(X, Y, callback=EarlyStopping(2))
+
+
 def test_divergence_restores_the_best_epoch():
     """The parameters are those of the best epoch, not of the epoch before the divergence."""
     recorder = Recorder()

@@ -410,6 +410,7 @@ def test_stages_of_an_unfinished_net(factors, stage, finding, form):
     (("penalty of moduli",), "wrong function of W in the loss."),
     (("penalty not in loss",), "the penalty on W1 and W2 is missing from the loss"),
     (("biases in loss",), "penalises the biases like the weights"),
+    (("reg squared",), "has the factor 0.35 in the loss. The correct factor is 0.5"),
 ])  # fmt: skip
 @pytest.mark.parametrize("form", [lambda loss: loss, lambda loss: (loss, {})])
 def test_loss_without_gradients(mistakes, words, form):

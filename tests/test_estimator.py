@@ -1,6 +1,7 @@
 """Tests of TwoLayerClassifier with scikit-learn's checks, pipelines, searches and tables."""
 
 import copy
+import signal
 import warnings
 
 import numpy as np
@@ -136,6 +137,51 @@ def test_early_stopping(digits):
     assert classifier.score(X_test, y_test) > 0.85
 
 
+@pytest.mark.parametrize("labels, missing", [("cat cat cat dog dog dog yak", "yak"), ("cat cat dog", "cat|dog")])
+def test_early_stopping_with_rare_labels(labels, missing):
+    """Training keeps a row of each class. A warning names the labels that validation lacks."""
+    y = np.array(labels.split())
+    X = np.random.randn(len(y), 4)
+    classifier = TwoLayerClassifier(early_stopping=True, learning_rate=0.1, patience=500, **SMALL)
+    with pytest.warns(UserWarning, match=rf"no row of \[.*'({missing})'.*validation_fraction above 0.1"):
+        classifier.fit(X, y)
+    assert set(classifier.predict_proba(X).argmax(axis=1)) <= set(range(len(set(y))))
+    with pytest.raises(ValueError, match="y must have more rows than classes for early_stopping, got 2"):
+        classifier.fit(X[:2], ["cat", "dog"])
+
+
+def test_weights(blobs):
+    """Rows of weight 0 are left out, equal weights have no effect, and class weights multiply those of the rows."""
+    X, y = blobs
+    settings = {"batch_size": 50, "early_stopping": True, **SMALL}
+    some = np.arange(240) % 3 > 0
+    weights = np.where(some, 1.0 + (y == "bee"), 0)
+    fits = (
+        TwoLayerClassifier(**settings).fit(X, y, weights),
+        TwoLayerClassifier(class_weight={"bee": 2}, **settings).fit(X, y, some),
+        TwoLayerClassifier(**settings).fit(X[some], y[some], weights[some]),
+    )
+    for fit in fits[1:]:
+        np.testing.assert_array_equal(fit.predict_proba(X), fits[0].predict_proba(X))
+    full = [TwoLayerClassifier(batch_size=n, **SMALL).fit(X, y).predict_proba(X) for n in (240, 500)]
+    np.testing.assert_array_equal(*full)  # all rows in each step
+    plain, equal = (TwoLayerClassifier(**settings).fit(X, y, w) for w in (None, np.full(240, 0.3)))
+    np.testing.assert_array_equal(plain.predict_proba(X), equal.predict_proba(X))
+    for wrong in (np.zeros(240), -weights, weights[1:]):
+        with pytest.raises(ValueError, match="^sample_weight must hold"):
+            TwoLayerClassifier(**SMALL).fit(X, y, wrong)
+
+
+@pytest.mark.parametrize("batch_size", [30, 500])
+def test_balanced_classes(batch_size):
+    """A class of 4 percent that overlaps another is predicted for about half of the rows."""
+    X, y = np.random.randn(400, 2), np.arange(400) % 25 == 0
+    plain, balanced = (
+        TwoLayerClassifier(class_weight=given, batch_size=batch_size, **SMALL).fit(X, y) for given in (None, "balanced")
+    )
+    assert plain.predict(X).mean() < 0.05 and 0.1 < balanced.predict(X).mean() < 0.8
+
+
 def test_warm_start(blobs):
     """The second fit continues from the net of the first. Without warm_start, the net is new.
 
@@ -155,6 +201,55 @@ def test_warm_start(blobs):
     np.testing.assert_array_equal(cold.net_.params["W1"], before["W1"])
     net = cold.net_
     assert cold.partial_fit(X, y).net_ is net and len(cold.loss_curve_) == 101
+
+
+def test_calls_of_partial_fit_are_one_fit(blobs):
+    """Velocity, rate and random stream continue. After a divergence, the velocity starts at 0."""
+    X, y = blobs
+    settings = {"batch_size": 50, "hidden_size": 20, "random_state": 0}
+    once, often = TwoLayerClassifier(num_iters=12, **settings).fit(X, y), TwoLayerClassifier(**settings)
+    for _ in range(3):
+        often.partial_fit(X, y, classes=np.unique(y))
+    assert often.loss_curve_ == once.loss_curve_
+    np.testing.assert_array_equal(often.net_.params["W1"], once.net_.params["W1"])
+    assert once.partial_fit(X, y).loss_curve_ == often.partial_fit(X, y).loss_curve_
+    with pytest.warns(RuntimeWarning, match="diverged"):
+        often.set_params(learning_rate=1e200).partial_fit(X, y)
+    often.set_params(learning_rate=0.01).partial_fit(X, y)
+    for arguments in ({"early_stopping": True}, {"class_weight": "balanced"}):
+        with pytest.raises(ValueError, match=f"{next(iter(arguments))} must be .* for partial_fit"):
+            TwoLayerClassifier(**arguments).partial_fit(X, y, np.unique(y))
+
+
+@pytest.mark.parametrize("warm_start, kept", [(True, "keeps what it has learned"), (False, "is as before the call")])
+def test_interrupt(blobs, monkeypatch, warm_start, kept):
+    """Ctrl-C ends fit, a grid search and cross-validation. The message fits the caller."""
+    train, X, y = TwoLayerNet.train, *blobs
+    classifier = TwoLayerClassifier(warm_start=warm_start, **SMALL).fit(X, y)
+    before, trained = classifier.predict_proba(X), []
+
+    def press(it, num_iters):
+        trained.append(it)
+        if it == 1:
+            signal.raise_signal(signal.SIGINT)
+        return 1.0
+
+    monkeypatch.setattr(TwoLayerNet, "train", lambda *args, **more: train(*args, schedule=press, **more))
+    with pytest.raises(
+        KeyboardInterrupt, match=f"^fit was interrupted after 2 of 100 iterations. The classifier {kept}$"
+    ):
+        classifier.fit(X, y)
+    assert np.array_equal(classifier.predict_proba(X), before) is not warm_start
+    with pytest.raises(KeyboardInterrupt, match="^partial_fit was .* keeps"):
+        classifier.set_params(batch_size=20).partial_fit(X, y)
+    for search in (
+        lambda: GridSearchCV(classifier, {"reg": [0.0, 1.0]}, cv=2).fit(X, y),
+        lambda: cross_val_score(classifier, X, y, cv=2),
+    ):
+        trained.clear()
+        with pytest.raises(KeyboardInterrupt, match="^fit was interrupted"):
+            search()
+        assert trained == [0, 1]
 
 
 def test_partial_fit(blobs):

@@ -1,15 +1,16 @@
-"""Tests of exercise.grade.deliveries: which submissions are found, and which files are read."""
+"""Tests of exercise.grade.deliveries: whose file it is, and what is read. test_exercise_grade.py has a class."""
 
-import json
+import io
 import os
 import re
+import tarfile
 import zipfile
 
 import pytest
 from conftest import posix
 
 from exercise.grade import deliveries
-from exercise.grade.deliveries import LOOSE, Submission, find_submissions, read_files
+from exercise.grade.deliveries import LOOSE, read_delivery
 
 FORWARD = "def forward(params, X, mask=None):\n    return {}, {}\n"
 
@@ -20,89 +21,144 @@ def forward(number):
 
 
 def write(folder, files):
-    """Write files, texts as UTF-8."""
+    """Write files, texts as UTF-8. A name with a slash at the end is that of a folder."""
     for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        path = folder / name
+        (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+        if not name.endswith("/"):
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
     return folder
 
 
-def pack(path, files, method=zipfile.ZIP_DEFLATED):
-    """Write a zip."""
-    with zipfile.ZipFile(path, "w", method) as archive:
+def pack(files, method=zipfile.ZIP_DEFLATED):
+    """Return the bytes of a zip."""
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w", method) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    return path
+    return buffer.getvalue()
 
 
-def contents(*paths, kind=".py"):
-    """Return a dict from the files of a submission to their texts, and the problems."""
-    problems = []
-    return {file.path: file.text for file in read_files(Submission("x", paths), kind, problems)}, problems
+def pack_tar(files, kind="gz"):
+    """Return the bytes of a tar. A member may also be a TarInfo."""
+    with tarfile.open(fileobj=(buffer := io.BytesIO()), mode=f"w:{kind}") as archive:
+        for name, content in files.items():
+            data = content.encode() if isinstance(content, str) else content
+            member = tarfile.TarInfo(name) if isinstance(name, str) else name
+            member.size, member.mtime = len(data), 1_700_000_000
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def names(path, **options):
+    """Return the names of the submissions."""
+    return [submission.name for submission in read_delivery(path, **options)[0]]
+
+
+def contents(path):
+    """Return a dict from the files of a submission to their texts, and the problems of others."""
+    ((_, _, files, problems),), _ = read_delivery(path, single=True)
+    return {file.path: file.text for file in files}, [problem for rank, problem in problems if rank < 2]
 
 
 @posix
-def test_find_submissions(tmp_path):
-    """Folders, zips and files count. Hidden files, system files and outside links do not."""
-    folder = write(tmp_path / "in", {"b/x.py": "", "Ab.py": "", "AB.zip": "", "c.ipynb": "", ".d.py": "", "x.y.py": ""})
-    write(folder, {"__MACOSX/a.py": "", ".DS_Store": "", "Thumbs.db": "", "=SUM(1)\n.py": ""})
-    outside = write(tmp_path / "out", {"secret.py": ""})
-    (folder / "link").symlink_to(outside)
-    (folder / "link.py").symlink_to(outside / "secret.py")
-    (folder / "again").symlink_to(folder / "b")
-    expected = {"=SUM(1)\ufffd": "=SUM(1)\n.py", "AB": "AB.zip", "Ab (2)": "Ab.py", "again": "again", "b": "b"}
-    expected |= {"c.ipynb": "c.ipynb", "x.y": "x.y.py"}
-    assert [(name, path.name) for name, (path,) in find_submissions(folder)] == list(expected.items())
+def test_entries_of_a_folder(tmp_path):
+    """Folders, archives and files are submissions. Hidden files and system files are not. Links are not followed."""
+    folder = write(tmp_path / "in", dict.fromkeys(["b/x.py", "Ab.py", "AB.zip", "c.ipynb", ".d.py", "x.y.py", "a"], ""))
+    write(folder, {"__MACOSX/a.py": "", ".DS_Store": "", "Thumbs.db": "", "=SUM(1)\n.py": "", "index.html": ""})
+    write(tmp_path / "out", {"secret.py": forward(1)})
+    (folder / "link").symlink_to(tmp_path / "out")
+    (folder / "link.py").symlink_to(folder / "Ab.py")
     (folder / "loop").symlink_to(folder / "loop")
-    assert {name for name, _ in find_submissions(folder)} - {"loop"} == set(expected)
+    found, others = read_delivery(folder)
+    assert {submission.name: submission.entry for submission in found} == {
+        "=SUM(1)\ufffd": "=SUM(1)\ufffd.py", "AB": "AB.zip", "Ab (2)": "Ab.py", "a": "a", "b": "b",
+        "c.ipynb": "c.ipynb", "link": "link", "link (2)": "link.py", "loop": "loop", "x.y": "x.y.py",
+    }  # fmt: skip
+    assert others == ["index.html"] and not any(submission.files for submission in found)
+    links = [submission.problems[0] for submission in found if submission.name.startswith("l")]
+    assert links[1] == (0, "link.py is a link. Hand in the file")
 
 
 def test_names_that_are_not_text(tmp_path):
-    """Bytes that are not UTF-8 become the replacement character."""
+    """Bytes that are not UTF-8 become the replacement character. Forms of one letter are equal."""
     try:
         (tmp_path / os.fsdecode(b"j\xfcrgen.py")).write_text("")
     except OSError:
         pytest.skip("this file system refuses such names")
-    assert [name for name, _ in find_submissions(tmp_path)] == ["j\ufffdrgen"]
+    assert names(write(tmp_path, {"Mu\u0308ller/a.py": ""})) == ["M\u00fcller", "j\ufffdrgen"]
 
 
-EXERCISE = {
-    "homework.py": "",
-    "classifiers/layers.py": "",
-    "checks.py": "",
-    "two_layer_net.ipynb": "",
-    "build/x.py": "",
-}
+EXERCISE = dict.fromkeys(["homework.py", "classifiers/layers.py", "checks.py", "two_layer_net.ipynb", "build/x.py"], "")
 
 
 @pytest.mark.parametrize("stray", ["kim/homework.py", "lee.py", "lee.ipynb", "lee.zip", "homework (1).py"])
 def test_single_submission(tmp_path, stray):
     """A folder with the files of one exercise is one submission. With a file of somebody else, it is a class."""
     folder = write(tmp_path / "submission", EXERCISE | {"notes.txt": "", ".git/x.py": ""})
-    assert find_submissions(folder) == [("submission", (folder,))]
-    assert find_submissions(folder / "homework.py") == [("homework", (folder / "homework.py",))]
+    assert names(folder) == ["submission"] and names(folder / "homework.py") == ["homework"]
     write(folder, {stray: ""})
-    assert len(find_submissions(folder)) > 1
-    assert find_submissions(folder, single=True) == [("submission", (folder,))]
+    assert len(names(folder)) > 1 and names(folder, single=True) == ["submission"]
     (folder / "homework.py").unlink()
-    (folder / "classifiers" / "homework.py").touch()
-    assert len(find_submissions(folder)) > 1
+    assert len(names(folder)) > 1
 
 
-def test_all_forms_of_a_submission(tmp_path):
-    """Folders, zips, zips in folders and single files give the same texts. Archives tell times."""
-    zipped = pack(tmp_path / "d.zip", {"x\\homework.py": forward(1), "x/notes.txt": "no"})
-    forms = {
-        write(tmp_path / "a", {"x/homework.py": forward(1), "x/notes.txt": "no"}): "x/homework.py",
-        write(tmp_path / "b", {"mine.ZIP": zipped.read_bytes()}): "mine.ZIP/x/homework.py",
-        zipped: "d.zip/x/homework.py",
-        write(tmp_path, {"g.PY": forward(1)}) / "g.PY": "g.PY",
-    }
-    for path, name in forms.items():
-        assert contents(path) == ({name: forward(1)}, [])
-        ((_, time, _),) = read_files(Submission("x", (path,)), ".py", [])
-        assert (time == LOOSE) == (".zip" not in name.lower())
-    assert len(contents(*forms)[0]) == 4
+CANVAS = {"kim_11_12_homework.py": forward(1), "lee_13_14_homework.py": forward(2), "notes.txt": ""}
+
+
+@pytest.mark.parametrize(
+    "files, expected",
+    [
+        (CANVAS, ["kim_11", "lee_13"]),
+        ({f"hw/{name}": text for name, text in CANVAS.items()}, ["kim_11", "lee_13"]),
+        ({"kim_11_12_homework.py": ""}, ["kim_11"]),
+        ({"kim/homework.py": "", "lee/homework.py": ""}, ["kim", "lee"]),
+        ({"homework.py": "", "a/x.py": ""}, ["in"]),
+        ({"hw/homework.py": ""}, ["in"]),
+        ({"classifiers/layers.py": "", "old/layers.py": ""}, ["in"]),
+        ({}, ["in"]),
+    ],
+)
+def test_class_in_a_zip(tmp_path, files, expected):
+    """A zip is a class if it has names of a platform, or several folders. In a folder it needs several students."""
+    write(tmp_path, {"in.zip": pack(files), "x/in.zip": pack(files), "x/index.html": ""})
+    assert names(tmp_path / "in.zip") == expected and names(tmp_path / "in.zip", single=True) == ["in"]
+    assert names(tmp_path / "x") == (expected if files.keys() & {"notes.txt", "hw/notes.txt"} else ["in"])
+
+
+def test_downloads_in_folders(tmp_path):
+    """Only a folder with several names of a platform is a download. Stray files in it are not submissions."""
+    files = {f"load/{name}": text for name, text in CANVAS.items()} | {"load/index.html": ""}
+    files |= {"max/max_15_16_homework.py": forward(3), "max/max_16_17_sgd.py": forward(4), "max/homework.py": ""}
+    files |= {"Li_3_assignsubmission_onlinetext_/x": "", "Bo_4_assignsubmission_file_/a.py": forward(1)}
+    files |= {"Bo_4_assignsubmission_onlinetext_/x": ""}  # of somebody who has a submission
+    found, others = read_delivery(write(tmp_path, files))
+    assert {submission.name: submission.entry for submission in found} == {
+        "Bo_4": "Bo_4_assignsubmission_file_", "kim_11": "load/kim_11_12_homework.py",
+        "lee_13": "load/lee_13_14_homework.py", "max": "max",
+    }  # fmt: skip
+    assert others == ["Li_3_assignsubmission_onlinetext_", "load/index.html", "load/notes.txt"]
+
+
+@pytest.mark.parametrize(
+    "name, content, time",
+    [
+        ("x/homework.py", forward(1), LOOSE),
+        ("G.PY", forward(1), LOOSE),
+        (
+            "mine.ZIP",
+            pack({zipfile.ZipInfo("x\\homework.py", (2024, 1, 2, 3, 4, 6)): forward(1)}),
+            (2024, 1, 2, 3, 4, 6),
+        ),
+        ("a/mine.tgz", pack_tar({"homework.py": forward(1)}), (2023, 11, 14, 22, 13, 20)),
+        ("mine.tar", pack_tar({"homework.py": forward(1)}, ""), (2023, 11, 14, 22, 13, 20)),
+        ("a.zip", pack({"b.zip": pack({"c.tar.gz": pack_tar({"homework.py.txt": forward(1)})})}), None),
+    ],
+)
+def test_all_forms_of_a_submission(tmp_path, name, content, time):
+    """Folders, archives, archives in them and single files give the same text. Archives tell times."""
+    ((submission,), _) = read_delivery(write(tmp_path, {name: content, "x.jpg": ""}), single=True)
+    (file,) = submission.files
+    assert file.text == forward(1) and file.path.startswith(name) and time in (None, file.time)
 
 
 def test_many_other_files(tmp_path):
@@ -110,108 +166,103 @@ def test_many_other_files(tmp_path):
     files = {f"images/{number:060}.png": "" for number in range(45_000)}  # a list of 5 MB
     files |= {f"{name}/homework.py": "" for name in (".git", ".venv", "venv", "env", "node_modules", "__MACOSX")}
     files |= {"lib/site-packages/homework.py": "", "z/homework.py": forward(1)}
-    assert contents(pack(tmp_path / "a.zip", files)) == ({"a.zip/z/homework.py": forward(1)}, [])
-    few = {name: text for name, text in files.items() if "images" not in name}
-    assert contents(write(tmp_path / "a", few)) == ({"z/homework.py": forward(1)}, [])
-
-
-def test_notebooks(tmp_path):
-    """Code cells become one text. Lines for IPython become comments."""
-    cells = [
-        ("markdown", "# Title"),
-        ("code", ["%matplotlib inline\n", "x = 1"]),
-        ("code", "if x:\n    !ls\n    y = 2"),
-    ]
-    notebook = {"cells": [{"cell_type": kind, "source": source} for kind, source in cells]}
-    write(tmp_path, {"a.ipynb": json.dumps(notebook), "b.ipynb": "{}", "c.py": ""})
-    texts, problems = contents(tmp_path, kind=".ipynb")
-    assert problems == ["b.ipynb is not a notebook"]
-    names = {}
-    exec(texts["a.ipynb"], names)
-    assert (names["x"], names["y"]) == (1, 2)
-
-
-@pytest.mark.parametrize("name", ["a.tar.gz", "a.rar", "a"])
-def test_other_kinds_of_files(tmp_path, name):
-    """Such files are submissions. If they were ignored, nobody would notice the 0 points."""
-    (tmp_path / name).write_bytes(b"x")
-    assert [n for n, _ in find_submissions(tmp_path)] == [name]
-    assert contents(tmp_path / name) == ({}, [f"{name} is not a Python file, a zip or a folder. Hand in homework.py"])
+    write(tmp_path, {"a.zip": pack(files)} | {f"a/{name}": files[name] for name in files if "images" not in name})
+    assert contents(tmp_path / "a.zip") == ({"a.zip/z/homework.py": forward(1)}, [])
+    assert contents(tmp_path / "a") == ({"z/homework.py": forward(1)}, [])
 
 
 @posix
-def test_pipes_and_links(tmp_path):
-    """Pipes are not read, because reading would never end. Links to other students are not followed."""
-    write(tmp_path, {"ada/homework.py": forward(1), "ben/x/y.txt": "", "eve/mine/homework.py": forward(2)})
-    os.mkfifo(tmp_path / "ada" / "other.py")
-    os.mkfifo(tmp_path / "b.zip")
-    assert contents(tmp_path / "ada") == ({"homework.py": forward(1)}, ["other.py is not a file"])
-    assert contents(tmp_path / "b.zip") == ({}, ["b.zip is not a file"])
-    (tmp_path / "ben" / "homework.py").symlink_to(tmp_path / "ada" / "homework.py")
-    (tmp_path / "ben" / "all").symlink_to(tmp_path / "ada")
-    (tmp_path / "eve" / "homework.py").symlink_to(tmp_path / "eve" / "mine" / "homework.py")
-    assert contents(tmp_path / "ben") == ({}, [])
-    assert contents(tmp_path / "eve")[0] == dict.fromkeys(["homework.py", "mine/homework.py"], forward(2))
+def test_what_cannot_be_read(tmp_path):
+    """Pipes are not read, because reading would never end. A folder without permission is said to be that."""
+    folder = write(
+        tmp_path / "b", {"homework.py": forward(1), "closed/x.py": "", "shut.py": "", "x/" * 21 + "a.py": ""}
+    )
+    os.mkfifo(folder / "other.py")
+    for name in "closed", "shut.py":
+        (folder / name).chmod(0)
+    texts, problems = contents(folder)
+    (folder / "closed").chmod(0o700)
+    assert list(texts) == ["homework.py"] and "other.py is not a file. Hand in the file" in problems
+    assert any("x/ is in more than 20 folders" in problem for problem in problems)
+    if os.geteuid():  # the administrator may read everything
+        assert "closed/ cannot be read: Permission denied" in problems
+        assert "shut.py cannot be read: Permission denied" in problems
 
 
-def test_deep_and_large_submissions(tmp_path, monkeypatch):
-    """Files are read only up to a limit of depth and size. The limit of size is said."""
-    assert contents(write(tmp_path / "a", {"x/" * 25 + "a.py": "", "y/b.py": ""})) == ({"y/b.py": ""}, [])
+@pytest.mark.parametrize("archive", ["", "b.zip", "b.tgz"])
+def test_large_submissions(tmp_path, monkeypatch, archive):
+    """Files are read only up to a limit of their sum."""
     monkeypatch.setattr(deliveries, "READ", 1)
-    files = {name: bytes(400_000).replace(b"\0", b"#") for name in ("1.py", "2.py", "3.py", "4.py")}
-    for path in write(tmp_path / "b", files), pack(tmp_path / "b.zip", files):
-        texts, (problem,) = contents(path)
-        assert (
-            len(texts) == 2 and problem == "The submission has more than 1 MB of Python files. Hand in only homework.py"
-        )
+    files = {f"{number}.py": forward(number) + 400_000 * "#" for number in range(4)}
+    packed = {"": files, "b.zip": {archive: pack(files)}, "b.tgz": {archive: pack_tar(files)}}[archive]
+    texts, problems = contents(write(tmp_path / "b", packed))
+    assert len(texts) == (1 if archive == "b.tgz" else 2)  # a tar is read twice: for its list, and for its files
+    assert problems[0].endswith("is not read: the submission has more than 1 MB. Hand in only homework.py")
+
+
+X = {"x.py": forward(1)}
+LINK = tarfile.TarInfo("link.py")
+LINK.type, LINK.linkname = tarfile.SYMTYPE, "/etc/passwd"
+ZIP_LINK = zipfile.ZipInfo("link.py")
+ZIP_LINK.external_attr = 0o120777 << 16
+OUT = {"../a.py": "", "/b.py": "", "C:/c.py": "", "x\\..\\..\\d.py": "", "x/" * 21 + "a.py": "", "sgd.py": forward(1)}
+LONG_LIST = b"PK\x01\x02" + bytes(40 << 20) + b"PK\x05\x06" + bytes(4) + b"\xff\xff\xff\xff"
+LONG_LIST += (40 << 20).to_bytes(4, "little") + bytes(6)
+ENCRYPTED = re.sub(rb"(PK\x01\x02....)\0", rb"\g<1>\001", pack(X), flags=re.DOTALL)
+DAMAGED = "is damaged, or not what its name says. Pack it again"
 
 
 @pytest.mark.parametrize(
-    "method, old, new, words",
+    "name, data, found, words",
     [
-        (zipfile.ZIP_STORED, rb"return 1", rb"return 2", "a.zip/x.py is damaged. Pack it again"),
-        (zipfile.ZIP_STORED, rb"PK\x05\x06", rb"PK", "a.zip is a damaged zip, or not a zip. Pack it again"),
-        (zipfile.ZIP_STORED, rb"(PK\x01\x02....)\0", rb"\g<1>\001", "a.zip/x.py is encrypted. Pack it without"),
-        (zipfile.ZIP_BZIP2, rb"PK", rb"PK", "a.zip/x.py is compressed with an unsupported method"),
+        ("a.zip", pack(X, zipfile.ZIP_STORED).replace(b"return 1", b"return 2"), "", f"a.zip/x.py {DAMAGED}"),
+        ("a.zip", pack(X).replace(b"PK\x05\x06", b"PK"), "", f"a.zip {DAMAGED}"),
+        ("a.zip", b"x", "", f"a.zip {DAMAGED}"),
+        ("a.tar.gz", pack_tar({"0": "", **X})[:-30], "", f"a.tar.gz/x.py {DAMAGED}"),
+        ("a.tar", b"x", "", f"a.tar {DAMAGED}"),
+        ("a.zip", ENCRYPTED, "", "a.zip/x.py is encrypted. Pack it without a password"),
+        ("a.zip", pack(X, zipfile.ZIP_BZIP2), "", "a.zip/x.py is compressed with an unsupported method"),
+        ("a.zip", pack({**OUT, ZIP_LINK: ""}), "a.zip/sgd.py", ""),
+        ("a.tar", pack_tar({**OUT, LINK: ""}, ""), "a.tar/sgd.py", ""),
+        ("a.zip", pack({"a.py": bytes(64 << 20), **X}), "a.zip/x.py", "a.zip/a.py is larger than 1 MB. Hand in only"),
+        ("a.zip", pack({"a.zip": bytes(65 << 20), **X}), "a.zip/x.py", "a.zip/a.zip is larger than 64 MB"),
+        ("a.tgz", pack_tar({"data": bytes(257 << 20)}), "", "a.tgz is not read: the submission has more than 256 MB"),
+        ("a.zip", LONG_LIST, "", "a.zip is an archive with too many members"),
+        ("a.zip", pack({"b.zip": pack({"c.zip": pack({"d.zip": pack(X)})})}), "", "a.zip/b.zip/c.zip/d.zip is an"),
+        ("a.zip", b"7z\xbc\xaf\x27\x1c", "", "a.zip is a .7z archive. Pack it as a zip"),
+        ("a.tgz", b"\xfd7zXZ", "", "a.tgz is a .xz archive. Pack it as a zip"),
+        ("a.rar", b"x", "", "a.rar is a .rar archive. Pack it as a zip"),
+        ("a.zip", b"version https://git-lfs.github.com/spec/v1", "", "a.zip is a Git LFS pointer, not the file itself"),
+        ("a.pdf", b"x", "", "a.pdf is a PDF"),
+        ("a.url", b"x", "", "a.url is a shortcut, not the file itself"),
+        ("a.py", forward(1).encode("utf-16"), "", "a.py is saved as UTF-16"),
+        ("a.py", b"<html>", "", "a.py is a web page"),
+        ("a.py", b"\n", "", "a.py is empty"),
+        ("a.py", b"class A:\n    def forward(self): pass\nforward(1)\n", "", "a.py defines none of the functions"),
+        ("a.ipynb", b"{}", "", "a.ipynb is not a notebook"),
     ],
-)
-def test_damaged_zips(tmp_path, method, old, new, words):
-    """Damaged and encrypted zips are reported."""
-    path = pack(tmp_path / "a.zip", {"x.py": forward(1)}, method)
-    assert method != zipfile.ZIP_STORED or contents(path)[1] == []
-    path.write_bytes(re.sub(old, new, path.read_bytes(), flags=re.DOTALL))
-    texts, (problem,) = contents(path)
-    assert texts == {} and problem.startswith(words)
+    ids=lambda value: "" if isinstance(value, bytes) else value,
+)  # fmt: skip
+def test_problems(tmp_path, name, data, found, words):
+    """Each problem is named, also in archives. Links and paths that lead out are ignored. Nothing is written."""
+    texts, problems = contents(write(tmp_path, {name: data}) / name)
+    assert "".join(texts) == found and "".join(problems[:1]).startswith(words) and bool(problems) == bool(words)
+    assert os.listdir(tmp_path) == [name]
 
 
-def test_members_outside_of_a_zip(tmp_path):
-    """Links and paths that lead out are ignored."""
-    link = zipfile.ZipInfo("link.py")
-    link.external_attr = 0o120777 << 16
-    out = {"../a.py": "", "/b.py": "", "C:/c.py": "", "x\\..\\..\\d.py": "", link: "", "sgd.py": ""}
-    assert contents(pack(tmp_path / "e.zip", out)) == ({"e.zip/sgd.py": ""}, [])
+def test_many_members_of_a_tar(tmp_path, monkeypatch):
+    """Their number is limited."""
+    monkeypatch.setattr(deliveries, "MEMBERS", 2)
+    for count in (2, 3):
+        write(tmp_path, {"a.tar": pack_tar({"0.py": forward(1), **dict.fromkeys(map(str, range(1, count)), "")}, "")})
+        texts, problems = contents(tmp_path / "a.tar")
+        assert len(texts) == 1 and ["too many members" in problem for problem in problems] == [True] * (count - 2)
 
 
-def test_bombs(tmp_path):
-    """A zip bomb is read only up to a limit, and so is a very long list of members."""
-    bomb = pack(tmp_path / "a.zip", {"a.py": bytes(64 << 20), "b.py": forward(1), "x.bin": bytes(64 << 20)})
-    assert bomb.stat().st_size < 1 << 20
-    assert contents(bomb) == ({"a.zip/b.py": forward(1)}, ["a.zip/a.py is larger than 1 MB. Hand in only homework.py"])
-    end = b"PK\x05\x06" + bytes(4) + b"\xff\xff\xff\xff" + (40 << 20).to_bytes(4, "little") + bytes(6)
-    (tmp_path / "b.zip").write_bytes(b"PK\x01\x02" + bytes(40 << 20) + end)
-    assert "b.zip is a zip with too many members" in contents(tmp_path / "b.zip")[1][0]
-
-
-@pytest.mark.parametrize("data, words", [(forward(1).encode("utf-16"), "UTF-16"), (b"<html>", "is a web page")])
-def test_files_that_are_not_source(tmp_path, data, words):
-    """The problem says what the file is."""
-    texts, (problem,) = contents(write(tmp_path, {"homework.py": data}))
-    assert texts == {} and problem.startswith("homework.py is ") and words in problem
-
-
-def test_nothing_is_written_or_run(tmp_path, monkeypatch):
-    """Reading a submission changes no file and runs no code."""
-    files = {"homework.py": f"open({str(tmp_path / 'ran')!r}, 'w')\n", "../../evil.py": "x"}
-    pack(tmp_path / "a.zip", files)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert list(contents(tmp_path / "a.zip")[0]) == ["a.zip/homework.py"] and os.listdir(tmp_path) == ["a.zip"]
+@pytest.mark.parametrize("name", ["", "b.zip/"])
+def test_archives_are_read_last(tmp_path, monkeypatch, name):
+    """An archive with data does not use up the limit before a file beside it is read."""
+    monkeypatch.setattr(deliveries, "READ", 1)
+    files = {"a.zip": pack({"0.py": 900_000 * "#"}, zipfile.ZIP_STORED), "b.py": forward(1) + 200_000 * "#"}
+    texts, _ = contents(write(tmp_path / "b", {"b.zip": pack(files)} if name else files))
+    assert list(texts) == [f"{name}b.py"]

@@ -3,57 +3,121 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
 from test_exercise_apart import left_behind
-from test_exercise_deliveries import pack, write
+from test_exercise_deliveries import pack, pack_tar, write
 from test_exercise_student import solve
 
 from exercise.grade import __main__ as grade
 from exercise.grade.marking import GradeLog
+from exercise.make.__main__ import main as make
 from exercise.parts import FULL, PARTS
 
 POINTS = {part.name: sum(part.points.values()) for part in PARTS}
 HEAD = "def penalty(params, reg, grads=None):\n    "
-
-# Body of `penalty`, its state and its points. All other functions of these submissions are right.
-BODIES = {
-    "endless loop": ("while True: pass", "timeout", 0),
-    "exit": ("import os; os._exit(0)", "ended", 0),
-    "arrays without end": ("a = []\n    while True: a.append(np.zeros(10**7))", "memory", 0),
-    "exception": ("raise ValueError('<u>')", "error", 0),
-    "text": ("return 'x'", "wrong", 0),
-    "value only": ("return 0.5 * reg * (np.sum(params['W1'] ** 2) + np.sum(params['W2'] ** 2))", "partly", 5),
-    "does not return": ("x = 1", "error", 0),
-    "Python 2": ("print reg", "syntax error", 0),
-    "conflict": ("\n<<<<<<< HEAD\n    return 1\n=======\n    return 2\n>>>>>>> mine", "syntax error", 0),
-}
+RIGHT, EMPTY, FORWARD, OLD = solve(), solve([]), solve(["forward"]), solve(["update"])
+CONFLICT = "\n<<<<<<< HEAD\n    return 1\n=======\n    return 2\n>>>>>>> mine"
+VALUE = "return 0.5 * reg * (np.sum(params['W1'] ** 2) + np.sum(params['W2'] ** 2))"
+ONLY = {name: ", ".join(f"{other} not written" for other in POINTS if other != name) for name in POINTS}
+NOTEBOOK = json.dumps(
+    {"cells": [{"cell_type": "code", "source": "%load_ext x"}, {"cell_type": "code", "source": RIGHT}]}
+)
+MOODLE, TEXT = "assignsubmission_file", "assignsubmission_onlinetext"
+BRIGHT, SCOPE = "1045-99 - Anne - Marie Lee - Mar", "scope/assignment_7_export"
 
 
-def write_class(folder):
-    """Write all submissions into a folder."""
-    files = {f"{name}.py": solve(penalty=HEAD + body) for name, (body, _, _) in BODIES.items()}
-    files["exit at definition.py"] = solve(penalty=HEAD.replace("None", "__import__('os')._exit(0)") + "return 1")
-    files["exit at the end.py"] = solve() + "exit(0)\n"
-    files["unknown import.py"] = "from classifiers.layers import forward\nimport nowhere\n" + solve()
-    files["utf-16.py"] = solve().encode("utf-16")
-    files["empty folder/x"] = ""
-    files["edits/homework.py"] = solve()
-    files |= {f"edits/{name}": "import os\nos._exit(0)" for name in ("checks.py", "exercise/cases.py", "numpy.py")}
-    files |= {"two files/homework.py": solve([]), "two files/old/homework-1.py": solve(["update"])}
-    files["two files/homework (2).py"] = solve(["forward"])
-    write(folder, files)
-    pack(folder / "bomb.zip", {"homework.py": bytes(50 << 20)})
-    pack(folder / "=right.zip", {"exercise/homework.py": solve()})
-    pack(folder / "<b>untouched.zip", {"homework.py": solve([])})
-    for name in POINTS:
-        pack(folder / f"without {name}.zip", {"homework.py": solve([other for other in POINTS if other != name])})
+def penalty(body):
+    """Return a file in which only `penalty` is another one."""
+    return solve(penalty=HEAD + body)
 
+
+MINE = {"homework.py": RIGHT}
+METADATA = "".join(f"submission_50{n}:\n  :submitters:\n  - :name: {name}\n    :sid: '1'\n" for n, name in
+                   ((1, "Ho Jun"), (2, "'Ho Jun'")))  # fmt: skip
+# Name of the submission: its files (a dict is a zip that several share), its state, its points, the end of the path of
+# the file that counts, and words on its page.
+CLASS = {
+    # As platforms deliver them
+    "Kim Minji_12": ({f"Kim Minji_12_{MOODLE}_/homework.py": RIGHT, f"Kim Minji_12_{TEXT}_/x.html": ""},
+        "right", 100, "Minji_12_assignsubmission_file_/homework.py", ""),
+    "Kim Minji_13": ({f"Kim Minji_13_{MOODLE}_/homework.py": FORWARD}, ONLY["forward"], 16, "homework.py", ""),
+    "M\u00fcller, J\u00fcrgen_4": ({f"M\u00fcller, J\u00fcrgen_4_{MOODLE}/a.zip": pack({"hw/homework.py": RIGHT})},
+        "right", 100, "a.zip/hw/homework.py", ""),
+    "\uae40 \ubbfc\uc9c0_5": ({f"\uae40 \ubbfc\uc9c0_5_{MOODLE}_homework.py": RIGHT}, "right", 100, "_homework.py", ""),
+    "Lee_6": ({f"Lee_6_{MOODLE}_/homework.py": FORWARD, f"Lee_6_{MOODLE}_/homework-1.py": OLD}, ONLY["update"], 12,
+        "homework-1.py", f"do not count: Lee_6_{MOODLE}_/homework.py"),
+    "kimminji_4711": ({"canvas.zip": {"kimminji_4711_20771_homework-2.py": RIGHT, "kimminji_4711_20770_a.docx": ""}},
+        "right", 100, "canvas.zip/kimminji_4711_20771_homework-2.py", ""),
+    "kimminji_4712": ({"canvas.zip": {"kimminji_4712_20772_homework.py": OLD}}, ONLY["update"], 12, "homework.py", ""),
+    "choi_4713": ({"canvas.zip": {"choi_4713_21_layers.py": FORWARD, "choi_4713_22_sgd.py": OLD}},
+        ONLY["forward"], 16, "choi_4713_21_layers.py", "do not count: canvas.zip/choi_4713_22_sgd.py"),
+    "park_4714": ({"canvas.zip": {"park_LATE_4714_23_mine.zip": pack(MINE)}}, "right", 100, "mine.zip/homework.py", ""),
+    "han_4715": ({"canvas.zip": {"han_4715_24_homework.py": FORWARD}, "late.zip": {"han_LATE_4715_25_a.py": RIGHT}},
+        "right", 100, "late.zip/han_LATE_4715_25_a.py", "do not count: canvas.zip/han_4715_24_homework.py"),
+    "jo_4716": ({"late.zip": {"jo_LATE_4716_26_hw.7z": b"7z\xbc\xaf"}}, "unreadable", 0, "jo_LATE_4716_26_hw.7z",
+        "is a .7z archive. Pack it as a zip"),
+    "Anne - Marie Lee_1045": ({f"{BRIGHT} 3, 2026 112 PM/homework.py": RIGHT, f"{BRIGHT} 3, 2026 1121 AM/homework.py":
+        OLD}, "right", 100, "112 PM/homework.py", "do not count: 1045-99"),
+    "Bo Ek_1046": ({"1046-99 - Bo Ek - Mar 3, 2026 1121 AM - homework.py": RIGHT, "index.html": ""}, "right", 100,
+        "1121 AM - homework.py", ""),
+    "Ho Jun_501": ({f"{SCOPE}/submission_metadata.yml": METADATA, f"{SCOPE}/submission_501/homework.py": RIGHT},
+        "right", 100, "submission_501/homework.py", ""),
+    "Ho Jun_502": ({f"{SCOPE}/submission_502/a/homework (1).py": EMPTY}, "not written", 0, "a/homework (1).py", ""),
+    "jdoe": ({f"hw1_jdoe_attempt_2026-03-0{day}-11-21-05_homework.py": text for day, text in ((3, OLD), (4, RIGHT))},
+        "right", 100, "04-11-21-05_homework.py", "do not count: hw1_jdoe_attempt_2026-03-03"),
+    "lab-octo": ({f"lab-octo/{name}": RIGHT for name in ("homework.py", ".git/x.py", ".venv/y.py", "venv/x-2.py")},
+        "right", 100, "lab-octo/homework.py", ""),
+    # As students pack them
+    "'=right": ({"=right.zip": pack({"hw/homework.py": RIGHT})}, "right", 100, "'=right.zip/hw/homework.py", ""),
+    "tar": ({"tar.tar.gz": pack_tar({"x/homework.py": RIGHT})}, "right", 100, "tar.tar.gz/x/homework.py", ""),
+    "twice": ({"twice/a.zip": pack({"b.tgz": pack_tar(MINE)})}, "right", 100, "a.zip/b.tgz/homework.py", ""),
+    "deep": ({"deep.zip": pack({"a.zip": pack({"b.zip": pack({"c.zip": pack(MINE)})})})}, "unreadable", 0, "deep.zip",
+        "deep.zip/a.zip/b.zip/c.zip is an archive in 3 others"),
+    "bomb": ({"bomb.zip": pack({"a.py": bytes(50 << 20)})}, "unreadable", 0, "bomb.zip", "is larger than 1 MB"),
+    "rar": ({"rar/homework.zip": b"Rar!\x1a"}, "unreadable", 0, "rar", "rar/homework.zip is a .rar archive"),
+    "notebook": ({"notebook/lab.ipynb": NOTEBOOK}, "right", 100, "notebook/lab.ipynb", ""),
+    "other cells": ({"other cells/lab.ipynb": NOTEBOOK.replace("def ", "def my_")}, "unreadable", 0, "other cells",
+        "lab.ipynb defines none of the functions"),
+    "essay": ({"essay/essay.docx": "", "essay/a.jpg": ""}, "unreadable", 0, "essay", "essay.docx is a Word document"),
+    "link": ({"link/homework.py.webloc": ""}, "unreadable", 0, "link", "is a shortcut, not the file itself"),
+    "pointer": ({"pointer/homework.py": "version https://git-lfs.github.com/spec/v1\n"}, "unreadable", 0, "pointer",
+        "is a Git LFS pointer"),
+    "utf-16": ({"utf-16.py": RIGHT.encode("utf-16")}, "unreadable", 0, "utf-16.py", "utf-16.py is saved as UTF-16"),
+    "empty folder": ({"empty folder/": ""}, "unreadable", 0, "empty folder", "is an empty folder"),
+    "two files": ({"two files/homework.py": EMPTY, "two files/a/h-1.py": OLD, "two files/homework (2).py": FORWARD},
+        ONLY["forward"], 16, "two files/homework (2).py", "do not count: two files/a/h-1.py"),
+    "edits": ({"edits/homework.py": RIGHT, "edits/checks.py": "exit(0)", "edits/numpy.py": "exit(0)"}, "right", 100,
+        "edits/homework.py", ""),
+    # What they write
+    "<b>empty": ({"<b>empty.py": EMPTY}, "not written", 0, "<b>empty.py", "&lt;b&gt;empty: 0 of 100 points"),
+    **{name: ({f"{name}.py": text}, state, total, f"{name}.py", words) for name, (text, state, total, words) in {
+        "endless loop": (penalty("while True: pass"), "penalty timeout", 90, "Is there an endless loop?"),
+        "exit": (penalty("import os; os._exit(0)"), "penalty ended", 90, "ended the process with the exit status 0"),
+        "exit at definition": (RIGHT.replace("reg, grads=None", "reg, grads=exit(0)"), "penalty error", 90, "Exit"),
+        "exit of all": ("import os\nos._exit(0)\n" + RIGHT, "ended", 0, "ended the process"),
+        "exit at the end": (RIGHT + "exit(0)\n", "right", 100, "raises SystemExit: 0"),
+        "memory": (penalty("a = []\n    while True: a.append(np.zeros(10**7))"), "penalty memory", 90, "MemoryError"),
+        "exception": (penalty("raise ValueError('<u>')"), "penalty error", 90, "ValueError: &lt;u&gt; (line "),
+        "text": (penalty("return 'x'"), "penalty wrong", 90, "value must hold numbers"),
+        "value only": (penalty(VALUE), "penalty partly", 95, "What check_net says"),
+        "does not return": (penalty("x = 1"), "penalty error", 90, "Is there a `return` at the end?"),
+        "Python 2": (penalty("print reg"), "penalty syntax error", 90, "This is Python 2, line "),
+        "conflict": (penalty(CONFLICT), "penalty syntax error", 90, "is the mark of a merge conflict"),
+        "unknown import": ("from classifiers.layers import forward\nimport nowhere\n" + RIGHT, "right", 100,
+            "unknown import.py: raises ModuleNotFoundError: No module named &#x27;nowhere&#x27; (line 2"),
+        **{f"without {name}": (solve([other for other in POINTS if other != name]), f"{name} not written",
+            100 - points, f"{name} is not written") for name, points in POINTS.items()},
+    }.items()},
+}  # fmt: skip
 
 pytestmark = pytest.mark.xdist_group("graded")  # one process, so that `graded` is made only once
 
@@ -65,6 +129,12 @@ def run(*arguments):
     return end.value.code
 
 
+def read_table(path):
+    """Return the lines of a table by name."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        return {row["submission"]: row for row in csv.DictReader(file)}
+
+
 def command(folder):
     out = folder / "out"
     options = "--timeout", 4, "--memory", 700, "--feedback", out / "pages", "--json", out / "json"
@@ -73,88 +143,50 @@ def command(folder):
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """The lines of the table by name, and the folder of all files."""
-    folder = tmp_path_factory.mktemp("class")
-    write_class(folder / "in")
+    """The lines of the table by name, the pages and results by name, and the folder of all files."""
+    folder, archives = tmp_path_factory.mktemp("class"), {}
+    for files, *_ in CLASS.values():
+        for name, content in files.items():
+            archives.setdefault(name, {}).update(content) if isinstance(content, dict) else write(
+                folder / "in", {name: content}
+            )
+    write(folder / "in", {name: pack(files) for name, files in archives.items()})
     assert run(*command(folder)) == 0
-    with open(folder / "out" / "grades.csv", encoding="utf-8", newline="") as file:
-        return {row["submission"]: row for row in csv.DictReader(file)}, folder
+    return read_table(folder / "out" / "grades.csv"), folder
 
 
-@pytest.mark.parametrize(
-    "name, state, total",
-    [
-        *((name, f"penalty {state}", 90 + points) for name, (_, state, points) in BODIES.items()),
-        ("exit at definition", "ended", 0),  # the file cannot run
-        ("exit at the end", "right", 100),
-        ("unknown import", "right", 100),
-        ("'=right", "right", 100),
-        ("edits", "right", 100),
-        ("<b>untouched", "not written", 0),
-        ("utf-16", "unreadable", 0),
-        ("empty folder", "unreadable", 0),
-        ("bomb", "unreadable", 0),
-        ("two files", ", ".join(f"{name} not written" for name in POINTS if name != "forward"), 16),
-        *((f"without {name}", f"{name} not written", 100 - points) for name, points in POINTS.items()),
-    ],
-)
-def test_submissions(graded, name, state, total):
-    """A part that is wrong, hostile or not written loses its points, and no other part does."""
-    row = graded[0][name]
-    assert row["state"] == state and float(row["total"]) == total
-    assert sum(float(row[part]) for part in POINTS) == pytest.approx(total)
+@pytest.mark.parametrize("name", CLASS)
+def test_class(graded, name):
+    """Each student has one line with state, points and file. The page says what is wrong, without the solution."""
+    rows, folder = graded
+    _, state, total, file, words = CLASS[name]
+    page = (folder / "out" / "pages" / f"{name.lstrip(chr(39))}.html").read_text(encoding="utf-8")
+    assert (rows[name]["state"], float(rows[name]["total"])) == (state, total) and words in page, (rows[name], page)
+    assert rows[name]["file"].endswith(file) and ("do not count" in words) <= ("do not count" in rows[name]["warning"])
+    assert sum(float(rows[name][part]) for part in POINTS) == pytest.approx(total)
+    assert "<u>" not in page and "<b>" not in page and "add_scaled" not in page
+    result = json.loads((folder / "out" / "json" / name.lstrip("'") / "results.json").read_text(encoding="utf-8"))
+    assert result["score"] == total == pytest.approx(sum(test["score"] for test in result["tests"]))
+    assert sum(test["max_score"] for test in result["tests"]) == FULL and "add_scaled" not in str(result)
 
 
 def test_table(graded):
-    """The table has all submissions, sorted by name, the file that counts, and all columns. No process is left."""
+    """The table has all submissions, sorted by name. Excel reads it as UTF-8. No process is left."""
     rows, folder = graded
-    assert len(rows) == len(list((folder / "in").iterdir()))
+    assert rows.keys() == CLASS.keys() and len(list((folder / "out" / "pages").iterdir())) == len(rows)
     assert list(rows["edits"]) == ["submission", "state", "total", *POINTS, "seconds", "file", "warning"]
     assert [name.lstrip("'") for name in rows] == sorted(name.lstrip("'") for name in rows)
-    assert rows["two files"]["file"] == "homework (2).py" and rows["utf-16"]["file"] == ""
-    assert rows["two files"]["warning"] == "Other files differ and do not count: old/homework-1.py"
-    assert left_behind() == []
-
-
-def test_pages(graded):
-    """Each submission has a page that names mistakes. Names and sentences are escaped."""
-    rows, folder = graded
-    pages = {path.stem: path.read_text(encoding="utf-8") for path in (folder / "out" / "pages").iterdir()}
-    assert set(pages) == {name.lstrip("'") for name in rows}
-    for name, words in {
-        "text": ["value must hold numbers"],
-        "value only": ["What check_net says"],
-        "exception": ["raises ValueError: &lt;u&gt; (line "],
-        "does not return": ["returns None. Is there a `return` at the end?"],
-        "conflict": ["is the mark of a merge conflict"],
-        "Python 2": ["This is Python 2, line "],
-        "utf-16": ["utf-16.py is saved as UTF-16"],
-        "bomb": ["bomb.zip/homework.py is larger than 1 MB"],
-        "two files": ["The graded file is homework (2).py", "Other files differ and do not count: old/homework-1.py"],
-        "unknown import": [
-            "unknown import.py: raises ModuleNotFoundError: No module named &#x27;nowhere&#x27; (line 2"
-        ],
-        "<b>untouched": ["&lt;b&gt;untouched: 0 of 100 points"],
-    }.items():
-        assert all(word in pages[name] for word in words), pages[name]
-    assert "<u>" not in pages["exception"] and "<b>" not in pages["<b>untouched"]
+    assert (folder / "out" / "grades.csv").read_bytes().startswith("\ufeffsubmission".encode()) and left_behind() == []
 
 
 def test_gradescope(graded):
-    """The points add up to the score. The first failed aspect of a part shows what check_net says."""
-    rows, folder = graded
-    for name, row in rows.items():
-        result = json.loads((folder / "out" / "json" / name.lstrip("'") / "results.json").read_text(encoding="utf-8"))
-        assert result["score"] == float(row["total"]) == pytest.approx(sum(test["score"] for test in result["tests"]))
-        assert sum(test["max_score"] for test in result["tests"]) == FULL
+    """The first failed aspect of a part shows what check_net says."""
+    for name, passed in ("text", False), ("value only", True):
+        result = json.loads((graded[1] / "out" / "json" / name / "results.json").read_text(encoding="utf-8"))
         value, gradient = (test for test in result["tests"] if test["name"].startswith("penalty: "))
-        if name == "text":
-            assert "check_net: " in value["output"] and "check_net: " not in gradient["output"]
-        if name == "value only":
-            assert (value["status"], gradient["status"]) == ("passed", "failed")
-            assert value["output"] == "" and "check_net: " in gradient["output"]
-        if name == "two files":
-            assert "The graded file is homework (2).py" in result["output"] and "old/homework-1.py" in result["output"]
+        assert (value["status"], gradient["status"]) == ("passed" if passed else "failed", "failed")
+        assert ("check_net: " in value["output"], "check_net: " in gradient["output"]) == (not passed, passed)
+    assert f"The graded file is {name}.py" in result["output"]
 
 
 def test_grading_again_grades_nothing(graded):
@@ -190,7 +222,7 @@ def test_interrupted_grading_continues(tmp_path, number):
     small(tmp_path, "c", ["return 2"])
     assert run(*arguments) == 0
     assert log.read_text().startswith(before) and log.read_text().count("\n") == 3  # c is new
-    table = (tmp_path / "g.csv").read_text().splitlines()
+    table = (tmp_path / "g.csv").read_text(encoding="utf-8-sig").splitlines()
     assert [line.split(",")[0] for line in table] == ["submission", "a", "b", "c"]
 
 
@@ -198,26 +230,19 @@ def test_late_submissions_and_feedback(tmp_path, capsys):
     """A later run adds new lines and keeps the others. Feedback does not grade a part anew."""
     arguments, log = small(tmp_path), tmp_path / "g.csv.jsonl"
     assert run(*arguments) == 0
-    before, lines = log.read_text(), (tmp_path / "g.csv").read_text().splitlines()
+    before, lines = log.read_text(), (tmp_path / "g.csv").read_text(encoding="utf-8-sig").splitlines()
     assert run(*arguments, "--feedback", tmp_path / "pages") == 0
     added = [json.loads(line)[1] for line in log.read_text().removeprefix(before).splitlines()]
     assert log.read_text().startswith(before) and [list(entry) for entry in added] == [["penalty"]] * 2
-    assert (tmp_path / "g.csv").read_text().splitlines() == lines
+    assert (tmp_path / "g.csv").read_text(encoding="utf-8-sig").splitlines() == lines
     (tmp_path / "in" / "a.py").unlink()
     small(tmp_path, "bc", ["return 2", "return 0"])
     assert run(*arguments) == 0
-    after = (tmp_path / "g.csv").read_text().splitlines()
+    after = (tmp_path / "g.csv").read_text(encoding="utf-8-sig").splitlines()
     assert "2 of 2 submissions are graded" in (printed := capsys.readouterr().out) and "(1 lines of earlier" in printed
     assert after[:2] == lines[:2] and [line[:2] for line in after[1:]] == ["a,", "b,", "c,"]
     (tmp_path / "g.csv").write_text("name,points\n")
-    assert run(*arguments) == 2 and (tmp_path / "g.csv").read_text() == "name,points\n"
-
-
-def test_single_submission(tmp_path):
-    """With --single, a folder of files is one submission."""
-    arguments = small(tmp_path)
-    assert run(*arguments, "--single") == 0
-    assert [line.split(",")[0] for line in (tmp_path / "g.csv").read_text().splitlines()] == ["submission", "in"]
+    assert run(*arguments) == 2 and (tmp_path / "g.csv").read_text(encoding="utf-8-sig") == "name,points\n"
 
 
 def test_part_that_cannot_be_graded(tmp_path, monkeypatch, capsys):
@@ -228,9 +253,9 @@ def test_part_that_cannot_be_graded(tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
         assert run(*arguments) == 1 and "Not graded: b." in capsys.readouterr().err
-    assert "b,forward missing, " in (table := (tmp_path / "g.csv").read_text().replace('"', ""))
+    assert "b,forward missing, " in (table := (tmp_path / "g.csv").read_text(encoding="utf-8-sig").replace('"', ""))
     assert table.count("penalty not graded") == 1
-    assert run(*arguments) == 0 and "not graded" not in (tmp_path / "g.csv").read_text()
+    assert run(*arguments) == 0 and "not graded" not in (tmp_path / "g.csv").read_text(encoding="utf-8-sig")
 
 
 @pytest.mark.parametrize(
@@ -267,3 +292,80 @@ def test_long_names(tmp_path):
     assert run(*arguments, "--feedback", tmp_path / "pages") == 0
     names = os.listdir(tmp_path / "pages")
     assert len(names) == 2 and all(name.startswith("\u00fc") and len(name.encode()) <= 105 for name in names)
+
+
+@pytest.fixture(scope="module")
+def container(tmp_path_factory):
+    """A folder like Gradescope's container, with the autograder."""
+    folder = tmp_path_factory.mktemp("autograder")
+    make(["--gradescope", str(folder / "a.zip")])
+    with zipfile.ZipFile(folder / "a.zip") as archive:
+        archive.extractall(folder / "source")
+    (folder / "run_autograder").write_bytes((folder / "source" / "run_autograder").read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize(
+    "files, score, words",
+    [
+        ({"homework.py": solve(["forward"]), "lee/homework.py": EMPTY}, 16, "The graded file is homework.py"),
+        ({}, 0, "State: unreadable"),
+        ({"a.zip": b"x"}, 0, "State: unreadable"),
+        (
+            {"homework.py": f"open({str(ROOT)!r} + '/README.md')\nimport os\nos.listdir('../../..')"},
+            0,
+            "State: unreadable",
+        ),
+        (None, 0, "The grader failed. Tell your teacher"),
+    ],
+)
+def test_gradescope_container(container, files, score, words):
+    """One upload is one submission, and there is always a result."""
+    shutil.rmtree(container / "submission", ignore_errors=True)
+    shutil.rmtree(container / "results", ignore_errors=True)
+    if files is not None:
+        write(container / "submission", {"./": "", **files})
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["bash", container / "run_autograder"], cwd="/", env=environment, check=True, capture_output=True)
+    result = json.loads((container / "results" / "results.json").read_text(encoding="utf-8"))
+    assert result["score"] == score and words in result["output"]
+    requirements = (container / "source" / "requirements.txt").read_text(encoding="utf-8")
+    assert [line.split(">")[0] for line in requirements.splitlines()] == ["numpy", "tqdm", "psutil"]
+
+
+def test_classroom50(tmp_path, monkeypatch):
+    """Scores are whole numbers, rounded down. The runner's variables name the submission."""
+    write(tmp_path, {"in/homework.py": penalty(VALUE.replace("0.5 * ", "0.5 * (len(params['W1']) % 2) * "))})
+    for name in ("CLASSROOM", "ASSIGNMENT", "SUBMISSION_TAG", "COMMIT_URL", "RELEASE_URL"):
+        monkeypatch.setenv(name, f"my {name}")
+    options = tmp_path / "in", "--csv", tmp_path / "g.csv", "--classroom50", tmp_path / "result.json"
+    assert run(*options) == 2 and run(*options, "--single") == 0
+    result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    gained = float(read_table(tmp_path / "g.csv")["in"]["penalty"])
+    assert result["schema"] == "classroom50/result/v1" and gained % 1 and result["score"] == 90 + int(gained)
+    assert result["max-score"] == FULL and [test["test-name"] for test in result["tests"]] == list(POINTS)
+    assert [test["passed"] for test in result["tests"]] == [name != "penalty" for name in POINTS]
+    assert all(type(test[key]) is int for test in result["tests"] for key in ("score", "max-score"))
+    assert (result["classroom"], result["review"]) == ("my CLASSROOM", "my COMMIT_URL")
+
+
+def test_any_locale(tmp_path):
+    """Names outside of the system's encoding appear in the table, the pages and the output."""
+    files = {"M\u00fcller.py": HEAD + "return 0\n", "\ud55c\uae00/homework.py": HEAD + "return 0\n"}
+    write(tmp_path / "\u00fc", files)
+    code = [sys.executable, "-m", "exercise.grade", tmp_path / "\u00fc", "--csv", tmp_path / "\uac00.csv"]
+    code += ["--feedback", tmp_path / "f", "--json", tmp_path / "j"]
+    plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONIOENCODING": "euc_kr"}
+    done = subprocess.run(code, cwd=ROOT, env={**os.environ, **plain}, capture_output=True, check=False)
+    assert done.returncode == 0 and b"2 of 2 submissions" in done.stdout, done.stderr
+    assert list(read_table(tmp_path / "\uac00.csv")) == ["M\u00fcller", "\ud55c\uae00"]
+    assert sorted(os.listdir(tmp_path / "f")) == ["M\u00fcller.html", "\ud55c\uae00.html"]
+    assert sorted(os.listdir(tmp_path / "j")) == ["M\u00fcller", "\ud55c\uae00"]
+    old = (tmp_path / "\uac00.csv").read_bytes()
+    (tmp_path / "\uac00.csv").write_bytes(old.removeprefix(b"\xef\xbb\xbf"))  # an older table
+    assert (
+        run(tmp_path / "\u00fc", "--csv", tmp_path / "\uac00.csv") == 0
+        and (tmp_path / "\uac00.csv").read_bytes() == old
+    )
+    (tmp_path / "\uac00.csv").write_bytes("\uac00".encode("euc-kr"))
+    assert run(tmp_path / "\u00fc", "--csv", tmp_path / "\uac00.csv") == 2

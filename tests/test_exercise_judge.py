@@ -20,6 +20,7 @@ SINGLE = RIGHT.astype(np.float32)
         (RIGHT.ravel(), RIGHT, False, "scores has the shape (4,), not (2, 2)"),
         (RIGHT.T, RIGHT, False, "scores at (0, 1) is 3 and should be -2"),
         (2 * RIGHT, RIGHT, False, "scores at (1, 1) is 8 and should be 4: all of it is 2 times"),
+        ((1 + 1e-7) * RIGHT, RIGHT, False, "scores at (1, 1) is 4.0000004 and should be 4"),
         (0 * RIGHT, RIGHT, False, "scores at (1, 1) is 0 and should be 4"),
         (np.where(RIGHT == 3, np.nan, RIGHT), RIGHT, False, "scores is nan at (1, 0)"),
         (RIGHT + 1j, RIGHT, False, "scores must hold numbers, but is of type complex128"),

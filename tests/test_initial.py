@@ -72,3 +72,10 @@ def test_bad_arguments(change, message):
     given = {"hidden_size": 2, "variances": ONES, "directions": EVERY, "shape": SHAPE} | change
     with pytest.raises(ValueError, match=message):
         local_weights(**given)
+
+
+@pytest.mark.parametrize("variances", [[0, 0, 0], [1, -1, 1]])
+def test_variances_without_a_scale(variances):
+    """No unit can get its standard deviation then."""
+    with pytest.raises(ValueError, match="variances must be at least 0 and not all 0, got"):
+        local_weights(2, variances, np.eye(3), shape=(1, 1, 3))

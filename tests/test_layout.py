@@ -16,7 +16,7 @@ gradient_check
 diagnosis
 datasets
 data_utils vis_utils
-exercise benchmarks run_notebook
+exercise benchmarks run_notebook setup
 """
 # Packages and modules that must also work without the classifiers or without matplotlib.
 APART = {

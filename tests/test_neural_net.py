@@ -10,6 +10,7 @@ from conftest import make_toy_net, random_problem
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classifiers.layers import penalty
 from classifiers.neural_net import TwoLayerNet
 from data_utils import get_CIFAR10_data
 from gradient_check import eval_numerical_gradient, rel_error
@@ -69,6 +70,37 @@ def test_loss_is_log_C_if_all_scores_are_equal():
 
 
 # Gradients
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_weights_of_rows(dtype):
+    """Whole weights are repeated rows, equal ones change no bit, and all zeros leave the penalty."""
+    net, X, y = random_problem(6, 4, 5, 3, dtype=dtype)
+    weights = np.array([0, 1, 2, 3, 1, 0])
+    loss, grads = net.loss(X, y, 0.1, sample_weight=weights)
+    expected, repeated = net.loss(X.repeat(weights, axis=0), y.repeat(weights), 0.1)
+    tolerance = 10 * np.finfo(dtype).eps
+    assert loss == pytest.approx(expected, rel=tolerance)
+    for name in repeated:
+        np.testing.assert_allclose(grads[name], repeated[name], rtol=50 * tolerance, atol=tolerance)
+        assert grads[name].dtype == dtype
+    np.testing.assert_equal(net.loss(X, y, 0.1, sample_weight=[0.1] * 6), net.loss(X, y, 0.1))
+    assert net.loss(X, y, 0.1, sample_weight=[0] * 6)[0] == penalty(net.params, 0.1)
+    assert net.loss(X, y, 0.1, sample_weight=weights * 5e307)[0] == pytest.approx(loss, rel=tolerance)
+    net.params["W2"] *= dtype(1e4)  # large scores: log p stays exact
+    assert net.loss(X, y, sample_weight=weights)[0] == pytest.approx(
+        net.loss(X.repeat(weights, axis=0), y.repeat(weights))[0], rel=100 * tolerance
+    )
+
+
+def test_gradients_with_weights_are_numerically_right():
+    """Every coordinate is checked."""
+    net, X, y = random_problem(6, 4, 5, 3)
+    weights = [0.5, 0, 3, 1, 2, 0.1]
+    _, grads = net.loss(X, y, 0.1, sample_weight=weights)
+    for name, param in net.params.items():
+        numeric = eval_numerical_gradient(lambda _: net.loss(X, y, 0.1, sample_weight=weights)[0], param, False)
+        assert rel_error(numeric, grads[name]) < 1e-6
 
 
 def test_toy_gradients_reach_the_published_accuracy(toy_net, toy_data):
@@ -327,6 +359,30 @@ def test_load_of_another_file(tmp_path):
         (tmp_path / "net.npz").write_bytes(wrong)
         with pytest.raises(ValueError, match="net.npz is not a saved TwoLayerNet"):
             TwoLayerNet.load(tmp_path / "net.npz")
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "it is empty"),
+        (b"\n<!DOCTYPE html><p>404", "it is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "it is a pointer of Git LFS, .* git lfs pull"),
+        (b"\x93NUMPY\x01", "it is not an .npz file$"),
+    ],
+)
+def test_load_says_what_the_file_is(tmp_path, content, message):
+    """NumPy's advice to allow pickle is not shown."""
+    (tmp_path / "net.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=f"net.npz is not a saved TwoLayerNet: {message}"):
+        TwoLayerNet.load(tmp_path / "net.npz")
+
+
+def test_home_folder(tmp_path, monkeypatch):
+    """``~`` is the home folder in save and load."""
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    make_toy_net().save("~/net.npz")
+    assert (tmp_path / "net.npz").exists() and TwoLayerNet.load("~/net.npz").params["W1"].shape == (4, 10)
 
 
 def test_load_without_enough_memory(tmp_path, monkeypatch):

@@ -181,6 +181,48 @@ def test_training_memory_does_not_grow_with_the_data(tmp_path):
     assert peaks[1] - peaks[0] < 1_000_000  # the labels and the scores; X in float64 has 40 MB
 
 
+def test_training_with_weights(toy_data):
+    """A step of all rows is a weighted step by hand. Equal weights change no bit. Batches take theirs."""
+    X, y = toy_data
+    weights, settings = np.array([0.5, 1, 2, 3, 0]), {"learning_rate": 0.1, "reg": 0.1, "num_iters": 1}
+    net, twin = make_toy_net(), make_toy_net()
+    net.train(X, y, batch_size=None, sample_weight=weights, **settings)
+    _, grads = twin.loss(X, y, 0.1, sample_weight=weights)
+    for name, grad in grads.items():
+        twin.params[name] -= 0.1 * grad
+        np.testing.assert_allclose(net.params[name], twin.params[name], rtol=1e-13)
+    rows = np.random.RandomState(3).choice(5, 3)
+    expected, _ = twin.loss(X[rows], y[rows], 0.1, sample_weight=weights[rows])
+    stats = net.train(X, y, batch_size=3, rng=3, sample_weight=weights, **settings)
+    assert stats["loss_history"] == pytest.approx([expected], rel=1e-12)
+    runs = [make_toy_net().train(X, y, X, y, rng=0, sample_weight=given) for given in (None, [7] * 5)]
+    assert runs[0] == runs[1]
+    for wrong in ([1, 2], [1, 1, 1, 1, -1], [0] * 5, [1, 1, 1, 1, np.nan]):
+        with pytest.raises(ValueError, match="^sample_weight must hold"):
+            net.train(X, y, sample_weight=wrong)
+
+
+def test_training_on_all_rows(toy_data):
+    """batch_size=None draws nothing. An augment that changes its batch does not change X."""
+    X, y = toy_data
+    rng, before = np.random.RandomState(0), X.copy()
+    stats = make_toy_net().train(
+        X, y, num_iters=2, batch_size=None, rng=rng, augment=lambda X, rng: np.add(X, 1, out=X)
+    )
+    np.testing.assert_array_equal(X, before)
+    assert rng.rand() == np.random.RandomState(0).rand() and len(stats["train_acc_history"]) == 2
+
+
+def test_velocity_continues(toy_data):
+    """Two calls with one dict are one call of the same length."""
+    net, twin, velocity = make_toy_net(), make_toy_net(), {}
+    settings = {"learning_rate": 0.01, "learning_rate_decay": 1.0, "momentum": 0.9, "batch_size": None}
+    for _ in range(2):
+        net.train(*toy_data, num_iters=3, velocity=velocity, **settings)
+    twin.train(*toy_data, num_iters=6, **settings)
+    np.testing.assert_equal(net.params, twin.params)
+
+
 def test_second_call_continues(toy_data):
     """The second call starts from the current parameters."""
     net = make_toy_net()

@@ -1,11 +1,14 @@
 """Tests of standardisation, whitening and augmentation."""
 
+import copy
 import pickle
 import tracemalloc
 
 import numpy as np
 import pytest
 
+from classifiers.ensemble import average, mirrored
+from classifiers.ensemble import shifted as shifted_net
 from classifiers.neural_net import TwoLayerNet
 from classifiers.preprocessing import CHUNK, Standardizer, Whitener, random_cutout, random_flip_shift
 
@@ -72,6 +75,35 @@ def test_constant_up_to_rounding_is_constant(kind, value):
     assert scale.std[0] == 1 and 2.5e-7 < scale.std[1] < 3.5e-7
     old, new = prepare([[value, 1e6], [value + 0.01, 1e6]], np.float64)[:, 0]
     assert 0.009 < new - old < 0.02
+
+
+@pytest.mark.parametrize("kind", [Standardizer, Whitener])
+def test_inputs_that_are_all_constant(kind):
+    """Old values become 0, and new ones stay small, also if float32 has rounded the values both ways."""
+    X = np.full((1000, 2), 0.1)
+    assert not kind(X)(X).any() and np.abs(kind(X)(X + 0.01)).max() < 0.02
+    X = X.astype(np.float32)
+    X[::2] = np.nextafter(X[0, 0], np.float32(1))
+    assert np.abs(kind(X)(X + np.float32(0.01))).max() < 0.02
+    X[::2] += np.float32(1e-6)
+    assert np.abs(Standardizer(X)(X)).max() > 0.9
+
+
+@pytest.mark.parametrize("kind", [Standardizer, Whitener])
+def test_absorb_twice(pixels, kind, tmp_path):
+    """The second time is an error, also for a copy, a loaded net, a joined net, and an equal standardizer."""
+    prepare, net = kind(pixels), TwoLayerNet(6, 5, 3, std=0.5, rng=0)
+    prepare.absorb(net)
+    net.save(tmp_path / "net.npz")
+    mirror, moved = mirrored(net, (1, 2, 3)), shifted_net(net, [(0, 0)], (1, 2, 3))
+    for twin in net, copy.deepcopy(net), TwoLayerNet.load(tmp_path / "net.npz"), average([net, mirror]), moved:
+        before = copy.deepcopy(twin.params)
+        with pytest.raises(ValueError, match="net has absorbed this before"):
+            kind(pixels).absorb(twin)
+        np.testing.assert_equal(twin.params, before)
+    kind(2.0 * pixels).absorb(net)  # of other inputs
+    net.absorbed = ()
+    prepare.absorb(net)
 
 
 @pytest.mark.parametrize("kind", [Standardizer, Whitener])

@@ -54,8 +54,6 @@ def test_history_is_a_dict_of_lists():
     assert history == {name: [] for name in history} and len(history) == 4 and history.ended == "running"
     history["loss_history"].append(1.5)
     history.add_epoch(0.25, 0.5, 2.0)
-    with pytest.raises(TypeError):
-        history.add_epoch(0.25, 0.5)
     values = {"train_acc_history": [0.25], "val_acc_history": [0.5], "val_loss_history": [2.0]}
     assert json.loads(json.dumps(history)) == {"loss_history": [1.5], **values}
     history.ended = "finished"
@@ -191,6 +189,30 @@ def test_warnings_of_own_functions_are_shown():
             train(num_iters=1, **{argument: divide})
 
 
+@pytest.mark.parametrize("iteration, steps", [(2, 1), (3, 3)])
+def test_divergence_without_validation(iteration, steps):
+    """The parameters are the last finite ones of an epoch."""
+    net, twin, data = make_toy_net(), make_toy_net(), (np.eye(4), [0, 1, 2, 0])
+    settings = {"batch_size": 2, "rng": 0}
+    with pytest.warns(RuntimeWarning, match="diverged"):
+        net.train(*data, num_iters=9, schedule=call_at(iteration, lambda: None, 1e300), **settings)
+    twin.train(*data, num_iters=steps, **settings)
+    assert_equal_nets(net, twin)
+
+
+def test_training_without_validation_data(capsys):
+    """The losses are those of a training with validation data, and the validation histories are empty."""
+    data, settings = (np.eye(4), [0, 1, 2, 0]), {"batch_size": 2, "rng": 0, "num_iters": 5, "progress": True}
+    net, twin = make_toy_net(), make_toy_net()
+    stats, expected = net.train(*data, **settings), twin.train(*data, *data, **settings)
+    assert stats == {**expected, "val_acc_history": [], "val_loss_history": []} and stats.ended == "finished"
+    assert_equal_nets(net, twin)
+    with pytest.raises((TypeError, ValueError), match="^y_val must"):
+        net.train(*data, data[0])
+    with pytest.raises((TypeError, ValueError), match="^X_val must"):
+        net.train(*data, y_val=data[1])
+
+
 # Ctrl-C
 
 
@@ -209,7 +231,7 @@ def test_ctrl_c_takes_effect_after_the_iteration(moment):
             press()
         return {"augment": args[0], "schedule": 1.0, "callback": False}[moment]
 
-    with pytest.raises(KeyboardInterrupt, match="interrupted after 7 of 50 iterations"):
+    with pytest.raises(KeyboardInterrupt, match="after 7 of 50 iterations. The net keeps .* train again"):
         train(net, num_iters=50, **{moment: send})
     assert net.history.ended == "interrupted" and len(net.history["val_acc_history"]) == 4
     assert net.history == train(twin, num_iters=7) and twin.history.ended == "finished"
@@ -259,7 +281,7 @@ def test_interrupt_at_once(presses):
         assert not presses, "the second one was delayed too"
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="after 4 of 9 iterations. The net keeps"):
         train(net, num_iters=9, schedule=call_at(4, hang))
     assert net.history.ended == "interrupted" and len(net.history["loss_history"]) == 4
     train(twin, num_iters=3)
@@ -327,6 +349,35 @@ def test_function_that_raises():
     assert net.history == train(twin, num_iters=3) and net.history.ended == "running"
     assert_equal_nets(net, twin)
     assert handler() is signal.default_int_handler
+
+
+def test_own_interrupt_keeps_its_message():
+    """A KeyboardInterrupt of the caller's own function may have one."""
+
+    def stop(net, it, stats):
+        raise KeyboardInterrupt("mine")
+
+    with pytest.raises(KeyboardInterrupt, match="^mine$"):
+        train(callback=stop)
+
+
+def test_callback_finishes_after_an_error():
+    """The error of the training is raised, also if `finish` raises another one."""
+
+    class Broken:
+        ended = None
+
+        def __call__(self, net, it, stats):
+            raise ZeroDivisionError
+
+        def finish(self, net, stats):
+            self.ended = stats.ended
+            raise IndexError
+
+    callback = Broken()
+    with pytest.raises(ZeroDivisionError):
+        train(num_iters=1, callback=callback)
+    assert callback.ended == "running"
 
 
 def test_error_after_ctrl_c():

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from contextlib import nullcontext
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -283,6 +284,58 @@ def test_live_plot_without_iterations(toy_data):
     """No picture is drawn."""
     make_toy_net().train(*toy_data, *toy_data, num_iters=0, callback=LivePlot())
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("no display")])
+def test_picture_does_not_end_training(toy_data, monkeypatch, error):
+    """A closed window ends the pictures, and another error is a warning."""
+
+    shown = []
+
+    def close(figure, warn):
+        shown.append(figure)
+        plt.close(figure)
+        if error:
+            raise error
+
+    monkeypatch.setattr(plt.Figure, "show", close)
+    with pytest.warns(RuntimeWarning, match="LivePlot draws .*: RuntimeError: no display") if error else nullcontext():
+        stats = make_toy_net().train(*toy_data, *toy_data, num_iters=4, callback=LivePlot(seconds=0))
+    assert stats.ended == "finished" and len(stats["loss_history"]) == 4 and plt.get_fignums() == []
+    assert len(shown) == 1
+
+
+def test_live_plots_share_a_figure(toy_data):
+    """One figure stays after several trainings, but two trainings at once have two."""
+    live, labels = LivePlot(seconds=0), []
+
+    def fail(net, it, stats):
+        raise ZeroDivisionError
+
+    def inner(net, it, stats):
+        make_toy_net().train(*toy_data, num_iters=1, callback=live)
+        labels.append(sorted(plt.get_figlabels()))
+
+    with pytest.raises(ZeroDivisionError):
+        make_toy_net().train(*toy_data, num_iters=1, callback=Callbacks(live, fail))
+    for _ in range(3):
+        make_toy_net().train(*toy_data, *toy_data, num_iters=1, callback=LivePlot(seconds=0))
+    assert len(plt.get_fignums()) == 1 and len(plt.gcf().axes) == 2
+    make_toy_net().train(*toy_data, num_iters=1, callback=Callbacks(live, inner))
+    assert labels == [["training 1", "training 2"]] and live.axes is None
+
+
+def test_tile_that_is_constant_up_to_rounding():
+    """Rounding errors are not shown as black and white."""
+    tile = np.full((1, 2, 2, 1), 0.1)
+    tile[0, 0, 0, 0] = np.nextafter(0.1, 1)
+    assert visualize_grid(tile).max() < 1e-6
+
+
+def test_history_without_validation(toy_data):
+    """Only the lines of the training are drawn."""
+    axes = plot_history(make_toy_net().train(*toy_data, num_iters=2))
+    assert [len(ax.lines) for ax in axes] == [1, 1]
 
 
 # Sweeps

@@ -1,6 +1,5 @@
 """Runs a student's file in separate processes with limits."""
 
-import contextlib
 import io
 import json
 import os
@@ -16,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..cases import save_cases
+from ..student import draw_cases
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWER = 16 << 20  # largest answer file in bytes; the worker cannot write a larger one
@@ -37,66 +36,45 @@ class Limits(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Result of a run of one function.
+    """Result of a run of one function: its state "finished", "timeout", "memory" or "ended" (early).
 
-    Attributes
-    ----------
-    state : {"finished", "timeout", "memory", "ended"}
-        The last one means that the process ended early.
-    answers : list of (dict or str)
-        For each case, what `cases.call` returned, or a sentence that says why there is no answer.
-    problems : list of str
-        What is wrong with the file itself, see `student.load`.
-    seconds : float
+    `answers` has for each case what `cases.call` returned, or a sentence that says why there is no
+    answer. `notes` says what is wrong with the file itself, or what `check_net` says.
     """
 
     state: str
     answers: list
-    problems: list
+    notes: list
     seconds: float
 
 
-def run_file(text, names, cases, limits):
-    """Run a student's file once for each of some functions, and call the function with its cases.
+def run_file(task, text, names, limits, seed=None):
+    """Run a student's file once for each of some functions.
 
     Parameters
     ----------
+    task : {"grade", "check"}
+        Call the function with its cases, or let `check_net` check a net with this function and the
+        solution's others.
     text : str
         The file as it is.
     names : list of str
         Names of the functions.
-    cases : list of cases.Case
-        Cases of these functions.
     limits : Limits
         They hold for each function.
+    seed : int, optional
+        Of the cases, see `student.draw_cases`.
 
     Returns
     -------
     dict of str to Run
     """
-    with _work("cases", text, names, limits, cases) as (folder, ends):
-        return {name: _read_run(folder / name, cases, name, *ends[name], limits) for name in names}
-
-
-def check_file(text, names, limits):
-    """Return what `check_net` says of a net with one function of a student and the solution's others.
-
-    The arguments are those of `run_file`. Return a dict from each name to a list of findings. It is
-    empty if the check fails or reaches a limit.
-    """
-    with _work("check_net", text, names, limits) as (folder, _):
-        return {name: _read_sentences(folder / name) for name in names}
-
-
-@contextlib.contextmanager
-def _work(task, text, names, limits, cases=()):
-    """Do a task in a worker. Yield its folder, and the exit status and duration for each function."""
     folder = Path(tempfile.mkdtemp(prefix="part-")).resolve()
     try:
         (folder / "homework.py").write_text(text, encoding="utf-8", errors="surrogatepass")
-        save_cases(folder / "cases.npz", cases)
-        order = {"task": task, "names": names, **limits._asdict()}
-        yield folder, _run_worker(folder, json.dumps(order))
+        ends = _run_worker(folder, json.dumps({"task": task, "names": names, "seed": seed, **limits._asdict()}))
+        counts = {name: len(draw_cases(name, seed)) if task == "grade" else 0 for name in names}
+        return {name: _read_run(folder / name, counts[name], *ends[name], limits) for name in names}
     finally:
         try:
             shutil.rmtree(folder)
@@ -131,11 +109,10 @@ def stop_workers():
         process.terminate()
 
 
-def _read_run(folder, cases, name, status, seconds, limits):
+def _read_run(folder, count, status, seconds, limits):
     """Return the `Run` of a function from what the worker has written."""
     end = _describe_end(status, limits)
-    count = sum(case.part == name for case in cases)
-    answers = [_read_answer(folder, number, end) for number in range(count)]
+    answers = [_read(folder / f"{number}.npz", end) for number in range(count)]
     texts = [answer for answer in answers if isinstance(answer, str)]
     if any(answer.startswith("raises MemoryError") for answer in texts):
         state = "memory"
@@ -143,49 +120,29 @@ def _read_run(folder, cases, name, status, seconds, limits):
         state = "finished"
     else:
         state = "timeout" if status in (None, -signal.SIGXCPU) else "ended"
-    return Run(state, answers, _read_sentences(folder), round(seconds, 2))
+    notes = _read(folder / "notes.npz", "")
+    return Run(state, answers, notes.split("\0")[:20] if isinstance(notes, str) and notes else [], round(seconds, 2))
 
 
-def _read_sentences(folder):
-    """Return the list of sentences that the worker wrote, or an empty one."""
-    try:
-        return [str(sentence)[:1000] for sentence in json.loads(_read_file(folder / "sentences.json") or b"[]")][:20]
-    except (OSError, ValueError, TypeError, RecursionError):  # written by the student's code
-        return []
-
-
-def _read_answer(folder, number, end):
-    """Return the answer to a case, or a sentence that says why there is none."""
-    try:
-        for name in ("import.txt", f"{number}.txt"):
-            if text := _read_file(folder / name):
-                return text[:4000].decode("utf-8", "replace")[:1000]
-        data = _read_file(folder / f"{number}.npz")
-        if data is None:
-            return end
-        with zipfile.ZipFile(io.BytesIO(data)) as file:
-            if any(member.compress_type != zipfile.ZIP_STORED for member in file.infolist()):
-                raise ValueError("the worker does not compress: this may be a zip bomb")
-        with np.load(io.BytesIO(data), allow_pickle=False) as answers:
-            return {name: answers[name] for name in answers.files}
-    except Exception:  # Python objects, or a damaged file
-        return "must return numbers or arrays of numbers, but returns something else"
-
-
-def _read_file(path):
-    """Read a file of a worker's folder, or return None if it does not exist.
+def _read(path, end):
+    """Return the answer in a file, which may be a sentence. Return `end` if the file does not exist.
 
     A function may have replaced the file with something else. Reading a named pipe would never end.
     A link may point to a file outside of the folder.
     """
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        with open(number, "rb") as file:
+            data = io.BytesIO(file.read(ANSWER) if stat.S_ISREG(os.fstat(number).st_mode) else b"")
+        if any(member.compress_type != zipfile.ZIP_STORED for member in zipfile.ZipFile(data).infolist()):
+            raise ValueError("the worker does not compress: this may be a zip bomb")
+        with np.load(data, allow_pickle=False) as answers:
+            found = {name: answers[name] for name in answers.files}
+        return str(found["says"])[:20_000] if "says" in found else found
     except FileNotFoundError:
-        return None
-    with open(number, "rb") as file:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise ValueError("not a file")
-        return file.read(ANSWER)
+        return end
+    except Exception:  # Python objects, or a damaged file
+        return "must return numbers or arrays of numbers, but returns something else"
 
 
 def _describe_end(status, limits):

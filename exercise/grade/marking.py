@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from ..cases import call, make_cases
+from ..cases import call
 from ..judge import judge, points
 from ..parts import BY_NAME, solution
-from ..student import read
-from .apart import ROOT, Limits, check_file, run_file, stop_workers
+from ..student import draw_cases, read
+from .apart import ROOT, Limits, run_file, stop_workers
 
 try:
     import fcntl
@@ -38,15 +38,8 @@ class Plan(NamedTuple):
 class GradeLog:
     """Log of graded files, so that interrupted grading continues: a line of JSON for each.
 
-    Parameters
-    ----------
-    path : Path
-        Created if it does not exist. Incomplete lines are ignored.
-
-    Attributes
-    ----------
-    graded : dict of str to dict
-        Maps keys to results by function. See `hash_inputs`.
+    The attribute `graded` maps keys to results by function, see `hash_inputs`. If the file exists,
+    its incomplete lines are ignored.
     """
 
     def __init__(self, path):
@@ -114,24 +107,28 @@ def grade_all(choices, plan, jobs, log, explain=False):
     Returns
     -------
     list of dict
-        For each submission, a dict that maps the name of each part to its result, see `result_of`,
-        with the sentences of `check_net` as "check". If grading failed, the state is "not graded".
+        For each submission, a dict that maps the name of each part to its result, see `result_of`.
+        If grading failed, the state is "not graded".
     """
     written = {c.text: [name for name, state in c.found.items() if state == "written"] for c in choices}
     graded = _run_all("grade", {text: names for text, names in written.items() if names}, plan, jobs, log)
-    wrong = {text: [name for name, part in parts.items() if _is_explained(part)] for text, parts in graded.items()}
-    wrong = {text: names for text, names in wrong.items() if names and explain}
-    checks = _run_all("check", wrong, plan, jobs, log)
-    results = []
-    for choice in choices:
-        parts = {name: graded.get(choice.text, {}).get(name) or _not_run(name, choice) for name in BY_NAME}
-        found = checks.get(choice.text, {})
-        results.append({name: {**part, "check": found.get(name, [])} for name, part in parts.items()})
-    return results
-
-
-def _is_explained(part):
-    return part["wrong"] and part["state"] not in STOPPED
+    checks = {}
+    if explain:
+        wrong = {
+            text: [name for name, part in parts.items() if part["wrong"] and part["state"] not in STOPPED]
+            for text, parts in graded.items()
+        }
+        checks = _run_all("check", {text: names for text, names in wrong.items() if names}, plan, jobs, log)
+    return [
+        {
+            name: {
+                **(graded.get(choice.text, {}).get(name) or _not_run(name, choice)),
+                "check": checks.get(choice.text, {}).get(name, []),
+            }
+            for name in BY_NAME
+        }
+        for choice in choices
+    ]
 
 
 def _not_run(name, choice):
@@ -146,13 +143,12 @@ def _not_run(name, choice):
 
 def _run_all(task, files, plan, jobs, log):
     """Do a task for files in parallel. Return a dict from their texts to results by function."""
-    function = {"grade": grade_file, "check": lambda text, names, plan: check_file(text, names, plan.limits)}[task]
     keys = {text: hash_inputs(task, text, names, plan) for text, names in files.items()}
     left = [text for text, key in keys.items() if key not in log.graded]
     if left:
         make_trial(plan.seed)  # cached before several threads need it
     executor, failed = ThreadPoolExecutor(jobs), {}
-    futures = {executor.submit(function, text, files[text], plan): text for text in left}
+    futures = {executor.submit(grade_file, text, files[text], plan, task): text for text in left}
     try:
         for future in tqdm(as_completed(futures), total=len(futures), unit=" files", disable=None):
             text = futures[future]
@@ -167,40 +163,36 @@ def _run_all(task, files, plan, jobs, log):
 
 
 def _stop(executor, futures):
-    """Start no more files, and stop those that are running."""
+    """Start no more files, and stop those that are running. Ignore Ctrl-C meanwhile."""
     executor.shutdown(wait=False, cancel_futures=True)
-    while not all(future.done() for future in futures):
-        with _no_interrupt():
-            stop_workers()
-            wait(futures, timeout=0.05)
-    executor.shutdown()
-
-
-@contextlib.contextmanager
-def _no_interrupt():
-    """Ignore Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        yield
+        while not all(future.done() for future in futures):
+            stop_workers()
+            wait(futures, timeout=0.05)
     finally:
         signal.signal(signal.SIGINT, before)
+    executor.shutdown()
 
 
 @functools.cache
 def make_trial(seed):
-    """Return the cases of all functions, as pairs with their correct answers.
+    """Return for each function its cases and correct answers. `seed` is that of the hidden cases."""
+    return {
+        name: [(case, call(name, solution(name), case.arrays)) for case in draw_cases(name, seed)] for name in BY_NAME
+    }
 
-    `seed` is that of the hidden cases. The visible cases are always the same.
+
+def grade_file(text, names, plan, task="grade"):
+    """Test the named functions of a student's file with all cases, or let `check_net` explain them.
+
+    Return a dict by name, of `result_of` or of lists of sentences.
     """
-    cases = [case for name in BY_NAME for case in make_cases(name, 0, False) + make_cases(name, seed, True)]
-    return [(case, call(case.part, solution(case.part), case.arrays)) for case in cases]
-
-
-def grade_file(text, names, plan):
-    """Test the named functions of a student's file with all cases. Return a dict of `result_of` by name."""
-    trial = make_trial(plan.seed)
-    runs = run_file(text, names, [case for case, _ in trial if case.part in names], plan.limits)
-    return {name: _mark(name, run, [pair for pair in trial if pair[0].part == name]) for name, run in runs.items()}
+    runs = run_file(task, text, names, plan.limits, plan.seed)
+    return {
+        name: _mark(name, run, make_trial(plan.seed)[name]) if task == "grade" else run.notes
+        for name, run in runs.items()
+    }
 
 
 def _mark(name, run, trial):
@@ -216,26 +208,15 @@ def _mark(name, run, trial):
         state = "error"
     else:
         state = "partly" if any(gained.values()) else "wrong"
-    result = result_of(name, state)
-    return {**result, "points": gained, "wrong": wrong, "notes": run.problems, "seconds": run.seconds}
+    return {**result_of(name, state), "points": gained, "wrong": wrong, "notes": run.notes, "seconds": run.seconds}
 
 
 def result_of(name, state, problem=""):
     """Return the result of a function, without points.
 
-    Parameters
-    ----------
-    name : str
-    state : str
-        One of the table in exercise/README.md.
-    problem : str
-        Why no case was tested. Empty if cases were tested.
-
-    Returns
-    -------
-    dict
-        ``points`` maps each aspect to its points. ``wrong`` lists the aspect, label and sentence of
-        each wrong case. ``notes`` lists what is wrong with the file. ``seconds`` is the duration.
+    The states are in exercise/README.md. ``problem`` says why no case was tested, if none was.
+    ``points`` maps each aspect to its points. ``wrong`` lists the aspect, label and sentence of each
+    wrong case. ``notes`` says what is wrong with the file, and ``check`` what `check_net` says.
     """
     empty = {"wrong": [], "notes": [], "check": [], "seconds": 0.0}
     return {"state": state, "points": dict.fromkeys(BY_NAME[name].points, 0.0), "problem": problem, **empty}

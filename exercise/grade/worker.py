@@ -87,58 +87,44 @@ def guard(folder, own):
     return left
 
 
-def run_cases(name, folder, own):
-    """Call a function with each of its cases, and write each answer to a separate file."""
+def run_part(name, folder, own, order):
+    """Do the task for a function. Write each answer to a separate file, and also what is wrong with the student's file.
 
-    def write(file_name, text):
-        left["files"] = FILES
-        with open(os.path.join(own, file_name), "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+    The answer of a case is one of `student.try_case`. A sentence is saved under the name "says".
+    """
+    functions = {part.name: parts.solution(part.name) for part in parts.PARTS} if order["task"] == "check" else {}
+    with open(os.path.join(folder, "homework.py"), encoding="utf-8", errors="surrogatepass") as file:
+        text = file.read()
+    left, me, end = guard(folder, own), os.getpid(), os._exit  # in a check it also hides the solution's lines
 
-    text = read_homework(folder)
-    left, me, end = guard(folder, own), os.getpid(), os._exit
-    module, problems = student.load(text, folder)
-    if os.getpid() != me:  # a child process that the file forked
-        end(0)
-    write("sentences.json", json.dumps(problems))
-    function = getattr(module, name, None)
-    if function is None:
-        return write("import.txt", problems[0] if problems else f"{name} is not defined when the file has run")
-    for number, case in enumerate(case for case in given if case.part == name):
-        answers = student.try_case(function, case, folder)
-        if os.getpid() != me:  # a child process that the function forked
+    def write(number, answers):
+        if os.getpid() != me:  # a child process that the function or the file forked
             end(0)
-        if isinstance(answers, str):
-            write(f"{number}.txt", answers)
-            continue
         left["files"] = FILES
+        answers = {"says": np.array(answers[:20_000])} if isinstance(answers, str) else answers
         try:
             np.savez(os.path.join(own, "part.npz"), **answers)
             os.replace(os.path.join(own, "part.npz"), os.path.join(own, f"{number}.npz"))
         except BaseException as error:
-            write(f"{number}.txt", f"gives an answer that cannot be saved: {type(error).__name__}")
+            if "says" in answers:
+                raise
+            write(number, f"gives an answer that cannot be saved: {type(error).__name__}")
+
+    module, problems = student.load(text, folder)
+    if order["task"] == "check":
+        functions[name] = getattr(module, name)
+        report = check_with_random_data(FunctionNet(SimpleNamespace(**functions), *SIZES))
+        return write("notes", "\0".join(finding.replace(folder, "") for finding in report.findings))
+    write("notes", "\0".join(problems))
+    function = getattr(module, name, None)
+    missing = problems[0] if problems else f"{name} is not defined when the file has run"
+    for number, case in enumerate(student.draw_cases(name, order["seed"])):
+        write(number, student.try_case(function, case, folder) if function else missing)
     return None
 
 
-def write_findings(name, folder, own):
-    """Run `check_net` on a net with one function of the student, and write the findings to a file."""
-    functions = {part.name: parts.solution(part.name) for part in parts.PARTS}
-    text = read_homework(folder)
-    guard(folder, own)  # it also keeps lines of the solution out of the findings
-    functions[name] = getattr(student.load(text)[0], name)
-    report = check_with_random_data(FunctionNet(SimpleNamespace(**functions), *SIZES))
-    with open(os.path.join(own, "sentences.json"), "w", encoding="utf-8") as file:
-        json.dump([finding.replace(folder, "") for finding in report.findings], file)
-
-
-def read_homework(folder):
-    """Return the text of the student's file."""
-    with open(os.path.join(folder, "homework.py"), encoding="utf-8", errors="surrogatepass") as file:
-        return file.read()
-
-
-def run_child(task, name, folder, order):
-    """Run a task in a child process. Return its exit status, None after the limit, and its duration."""
+def run_child(name, folder, order):
+    """Do the task for a function in a child process. Return its exit status, None after the limit, and its duration."""
     own, started, end = os.path.join(folder, name), time.monotonic(), os._exit
     os.makedirs(os.path.join(own, "empty"))
     child = os.fork()
@@ -150,7 +136,7 @@ def run_child(task, name, folder, order):
                 os.dup2(nowhere, stream)
             set_limits(order)
             os.chdir(os.path.join(own, "empty"))
-            task(name, folder, own)
+            run_part(name, folder, own, order)
             end(0)  # do not wait for threads of the function
         finally:
             end(1)
@@ -181,27 +167,25 @@ def stop(*_):
 if __name__ == "__main__":
     folder, root, order = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     sys.path[0] = root
-    from exercise import cases, parts, student
+    from exercise import parts, student
 
-    task, given = run_cases, cases.load_cases(os.path.join(folder, "cases.npz"))[0]
-    if order["task"] == "check_net":
+    if order["task"] == "check":
         import classifiers.layers
         import classifiers.sgd  # noqa: F401
         from diagnosis.check import check_with_random_data
         from diagnosis.functions import FunctionNet
         from diagnosis.loading import SIZES
 
-        task = write_findings
     del sys.path[0]  # the file must not import the lab
     sys.argv[:] = ["grade"]
     if sys.platform == "linux":  # become the parent of processes whose parent has ended
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, stop)
-    ends, names = {}, order["names"]
-    for name in names:
-        ends[name] = run_child(task, name, folder, order)
-        unfinished = not os.path.exists(os.path.join(folder, name, "sentences.json"))
+    ends = {}
+    for name in order["names"]:
+        ends[name] = run_child(name, folder, order)
+        unfinished = order["task"] == "grade" and not os.path.exists(os.path.join(folder, name, "notes.npz"))
         if unfinished and ends[name][0] in (None, -signal.SIGXCPU):  # the file itself does not end
-            ends |= {other: ends[name] for other in names if other not in ends}
+            ends = dict.fromkeys(order["names"], ends[name]) | ends
             break
     print(json.dumps(ends))

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 from exercise.cases import call, make_cases, save_cases
+from exercise.make.gradescope import make_gradescope
 from exercise.make.homework import ROOT, make_homework, make_module
 from exercise.make.notebook import make_notebook
 from exercise.parts import PARTS, solution
@@ -39,11 +40,23 @@ def main(arguments=None):
         If the exercise cannot be made. The text is a sentence that says why.
     """
     parser = argparse.ArgumentParser(prog="python -m exercise.make", description="Make the exercise from the solution.")
-    parser.add_argument("folder", type=Path, help="output folder: a new or empty one, or an unchanged earlier exercise")
-    folder = parser.parse_args(arguments).folder
+    parser.add_argument(
+        "folder", type=Path, nargs="?", help="output folder: a new or empty one, or an unchanged earlier exercise"
+    )
+    parser.add_argument(
+        "--gradescope", type=Path, metavar="FILE.zip", help="write the autograder for Gradescope instead"
+    )
+    args = parser.parse_args(arguments)
+    folder = args.folder
+    if (folder is None) == (args.gradescope is None):
+        parser.error("give either a folder or --gradescope")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a code page lacks some characters
     try:
+        if args.gradescope:
+            make_gradescope(args.gradescope)
+            print(f"The autograder is in {args.gradescope}. Upload it to Gradescope. It has the solution")
+            return
         make_exercise(folder)
     except (OSError, ValueError) as error:
         sys.exit(f"Cannot make the exercise: {error}")
