@@ -10,9 +10,9 @@ import os
 import sys
 from pathlib import Path
 
-from .check import check_with_random_data
 from .compat import Missing, homework_imports
-from .loading import explain_failure, net_from_file
+from .course import check_module
+from .loading import explain_failure, run_file
 
 
 def _no_input(prompt=""):
@@ -33,8 +33,7 @@ def run_task(task):
     end = os._exit
     try:
         with homework_imports(path.parent) as finder:
-            net = net_from_file(path, task["name"], finder)
-            report = check_with_random_data(net)
+            report = check_module(*run_file(path, finder), task["name"], finder)
             notes = _modules_of_the_lab(path)
         answer = {"file": task["file"], "class": task["name"], **report.to_dict()}
         answer["notes"] += notes

@@ -20,7 +20,7 @@ from .mistakes import (
     make_mistakes,
 )
 from .reference import relu
-from .symptoms import like, when
+from .symptoms import like, of, when
 
 ZERO = {"the gradient of {which} is 0 everywhere: it is not written. Next: {next}": layer_symptoms.zero_gradient}
 OUTPUT = {
@@ -177,6 +177,31 @@ RUNNING = {
     "{what} is divided by the variance. Divide by sqrt(running_var + eps)": test(lambda r: r.test_mode(1)),
 }
 LAYERS = {
+    stages.CONSTRUCTOR: {
+        "{missing} missing in params. Next: in __init__, create a weight and a bias for each "
+        "layer": layer_symptoms.missing_layers,
+        "__init__ creates {name} with the shape {got}. It must be {right}": layer_symptoms.wrong_initial_shape,
+        "__init__ must create {name} as zeros": layer_symptoms.nonzero_bias,
+        "{name} has the standard deviation {got:.3g}, with weight_scale={scale:g}. Multiply standard normal numbers by "
+        "weight_scale": layer_symptoms.wrong_scale,
+    },
+    stages.DEEP: {
+        "scores must have the shape {right}, got {got}": of("scores", symptoms.wrong_shape),
+        "the ReLU of layer {layer} is missing in the forward pass": layer_symptoms.linear_layer,
+        "there is a ReLU on the scores, too": like(lambda r: {"scores": relu(r.scores)}),
+        "the bias b{layer} is missing in the forward pass": layer_symptoms.unbiased_layer,
+        "the scores are wrong: at row {at[0]}, class {at[1]}, the score is {got:.8g} and should be {right:.8g}": of(
+            "scores", symptoms.unknown
+        ),
+        **SHAPES,
+        **MEAN,
+        **SIGNS,
+        **DIVISOR,
+        **MULTIPLE,
+        "the gradient of {which} flows through inactive units of layer {layer}: the ReLU is missing in the backward "
+        "pass": layer_symptoms.unmasked_layer,
+        **UNKNOWN,
+    },
     stages.LAYER: {
         "raises {kind}: {error}{place}": lambda call: symptoms.raised(call.error),
         "must return {wants}, got {got}": layer_symptoms.wrong_count,

@@ -114,6 +114,61 @@ def other_mask(a):
     return {} if agree(np.where(ratio == 0, 1 / a.r.keep, ratio), np.full(ratio.shape, 1 / a.r.keep), 1e-8) else None
 
 
+def missing_layers(evidence):
+    """Parameters that do not exist yet."""
+    params, shapes, _ = evidence
+    missing = [name for name in shapes if name not in params]
+    return {"missing": f"{', '.join(missing)} {'are' if len(missing) > 1 else 'is'}"} if missing else None
+
+
+def wrong_initial_shape(evidence):
+    """A parameter of the wrong shape; a bias may be the number 0."""
+    params, shapes, _ = evidence
+    for name, right in shapes.items():
+        got = np.shape(params[name])
+        if got != right and (got or name[0] == "W"):
+            return {"name": name, "got": got, "right": right}
+    return None
+
+
+def nonzero_bias(evidence):
+    """A bias that does not start at 0."""
+    return next(({"name": name} for name, value in evidence[0].items() if name[0] == "b" and np.any(value)), None)
+
+
+def wrong_scale(evidence):
+    """Weights whose standard deviation is not weight_scale."""
+    params, shapes, scale = evidence
+    for name in [name for name in shapes if name[0] == "W" and scale]:
+        if not 0.85 < np.std(params[name]) / scale < 1.15:  # many standard errors
+            return {"name": name, "got": np.std(params[name]), "scale": scale}
+    return None
+
+
+def _layer(a, answers):
+    """Return the first layer for which ``answers(layer)`` has the answer."""
+    layers = range(1, a.r.depth)
+    return next(({"layer": i} for i in layers if agree(a.got, answers(i), a.r.floor[a.name])), None)
+
+
+def linear_layer(a):
+    """Scores of a net without one ReLU."""
+    return _layer(a, lambda i: type(a.r)(a.r.params, a.r.X, a.r.y).forward(linear=i)) if a.name == "scores" else None
+
+
+def unbiased_layer(a):
+    """Scores of a net without one bias."""
+    if a.name != "scores":
+        return None
+    last = {"layer": a.r.depth} if agree(a.got, a.r.scores - a.r.params[f"b{a.r.depth}"], 1e-9) else None
+    return last or _layer(a, lambda i: type(a.r)(a.r.params, a.r.X, a.r.y).forward(without=(i,)))
+
+
+def unmasked_layer(a):
+    """A gradient of a net without the mask of one ReLU in the backward pass."""
+    return _layer(a, lambda i: a.r.grads(unmasked=(i,))[a.name]) if a.name in a.r.wrt else None
+
+
 def unwritten(functions):
     """Functions that are not written, and what the first one must compute."""
     names = ", ".join(dict.fromkeys(name for name, _ in functions))

@@ -102,7 +102,8 @@ class Caller:
             )
         parts = tuple(answer) if isinstance(answer, (tuple, list)) and len(words) > 1 else (answer,)
         changed = tuple(n for n, array in watched.items() if not np.array_equal(array, before[n], equal_nan=True))
-        return replace(call, parts=parts, changed=changed, unwritten=parts[0] is None and set(parts[:2]) == {None})
+        call = replace(call, parts=parts, changed=changed)
+        return replace(call, unwritten=all(part is None for part in call.arrays.values()))
 
 
 def argument_names(function, names):
@@ -232,7 +233,7 @@ class Judge:
                 self.add(
                     function, find(stages.OVERFLOW, find_extremes(extremes, 1000 + np.log(2) if correct else None))
                 )
-            if "reg" in r.names:
+            if "reg" in r.names and np.any(call.parts[1]):
                 return self.penalty(function, ask, r)
         except Exception as error:
             self.add(function, find(stages.LAYER, Call({}, error=error)))
@@ -275,23 +276,23 @@ class Judge:
         self.compare(function, {r.value: np.array(path)}, r)
 
 
-def check_functions(functions, report=None, rng=0):
+def check_functions(functions, rng=0):
     """Check the functions of a file that are layers, losses or update rules, in the order of the course.
 
     Parameters
     ----------
     functions : dict
         The functions by name. Others than those of kinds.py are left out.
-    report : NetReport, optional
-        Gets the findings.
-
     Returns
     -------
     NetReport or None
         None if there are no such functions.
     """
-    report, caller, factors = report or NetReport(), Caller(), {}
-    tasks = sorted(find_tasks(functions, caller), key=lambda task: ORDER.index(task[0]))
+    report, caller, factors, missing = NetReport(), Caller(), {}, []
+    tasks, unknown = find_tasks(functions, caller)
+    if not tasks and not unknown:
+        return None
+    tasks.sort(key=lambda task: ORDER.index(task[0]))
     for kind, function, backwards in tasks:
         judge = Judge(kind, report, caller, np.random.default_rng(rng))
         report.functions += [function.__name__, *(backward.__name__ for backward in backwards)]
@@ -303,24 +304,28 @@ def check_functions(functions, report=None, rng=0):
             else:
                 judge.pair(function, backwards)
         except Missing as error:
-            report.missing.append(error)
+            missing.append(error)
             report.add(find(stages.SKIPPED, ([function.__name__], str(error))))
+    if missing and len(missing) == len(tasks):
+        raise missing[0]
     for name in ("softmax", "svm"):
         known = {function: f for function, f in factors.items() if function.startswith(f"{name}_loss_")}
         report.add(find(stages.CONVENTIONS, known))
     report.add(find(stages.UNWRITTEN, report.unwritten))
     report.add(find(stages.SKIPPED, (report.unchecked, "First correct what they need")))
     report.add(find(stages.PRINTS, caller.printed.getvalue().count("\n")))
+    why = "The check does not know their inputs. Call diagnosis.check_layer(forward, backward, *inputs)"
+    report.add(find(stages.SKIPPED, (unknown, why)))
     report.stage = report.next_function()
-    return report if tasks else None
+    return report
 
 
 ORDER = list(dict.fromkeys(KINDS.values()))
 
 
 def find_tasks(functions, caller):
-    """Return (kind, function, backward functions) for each function that can be checked."""
-    tasks = []
+    """Return (kind, function, backward functions) for each function that can be checked, and names of others."""
+    tasks, unknown = [], []
     for name, function in functions.items():
         pair = PAIR.fullmatch(name)
         if pair:
@@ -328,13 +333,13 @@ def find_tasks(functions, caller):
             ends = (pair[2] or "", f"{pair[2] or ''}_alt")
             backwards = [functions[start + end] for end in ends if start + end in functions]
             kind = KINDS.get(pair[1]) or guess_kind(function, caller)
-            if kind and issubclass(kind, (Softmax, Rule)):
-                continue
             if kind:
                 tasks.append((kind, function, backwards))
+            elif backwards:
+                unknown.append(name)
         elif name in KINDS and issubclass(KINDS[name], (Softmax, Rule)):
             tasks.append((KINDS[name], function, []))
-    return tasks
+    return tasks, unknown
 
 
 def guess_kind(function, caller, args=None):

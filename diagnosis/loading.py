@@ -19,22 +19,29 @@ from .source import LINE, LoadError, decode_source, describe_syntax, read_bytes,
 from .source import read_source as read_source  # for exercise/, until it imports source.py
 
 
-def net_from_file(path, name, finder):
-    """Run a Python file, or the cells of a notebook, and create a net of `SIZES` from its class.
-
-    If it has no such class but functions, they make a net.
+def run_file(path, finder):
+    """Run a Python file, or the cells of a notebook. Return the module, and its source.
 
     `finder` is the context of `compat.homework_imports`, which says what the file may import. Raises
-    LoadError if the file is not Python 3 source, AttributeError if the class is missing, and any
-    exception of the file or the constructor.
+    LoadError if the file is not Python 3 source, and any exception of the file.
     """
     data = read_bytes(path)
     source = _notebook_source(path, data) or decode_source(path.name, data)
     with np.errstate(), warnings.catch_warnings():  # undo settings of the file
         warnings.simplefilter("ignore")
         module = _run_source(source, path, finder)
-        if not source.strip():
-            raise AttributeError("the file is empty")
+    if not source.strip():
+        raise AttributeError("the file is empty")
+    return module, source
+
+
+def make_net(module, source, name, finder):
+    """Create a net of `SIZES` from a file's class. If it has no such class but functions, they make a net.
+
+    Raises AttributeError if the class is missing, and any exception of the constructor.
+    """
+    with np.errstate(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         if not hasattr(module, name) and hasattr(module, FIRST):  # homework.py of the exercise
             return FunctionNet(module, *SIZES)
         if not hasattr(module, name):

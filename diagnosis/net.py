@@ -25,19 +25,26 @@ class NetUnderTest:
     sigmoid = False  # whether the hidden layer is a sigmoid
     methods = ("train", "predict")  # those that can be checked
 
-    def __init__(self, net):
+    names = NAMES  # of the parameters
+
+    def __init__(self, net, params=None):
         self.net, self.own, self._printed, self._by_name = net, net.params, io.StringIO(), False
         self.asked = self.failed = None
+        params = params or self._usual()
+        self.more = {name: value for name, value in params.items() if name not in self.names}
+        self.params = {name: np.array(params[name], dtype=np.float64) for name in self.names}
+        with suppress(TypeError, ValueError):  # no signature
+            reg = inspect.signature(net.loss).parameters.get("reg")
+            self._by_name = reg is not None and reg.kind == reg.KEYWORD_ONLY
+
+    def _usual(self):
+        """Return the present parameters, if they are those of a two-layer net."""
         params = dict(self.get())
         for name, weight in zip(BIASES, WEIGHTS, strict=True):
             if np.shape(params.get(name, [])) == () and np.ndim(params.get(weight)) == 2:  # a number for all units
                 params[name] = np.full(params[weight].shape[1], params[name], dtype=np.float64)
         check_params(params)
-        self.more = {name: value for name, value in params.items() if name not in NAMES}
-        self.params = {name: np.array(params[name], dtype=np.float64) for name in NAMES}
-        with suppress(TypeError, ValueError):  # no signature
-            reg = inspect.signature(net.loss).parameters.get("reg")
-            self._by_name = reg is not None and reg.kind == reg.KEYWORD_ONLY
+        return params
 
     def get(self):
         """Return the present parameters as a dict, with the shapes of this lab."""
@@ -149,7 +156,7 @@ class NetUnderTest:
     def _now(self):
         """Return copies of the parameters of the net; it may have replaced its dict."""
         now = self.get()
-        return {name: np.array(now[name], dtype=np.float64) for name in NAMES}
+        return {name: np.array(now[name], dtype=np.float64) for name in self.names}
 
     def changes(self, X, y, reg):
         """Name the arguments and parameters that ``net.loss`` changes."""

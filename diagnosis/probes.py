@@ -113,7 +113,7 @@ def penalty_factors(net, X, y, names):
     parameter that is not among `names` has no gradient yet: its second factor is set to a correct one.
     """
     factors = {}
-    for name in ("b1", "b2", "W1", "W2"):
+    for name in sorted(net.params, key=lambda name: (name[0] == "W", name)):  # biases first
         in_loss, in_gradient, in_transposed = [], [], []
         for probe in penalty_probes(net.params[name].shape):
             # If the other parameters are zero, only the penalty contributes to the gradient.
@@ -126,7 +126,7 @@ def penalty_factors(net, X, y, names):
                 in_gradient.append(difference.reshape(probe.shape) / probe if fits else difference)
                 in_transposed.append(difference.T.reshape(probe.shape) / probe if fits else difference)
         first = agreed(in_loss)
-        second = 2 * first if first in (0.5, 1) else float(name in WEIGHTS)
+        second = 2 * first if first in (0.5, 1) else float(name[0] == "W")
         if name in names:
             second = agreed(in_gradient)
             second = agreed(in_transposed) if second is None else second

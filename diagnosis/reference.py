@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from checks import BIASES, SHAPES
+from checks import SHAPES
 
 NAMES = tuple(SHAPES)
 RTOL = 1e-7  # far above rounding errors, far below the error of a factor of 1.00001
@@ -148,11 +148,11 @@ class Penalties:
     alone = ()
 
     def __init__(self, factors, names):
-        weights, self.names = [name for name in factors if name not in BIASES], names
+        weights, self.names = [name for name in factors if name[0] == "W"], names
         got = {factors[name] for name in weights}
         # A net without the half gets a note. A linear classifier of the course has none, so it is correct.
         usual = (1, 2) if (1, 2) in got and (len(got) > 1 or len(weights) == 1) else (0.5, 1)
-        self.right = {**dict.fromkeys(BIASES, (0, 0)), **dict.fromkeys(weights, usual)}
+        self.right = {**dict.fromkeys(factors, (0, 0)), **dict.fromkeys(weights, usual)}
 
     def agrees(self, name, factors):
         """Tell whether factors are correct. NaN has another cause than the penalty."""

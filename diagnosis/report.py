@@ -31,7 +31,7 @@ class NetReport:
 
     def __init__(self):
         self.rows, self.found, self.stage = [], [], None
-        self.functions, self.unwritten, self.unchecked, self.missing = [], [], [], []  # of layers
+        self.functions, self.unwritten, self.unchecked = [], [], []  # of layers
 
     @property
     def wrong(self):
@@ -91,7 +91,8 @@ class NetReport:
 
     @property
     def _verdict(self):
-        return "No mistake found." if self.ok else f"{len(self.findings)} finding(s):"
+        checked = f" Checked: {', '.join(self.functions)}." if self.functions else ""
+        return f"No mistake found.{checked}" if self.ok else f"{len(self.findings)} finding(s):"
 
     @property
     def _sentences(self):
@@ -107,7 +108,9 @@ class NetReport:
         return f'{table}<div style="white-space: normal; overflow-wrap: anywhere; max-width: 60em">\n{below}</div>'
 
     def __str__(self):
-        return "\n".join([str(self._table), self._verdict, *self._sentences])
+        return "\n".join(
+            [*[str(self._table)] * (bool(self.rows) or not self.functions), self._verdict, *self._sentences]
+        )
 
     __repr__ = __str__
 

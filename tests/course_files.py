@@ -350,3 +350,152 @@ def adam(w, dw, config=None):
     next_w = w - config['learning_rate'] * mt / (np.sqrt(vt) + config['epsilon'])
     return next_w, config
 '''
+
+FC_NET = '''
+from builtins import range
+import numpy as np
+
+from ..layers import *
+from ..layer_utils import *
+
+
+class TwoLayerNet(object):
+    def __init__(self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0):
+        self.params = {}
+        self.reg = reg
+        self.params['W1'] = weight_scale * np.random.randn(input_dim, hidden_dim)
+        self.params['b1'] = np.zeros(hidden_dim)
+        self.params['W2'] = weight_scale * np.random.randn(hidden_dim, num_classes)
+        self.params['b2'] = np.zeros(num_classes)
+
+    def loss(self, X, y=None):
+        hidden, first = affine_relu_forward(X, self.params['W1'], self.params['b1'])
+        scores, second = affine_forward(hidden, self.params['W2'], self.params['b2'])
+        if y is None:
+            return scores
+        loss, dscores = softmax_loss(scores, y)
+        loss += 0.5 * self.reg * (np.sum(self.params['W1'] ** 2) + np.sum(self.params['W2'] ** 2))
+        grads = {}
+        dhidden, grads['W2'], grads['b2'] = affine_backward(dscores, second)
+        _, grads['W1'], grads['b1'] = affine_relu_backward(dhidden, first)
+        grads['W1'] += self.reg * self.params['W1']
+        grads['W2'] += self.reg * self.params['W2']
+        return loss, grads
+'''
+
+DEEP_NET = '''
+import numpy as np
+
+from ..layers import *
+from ..layer_utils import *
+
+
+class FullyConnectedNet(object):
+    def __init__(self, hidden_dims, input_dim=3 * 32 * 32, num_classes=10, dropout_keep_ratio=1,
+                 normalization=None, reg=0.0, weight_scale=1e-2, dtype=np.float32, seed=None):
+        self.normalization = normalization
+        self.use_dropout = dropout_keep_ratio != 1
+        self.reg = reg
+        self.num_layers = 1 + len(hidden_dims)
+        self.dtype = dtype
+        self.params = {}
+        widths = [input_dim, *hidden_dims, num_classes]
+        for i in range(1, self.num_layers + 1):
+            self.params['W%d' % i] = weight_scale * np.random.randn(widths[i - 1], widths[i])
+            self.params['b%d' % i] = np.zeros(widths[i])
+        for k, v in self.params.items():
+            self.params[k] = v.astype(dtype)
+
+    def loss(self, X, y=None):
+        X = X.astype(self.dtype)
+        a, caches, L = X, [], self.num_layers
+        for i in range(1, L):
+            a, cache = affine_relu_forward(a, self.params['W%d' % i], self.params['b%d' % i])
+            caches.append(cache)
+        scores, last = affine_forward(a, self.params['W%d' % L], self.params['b%d' % L])
+        if y is None:
+            return scores
+        loss, grads = 0.0, {}
+        loss, d = softmax_loss(scores, y)
+        for i in range(1, L + 1):
+            loss += 0.5 * self.reg * np.sum(self.params['W%d' % i] ** 2)
+        d, grads['W%d' % L], grads['b%d' % L] = affine_backward(d, last)
+        for i in range(L - 1, 0, -1):
+            d, grads['W%d' % i], grads['b%d' % i] = affine_relu_backward(d, caches[i - 1])
+        for i in range(1, L + 1):
+            grads['W%d' % i] += self.reg * self.params['W%d' % i]
+        return loss, grads
+'''
+
+
+BANNER = "    ###########################################################################\n"
+TODO = BANNER + "    # TODO: {}\n" + BANNER + "    # *****START OF YOUR CODE (DO NOT DELETE/MODIFY THIS LINE)*****\n\n    pass\n\n"
+TODO += "    # *****END OF YOUR CODE (DO NOT DELETE/MODIFY THIS LINE)*****\n" + BANNER
+TODO += "    #                             END OF YOUR CODE\n" + BANNER
+
+
+def stub(signature, before, returned, todo="write this function"):
+    """Return the source of a function that is handed out."""
+    lines = "".join(f"    {line}\n" for line in before)
+    return f'def {signature}:\n    """Docstring of the course."""\n{lines}{TODO.format(todo)}    return {returned}\n'
+
+
+NORM = "out, cache = None, None", "eps = bn_param.get('eps', 1e-5)"
+MODES = ["mode = bn_param['mode']", *NORM, "if mode == 'train':", "    pass", "elif mode == 'test':", "    pass"]
+MODES += ["else:", "    raise ValueError('Invalid forward batchnorm mode')"]
+GRADS = ["dx, dgamma, dbeta = None, None, None"]
+UNTOUCHED_LAYERS = "from builtins import range\nimport numpy as np\n\n\n" + "\n\n".join([
+    stub("affine_forward(x, w, b)", ["out = None"], "out, (x, w, b)"),
+    stub("affine_backward(dout, cache)", ["x, w, b = cache", "dx, dw, db = None, None, None"], "dx, dw, db"),
+    stub("relu_forward(x)", ["out = None"], "out, x"),
+    stub("relu_backward(dout, cache)", ["dx, x = None, cache"], "dx"),
+    stub("softmax_loss(x, y)", ["loss, dx = None, None"], "loss, dx"),
+    stub("batchnorm_forward(x, gamma, beta, bn_param)", MODES, "out, cache"),
+    stub("batchnorm_backward(dout, cache)", GRADS, "dx, dgamma, dbeta"),
+    stub("batchnorm_backward_alt(dout, cache)", GRADS, "dx, dgamma, dbeta"),
+    stub("layernorm_forward(x, gamma, beta, ln_param)", ["out, cache = None, None"], "out, cache"),
+    stub("layernorm_backward(dout, cache)", GRADS, "dx, dgamma, dbeta"),
+    "def dropout_forward(x, dropout_param):\n    p, mode = dropout_param['p'], dropout_param['mode']\n"
+    "    if 'seed' in dropout_param:\n        np.random.seed(dropout_param['seed'])\n    mask = None\n    out = None\n"
+    "    if mode == 'train':\n        # TODO\n        pass\n    elif mode == 'test':\n        pass\n"
+    "    cache = (dropout_param, mask)\n    out = out.astype(x.dtype, copy=False)\n    return out, cache\n",
+    "def dropout_backward(dout, cache):\n    dropout_param, mask = cache\n    mode = dropout_param['mode']\n    dx = None\n"
+    "    if mode == 'train':\n        pass\n    elif mode == 'test':\n        dx = dout\n    return dx\n",
+    stub("conv_forward_naive(x, w, b, conv_param)", ["out = None"], "out, (x, w, b, conv_param)"),
+    stub("conv_backward_naive(dout, cache)", ["dx, dw, db = None, None, None"], "dx, dw, db"),
+    stub("max_pool_forward_naive(x, pool_param)", ["out = None"], "out, (x, pool_param)"),
+    stub("max_pool_backward_naive(dout, cache)", ["dx = None"], "dx"),
+    stub("spatial_batchnorm_forward(x, gamma, beta, bn_param)", ["out, cache = None, None"], "out, cache"),
+    stub("spatial_batchnorm_backward(dout, cache)", GRADS, "dx, dgamma, dbeta"),
+    stub("spatial_groupnorm_forward(x, gamma, beta, G, gn_param)", ["out, cache = None, None"], "out, cache"),
+    stub("spatial_groupnorm_backward(dout, cache)", GRADS, "dx, dgamma, dbeta"),
+])  # fmt: skip
+ZEROS = ["loss = 0.0", "dW = np.zeros_like(W)"]
+UNTOUCHED_SOFTMAX = "import numpy as np\n\n\n" + "\n\n".join(
+    stub(f"softmax_loss_{kind}(W, X, y, reg)", ZEROS, "loss, dW") for kind in ("naive", "vectorized")
+)
+# The file of 2025 and that of the SVM give the naive loss.
+UNTOUCHED_SVM = CLASSIFIERS[CLASSIFIERS.index("def svm_loss_naive") : CLASSIFIERS.index("def svm_loss_vectorized")]
+UNTOUCHED_SVM = UNTOUCHED_SVM.replace("                dW[:, j] += X[i]\n                dW[:, y[i]] -= X[i]\n", "")
+UNTOUCHED_SVM = "import numpy as np\n\n\n" + UNTOUCHED_SVM.replace("    dW += 2 * reg * W\n", "") + stub(
+    "svm_loss_vectorized(W, X, y, reg)", ["loss = 0.0", "dW = np.zeros(W.shape)"], "loss, dW"
+)
+UNTOUCHED_RULES = RULES[: RULES.index("def sgd_momentum")] + "\n\n".join(
+    stub(f"{name}(w, dw, config=None)", ["if config is None:", "    config = {}",
+                                         "config.setdefault('learning_rate', 1e-2)", "next_w = None"], "next_w, config")
+    for name in ("sgd_momentum", "rmsprop", "adam")
+)  # fmt: skip
+UNTOUCHED_DEEP = DEEP_NET[: DEEP_NET.index("        widths =")] + TODO.format("weights").replace("\n    ", "\n        ")
+UNTOUCHED_DEEP = UNTOUCHED_DEEP.rstrip() + """
+        for k, v in self.params.items():
+            self.params[k] = v.astype(dtype)
+
+    def loss(self, X, y=None):
+        X = X.astype(self.dtype)
+        mode = 'test' if y is None else 'train'
+        scores = None
+        if mode == 'test':
+            return scores
+        loss, grads = 0.0, {}
+        return loss, grads
+"""

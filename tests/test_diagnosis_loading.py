@@ -10,7 +10,7 @@ import pytest
 from diagnosis import check_net, compat
 from diagnosis.check import check_with_random_data
 from diagnosis.compat import Missing, homework_imports
-from diagnosis.loading import SIZES, explain_failure, net_from_file
+from diagnosis.loading import SIZES, explain_failure, make_net, run_file
 
 NET = """
 from classifiers.neural_net import TwoLayerNet as Right
@@ -43,13 +43,13 @@ def write(path, source, encoding="utf-8"):
 
 def load(path, name="TwoLayerNet"):
     with homework_imports(path.parent) as finder:
-        return net_from_file(path, name, finder)
+        return make_net(*run_file(path, finder), name, finder)
 
 
 def ask(path):
     """Load a net and compute its loss, both with the imports of homework files."""
     with homework_imports(path.parent) as finder:
-        net = net_from_file(path, "TwoLayerNet", finder)
+        net = make_net(*run_file(path, finder), "TwoLayerNet", finder)
         return net.loss(np.ones((2, 4)), np.array([0, 1]))[0]
 
 
@@ -192,7 +192,7 @@ def test_missing_function_is_reported_when_it_is_called(imports, line, text, tmp
     message = failure(path)
     assert message.startswith(f": {text}") and message.endswith(f"(net.py, line 6: {line})")
     with homework_imports(path.parent) as finder, pytest.raises(Missing):
-        check_net(net_from_file(path, "TwoLayerNet", finder), np.ones((2, 4)), np.array([0, 1]))
+        check_net(make_net(*run_file(path, finder), "TwoLayerNet", finder), np.ones((2, 4)), np.array([0, 1]))
 
 
 def test_missing_base_class(tmp_path):
