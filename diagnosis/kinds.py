@@ -5,35 +5,27 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from gradient_check import eval_numerical_gradient_array
 
-from .reference import agree, softmax_loss
-
-KEPT = 0.3  # probability to keep a unit; differs from 0.5, so that the probability to drop it shows
+from .reference import agree, relu, softmax_loss
 
 
 class Layer:
-    """Correct answers of a layer for some inputs. Each subclass is a layer.
+    """Correct answers of a layer for some inputs. Each subclass is a layer, and a stage of the table of mistakes.
 
-    ``upstream(shape)`` makes `dout`, and `mistakes` are those of a softmax, see `reference.softmax_loss`.
+    ``upstream(shape)`` makes the upstream gradient. `mistakes` are those of `reference.softmax_loss`.
 
     Attributes
     ----------
     names, wrt : tuple of str
         The inputs, which are attributes, too; and those that have gradients, in their order.
-    value : str
-        Name of the first answer: "out" or "loss".
-    dout : ndarray, shaped as the output
-        Upstream gradient.
     right, floor : dict
-        The correct answers by name, and their possible rounding errors. A gradient has the name of its input.
+        The correct answers by name, and their possible rounding errors. The first one is "out", "loss" or
+        "path", as `value` says. A gradient has the name of its input.
     next : str
         The formula, for students who begin.
     """
 
     names, wrt, value, alone, next = ("x",), ("x",), "out", ("out", "loss"), ""
-
-    def __init_subclass__(cls):
-        cls.stage = cls.__name__  # the stage of the table that explains its mistakes
-
+    remark, sizes_differ, loss_factor = "", True, None
     seen = {}  # further answers that the output itself gives
 
     def __init__(self, args, upstream=np.ones, **mistakes):
@@ -43,7 +35,10 @@ class Layer:
             out = self.forward(*args)
             self.dout = upstream(np.shape(out))
             self.right = {self.value: out, **self.more(), **self.grads()}
-        self.floor = {name: 1e-8 for name in self.right}
+        self.floor = dict.fromkeys(self.right, 1e-8)
+
+    N = property(lambda self: len(self.args[0]))
+    sizes = property(lambda self: [(self.N - 1, "N - 1"), (self.N + 1, "N + 1")])  # other divisors than N
 
     def grads(self):
         """Return the gradients by name: numeric ones, if the subclass has no formula."""
@@ -61,19 +56,12 @@ class Layer:
         """Return gradients before their sum over the rows."""
         return {}
 
-    N = property(lambda self: len(self.args[0]))
-    sizes_differ, remark, loss_factor = True, "", None
-
     def freeze(self, out):
         """Take what is random from a student's output."""
 
     def agrees(self, name, answer):
         """Tell whether an answer is correct."""
-        return self.agrees_with(name, answer, self.right[name])
-
-    def agrees_with(self, name, answer, other):
-        """Tell whether an answer is another one."""
-        return agree(answer, other, self.floor[name])
+        return agree(answer, self.right[name], self.floor[name])
 
     def variant(self, **mistakes):
         """Return the layer with mistakes."""
@@ -82,11 +70,6 @@ class Layer:
     def times(self, k):
         """Return the correct answers, all multiplied by k."""
         return {name: k * answer for name, answer in self.right.items()}
-
-    @property
-    def sizes(self):
-        """Sizes by which a student may divide instead of N, with words."""
-        return [(self.N - 1, "N - 1"), (self.N + 1, "N + 1"), (np.size(self.dout), "the number of all outputs")]
 
 
 def numeric_gradients(forward, args, names, wrt, dout):
@@ -112,80 +95,65 @@ def sizes(rng, count):
 class Affine(Layer):
     names = wrt = ("x", "w", "b")
     next = "out = x w + b, with the rows of x as vectors: x.reshape(len(x), -1)"
+    rows = property(lambda self: self.x.reshape(self.N, -1))
 
     @staticmethod
     def draw(rng):
         N, D, M = sizes(rng, 3)
-        return rng.standard_normal((N, D)), rng.standard_normal((D, M)), rng.standard_normal(M)
-
-    @staticmethod
-    def draw_more(rng):
-        """Images as rows: the course's x has any number of axes."""
-        x, w, b = Affine.draw(rng)
-        x = rng.standard_normal((len(x), 2, w.shape[0]))
-        return x, np.concatenate([w, -w + 1]), b
+        return rng.standard_normal((N, D, 2)), rng.standard_normal((2 * D, M)), rng.standard_normal(M)
 
     def forward(self, x, w, b):
         return x.reshape(len(x), -1) @ w + b
 
-    rows = property(lambda self: self.x.reshape(self.N, -1))
-
-    def grads(self, dpre=None):
-        dpre = self.dout if dpre is None else dpre
+    def grads(self, mask=1):
+        dpre = self.dout * mask
         return {"x": (dpre @ self.w.T).reshape(self.x.shape), "w": self.rows.T @ dpre, "b": dpre.sum(axis=0)}
 
     def unsummed(self):
-        """Return the gradient of the bias before the sum over the rows."""
         return {"b": self.dout}
 
 
 class Relu(Layer):
     next = "out = max(0, x)"
+    pre, dhidden = property(lambda self: self.x), property(lambda self: self.dout)
 
     @staticmethod
     def draw(rng):
         return (away(rng, *sizes(rng, 2)),)
 
     def forward(self, x):
-        return np.maximum(0, x)
-
-    pre = property(lambda self: self.x)
-    dhidden = property(lambda self: self.dout)
+        return relu(x)
 
     def grads(self, mask=None):
-        """Return the gradient, perhaps with another mask."""
         return {"x": self.dout * (self.pre > 0 if mask is None else mask)}
 
 
 class AffineRelu(Affine):
     next = "affine_forward, then relu_forward, and a cache with both caches"
-    draw_more = None
+    pre, dhidden = property(lambda self: self.rows @ self.w + self.b), property(lambda self: self.dout)
 
     def forward(self, x, w, b):
-        return np.maximum(0, super().forward(x, w, b))
-
-    pre = property(lambda self: self.rows @ self.w + self.b)
-    dhidden = property(lambda self: self.dout)
+        return relu(super().forward(x, w, b))
 
     def grads(self, mask=None):
-        return super().grads(self.dout * (self.pre > 0 if mask is None else mask))
+        return super().grads(self.pre > 0 if mask is None else mask)
 
     def unsummed(self):
         return {"b": self.dout * (self.pre > 0)}
 
 
 class Softmax(Layer):
-    """Softmax loss. The mistakes are those of `reference.softmax_loss`, and `off` and `target`."""
-
-    names, value = ("x", "y"), "loss"
-    next = "the loss, the mean of -log p[y] over the rows, and dx, the gradient"
-    C = property(lambda self: self.scores.shape[1])
+    names, value, next = (
+        ("x", "y"),
+        "loss",
+        "the loss, the mean of -log p[y] over the rows, and its gradient p - onehot(y)",
+    )
     scores = property(lambda self: self.x)
 
     @staticmethod
     def draw(rng):
         N, C = sizes(rng, 2)
-        return 2 * rng.standard_normal((N, C)), rng.permutation(np.arange(N) % max(C - 1, 2))
+        return 2 * rng.standard_normal((N, C)), rng.permutation(np.arange(N) % (C - 1))
 
     def forward(self, *args):
         self.log_p, self.y, self.dscores, loss = softmax_loss(self.scores, self.y, **self.mistakes)
@@ -201,45 +169,34 @@ class Softmax(Layer):
 
     @property
     def sizes(self):
-        C = self.C
-        return [(C, "C, the number of classes"), (self.N * C, "N * C, the number of all scores"), *super().sizes[:2]]
+        C = self.scores.shape[1]
+        return [(C, "C, the number of classes"), (self.N * C, "N * C, the number of all scores"), *super().sizes]
 
 
 class Svm(Softmax):
-    """Multiclass hinge loss."""
+    next = "the loss, the mean over the rows of the sum of max(0, x[j] - x[y] + 1) for j != y, and its gradient"
 
-    next = "the loss, the mean over the rows of the sum of max(0, x[j] - x[y] + 1) for j != y, and dx, the gradient"
-
-    @staticmethod
-    def draw(rng):
+    @classmethod
+    def draw(cls, rng):
         while True:
-            x, y = Softmax.draw(rng)
-            raw = x - x[np.arange(len(y)), y][:, None] + 1
-            if np.abs(raw).min() > 1e-3 and ((raw > 0) & (raw < 1)).any():  # no kinks, and the margin matters
-                return x, y
+            args = super().draw(rng)
+            raw = cls(args).raw
+            if np.abs(raw).min() > 1e-3 and ((raw > 0) & (raw < 1)).any():  # no kinks, and the margin of 1 matters
+                return args
 
     def forward(self, *args):
-        rows = np.arange(self.N)
-        self.raw = self.scores - self.scores[rows, self.y][:, None] + 1  # (N, C)
-        self.others = np.ones(self.scores.shape)
-        self.others[rows, self.y] = 0
-        self.target = 1 - self.others
-        self.margins = np.maximum(0, self.raw) * self.others
-        self.active = (self.margins > 0).astype(float)
+        self.target = np.eye(self.scores.shape[1])[self.y]
+        self.raw = self.scores - np.sum(self.scores * self.target, axis=1, keepdims=True) + 1  # (N, C)
+        self.margins = relu(self.raw) * (1 - self.target)
+        self.active = self.margins > 0
         self.count = self.active.sum(axis=1, keepdims=True)
         self.dscores = (self.active - self.target * self.count) / self.N
         return self.margins.sum() / self.N
 
-    def hinge(self, delta):
-        """Return loss and gradient with another margin than 1."""
-        margins = np.maximum(0, self.raw - 1 + delta) * self.others
-        return {"loss": margins.sum() / self.N, **self.correct_class(margins > 0)}
-
-    def reversed(self):
-        """Return loss and gradient for margins x[y] - x[j] + 1."""
-        margins = np.maximum(0, 2 - self.raw) * self.others
-        active = -1.0 * (margins > 0)
-        return {"loss": margins.sum() / self.N, **self.correct_class(active)}
+    def hinge(self, raw, sign=1):
+        """Return loss and gradient with other margins, whose derivatives have this sign."""
+        margins = relu(raw) * (1 - self.target)
+        return {"loss": margins.sum() / self.N, **self.correct_class(sign * (margins > 0))}
 
     def correct_class(self, active, count=None):
         """Return the gradient for other active classes, or another count of them at the correct class."""
@@ -248,14 +205,13 @@ class Svm(Softmax):
 
 
 class LinearSoftmax(Softmax):
-    """Loss of a linear classifier without the penalty, which the check asks for apart."""
+    """Loss of a linear classifier without the penalty."""
 
-    names, wrt = ("W", "X", "y", "reg"), ("W",)
-    next = "the loss, the mean of -log p[y] over the rows plus the penalty, and dW, the gradient"
+    names, wrt, next = ("W", "X", "y", "reg"), ("W",), Softmax.next
     scores, N = property(lambda self: self.X @ self.W), property(lambda self: len(self.X))
 
-    @classmethod
-    def draw(cls, rng):
+    @staticmethod
+    def draw(rng):
         N, D, C = sizes(rng, 3)
         return rng.standard_normal((D, C)), rng.standard_normal((N, D)), rng.permutation(np.arange(N) % (C - 1)), 0.0
 
@@ -267,161 +223,129 @@ class LinearSoftmax(Softmax):
         return scores, np.eye(len(y)), y, 0.0
 
 
-class LinearSvm(LinearSoftmax, Svm):
-    next = "the loss, the mean of the sums of max(0, s[j] - s[y] + 1) plus the penalty, and dW, the gradient"
+class LinearSvm(Svm, LinearSoftmax):
+    next = Svm.next.replace("x[", "s[")
 
 
 class BatchNorm(Layer):
-    """Batch normalisation. `axis` and the mistakes of ``normal`` change it."""
-
     names, wrt = ("x", "gamma", "beta", "param"), ("x", "gamma", "beta")
-    next = "out = gamma * (x - mean) / sqrt(var + eps) + beta, with mean and variance of each column"
+    next = "out = gamma * (x - mean) / sqrt(var + eps) + beta, with mean and variance of the columns"
     axis = 0
 
-    @classmethod
-    def draw(cls, rng):
+    @staticmethod
+    def draw(rng):
         N, D = sizes(rng, 2)
-        param = {"mode": "train", "eps": 1e-2, "momentum": 0.7}
-        param |= {"running_mean": rng.standard_normal(D), "running_var": rng.uniform(1, 2, D)}
+        param = {"mode": "train", "eps": 1e-2, "momentum": 0.7, "running_mean": rng.standard_normal(D)}
+        param["running_var"] = rng.uniform(1, 2, D)
         return 2 * rng.standard_normal((N, D)) + 1, rng.uniform(0.5, 1.5, D), rng.standard_normal(D), param
 
     def forward(self, x, gamma, beta, param):
-        return gamma * self.normal(x) + beta
+        self.eps, along = param.get("eps", 1e-5), {"axis": self.axis, "keepdims": True}
+        self.centred, self.var = x - x.mean(**along), x.var(**along)
+        self.normalised = self.centred / np.sqrt(self.var + self.eps)
+        return gamma * self.normalised + beta
 
-    def normal(self, x, axis=None, scale=None, eps=None, ddof=0):
-        """Return x minus its mean, divided by its standard deviation or by `scale`."""
-        along = {"axis": self.axis if axis is None else axis, "keepdims": True}
-        root = np.sqrt(x.var(ddof=ddof, **along) + (self.eps if eps is None else eps))
-        return (x - x.mean(**along)) / (root if scale is None else scale)
-
-    def scaled(self, normalised):
-        """Return the output for another normalised x."""
-        return self.gamma * normalised + self.beta
-
-    eps = property(lambda self: self.param.get("eps", 1e-5))
-    std = property(lambda self: np.sqrt(self.x.var(axis=self.axis, keepdims=True) + self.eps))
-    normalised = property(lambda self: self.normal(self.x))
-    dnormal = property(lambda self: self.dout * self.gamma)
-
-    deviation = property(lambda self: self.x.std(axis=self.axis, keepdims=True))
-
-    def grads(self):
-        return self.dx() | {name: terms.sum(axis=0) for name, terms in self.unsummed().items()}
+    def scaled(self, divisor, centred=None):
+        """Return the output with another divisor, or another centre of x."""
+        return self.gamma * (self.centred if centred is None else centred) / divisor + self.beta
 
     def unsummed(self):
         return {"gamma": self.dout * self.normalised, "beta": self.dout}
 
     def dx(self, of_mean=1, of_var=1, d=None):
-        """Return the gradient of x, with other factors of the terms of the mean and of the variance.
+        """Return the gradient of x, with other factors of the terms of mean and variance, or of the normalised x."""
+        along, n = {"axis": self.axis, "keepdims": True}, self.normalised
+        d = self.dout * self.gamma if d is None else d
+        terms = of_mean * d.mean(**along) + of_var * n * (d * n).mean(**along)
+        return {"x": (d - terms) / np.sqrt(self.var + self.eps)}
 
-        `d` replaces the gradient of the normalised x.
-        """
-        mean = {"axis": self.axis, "keepdims": True}
-        d, n = self.dnormal if d is None else d, self.normalised
-        return {"x": (d - of_mean * d.mean(**mean) - of_var * n * (d * n).mean(**mean)) / self.std}
+    def grads(self):
+        return self.dx() | {name: terms.sum(axis=0) for name, terms in self.unsummed().items()}
 
     def running(self, momentum, var=None):
         """Return the running mean and variance after one step."""
-        p, var = self.param, self.x.var(axis=0) if var is None else var
-        now = {"running_mean": self.x.mean(axis=0), "running_var": var}
-        return {name: momentum * p[name] + (1 - momentum) * value for name, value in now.items()}
+        now = {"running_mean": self.x.mean(axis=0), "running_var": self.x.var(axis=0) if var is None else var}
+        return {name: momentum * self.param[name] + (1 - momentum) * value for name, value in now.items()}
 
     def test_mode(self, power=0.5):
         """Return the output in test mode, or with another power of the variance."""
-        p = self.param
-        return self.gamma * (self.x - p["running_mean"]) / (p["running_var"] + self.eps) ** power + self.beta
+        return self.scaled((self.param["running_var"] + self.eps) ** power, self.x - self.param["running_mean"])
 
     def more(self):
-        if "running_mean" not in self.param:
-            return {}
-        return {"test": self.test_mode(), **self.running(self.param["momentum"])}
+        known = "running_mean" in self.param
+        return {"test": self.test_mode(), **self.running(self.param["momentum"])} if known else {}
 
     def ask_more(self, forward, backward, args):
-        if "running_mean" not in self.param:
+        if "test" not in self.right:
             return {}
-        param = args[-1]  # changed by the first call
-        test = forward(*args[:-1], {**self.param, "mode": "test"})[0]
-        return {"test": test, **{name: param.get(name) for name in ("running_mean", "running_var")}}
+        now = {name: args[-1].get(name) for name in ("running_mean", "running_var")}  # changed by the first call
+        return {"test": forward(*args[:-1], {**self.param, "mode": "test"})[0], **now}
 
 
 class LayerNorm(BatchNorm):
-    next = "out = gamma * (x - mean) / sqrt(var + eps) + beta, with mean and variance of each row"
+    next = BatchNorm.next.replace("columns", "rows")
     axis = 1
 
-    @classmethod
-    def draw(cls, rng):
-        return *super().draw(rng)[:3], {"eps": 1e-2}
-
-
-class SpatialBatchNorm(Layer):
-    names, wrt = BatchNorm.names, BatchNorm.wrt
-    next = "batch normalisation of each channel: its mean and variance are over N, H and W"
-
     @staticmethod
     def draw(rng):
-        x = 2 * rng.standard_normal((2, 3, 4, 3)) + 1
-        return x, rng.uniform(0.5, 1.5, 3), rng.standard_normal(3), {"mode": "train", "eps": 1e-2, "momentum": 0.7}
-
-    def forward(self, x, gamma, beta, param):
-        columns = x.transpose(0, 2, 3, 1)  # (N, H, W, C)
-        mean, var = columns.mean(axis=(0, 1, 2)), columns.var(axis=(0, 1, 2))
-        return (gamma * (columns - mean) / np.sqrt(var + param["eps"]) + beta).transpose(0, 3, 1, 2)
-
-
-class GroupNorm(Layer):
-    names, wrt = ("x", "gamma", "beta", "G", "param"), BatchNorm.wrt
-    next = "layer normalisation of each of the G groups of channels"
-
-    @staticmethod
-    def draw(rng):
-        gamma, beta = rng.uniform(0.5, 1.5, (1, 6, 1, 1)), rng.standard_normal((1, 6, 1, 1))
-        return 2 * rng.standard_normal((2, 6, 4, 3)) + 1, gamma, beta, 2, {"eps": 1e-2}
-
-    def forward(self, x, gamma, beta, G, param):
-        groups = x.reshape(len(x), G, -1)  # (N, G, numbers)
-        centred = groups - groups.mean(axis=2, keepdims=True)
-        return gamma * (centred / np.sqrt(groups.var(axis=2, keepdims=True) + param["eps"])).reshape(x.shape) + beta
+        return *BatchNorm.draw(rng)[:3], {"eps": 1e-2}
 
 
 class Dropout(Layer):
-    """Inverted dropout, with the mask that the student draws."""
+    """Inverted dropout, with the mask that the student draws. p may be the probability to keep or to drop a unit."""
 
-    names = ("x", "param")
-    next = "a random mask, (rand < p) / p, and out = x * mask"
+    names, next = ("x", "param"), "a random mask, (rand < p) / p, and out = x * mask"
 
     @staticmethod
-    def draw(rng):
-        return away(rng, 40, 25), {"mode": "train", "p": KEPT, "seed": 3}
-
-    def freeze(self, out):
-        """Take the mask of a student's output."""
-        self.kept = np.asarray(out) != 0
-        self.p = self.param["p"]
-        share = self.kept.mean()
-        self.drops = agree(share, 1 - self.p, 0.1) and agree(out, self.x * self.kept / (1 - self.p))
-        self.keep = keep = 1 - self.p if self.drops else self.p
-        mask = self.kept / keep
-        self.right = {
-            "share": keep,
-            "out": self.x * mask,
-            "test": self.x,
-            "x": self.dout * mask,
-            "in test mode": self.dout,
-        }
-        self.seen = {"share": share}
-        self.floor = {**dict.fromkeys(self.right, 1e-9), "share": 6 * np.sqrt(keep * (1 - keep) / out.size)}
+    def draw(rng):  # p differs from 0.5, so that 1 - p shows
+        return away(rng, 40, 25), {"mode": "train", "p": 0.3, "seed": 3}
 
     def forward(self, x, param):
         return x
 
+    def grads(self):
+        return {}
+
+    def freeze(self, out):
+        self.kept, self.p = np.asarray(out) != 0, self.param["p"]
+        share, other = self.kept.mean(), 1 - self.p
+        drops = agree(share, other, 0.1) and agree(out, self.x * self.kept / other)
+        self.keep, self.seen = other if drops else self.p, {"share": share}
+        mask = self.kept / self.keep
+        self.right = {"share": self.keep, "out": self.x * mask, "test": self.x, "x": self.dout * out / self.x}
+        self.right["in test mode"] = self.dout
+        self.floor = dict.fromkeys(self.right, 1e-9) | {"share": 0.1}
+
     def ask_more(self, forward, backward, args):
         out, cache = forward(self.x.copy(), {**self.param, "mode": "test"})
-        return {"test": out, "in test mode": backward(self.dout.copy(), cache)}
+        return {"test": out, **({"in test mode": backward(self.dout.copy(), cache)} if backward else {})}
 
 
-def windows(x, size, stride):
-    """Return the windows of images: (N, C, rows, columns, size, size)."""
-    return sliding_window_view(x, size, axis=(2, 3))[:, :, ::stride, ::stride]
+class SpatialBatchNorm(Layer):
+    names, wrt, next = BatchNorm.names, BatchNorm.wrt, "batch normalisation of each channel, over N, H and W"
+    axis = (0, 2, 3)
+
+    @staticmethod
+    def draw(rng):
+        x = 2 * rng.standard_normal((2, 4, 3, 2)) + 1  # (N, C, H, W)
+        return x, rng.uniform(0.5, 1.5, 4), rng.standard_normal(4), {"mode": "train", "eps": 1e-2}
+
+    def forward(self, x, gamma, beta, param):
+        along, eps = {"axis": self.axis, "keepdims": True}, param["eps"]
+        normalised = (x - x.mean(**along)) / np.sqrt(x.var(**along) + eps)
+        return gamma.reshape(-1, 1, 1) * normalised.reshape(len(self.x), 4, 3, 2) + beta.reshape(-1, 1, 1)
+
+
+class GroupNorm(SpatialBatchNorm):
+    names, next, axis = ("x", "gamma", "beta", "G", "param"), "layer normalisation of groups of channels", (2, 3, 4)
+
+    @staticmethod
+    def draw(rng):
+        x, gamma, beta, _ = SpatialBatchNorm.draw(rng)
+        return x, gamma.reshape(1, 4, 1, 1), beta.reshape(1, 4, 1, 1), 2, {"eps": 1e-2}
+
+    def forward(self, x, gamma, beta, G, param):
+        return super().forward(x.reshape(len(x), G, 2, 3, 2), gamma, beta, param).reshape(x.shape)
 
 
 class Conv(Layer):
@@ -430,132 +354,119 @@ class Conv(Layer):
 
     @staticmethod
     def draw(rng):
-        x, w, b = (rng.standard_normal(shape) for shape in ((2, 3, 6, 4), (4, 3, 2, 2), 4))
-        return x, w, b, {"stride": 2, "pad": 1}
+        return *map(rng.standard_normal, ((2, 3, 4, 2), (4, 3, 2, 2), 4)), {"stride": 2, "pad": 1}
 
     def forward(self, x, w, b, param):
-        pad = param["pad"]
-        seen = windows(np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad))), w.shape[2:], param["stride"])
-        return np.tensordot(seen, w, ((1, 4, 5), (1, 2, 3))).transpose(0, 3, 1, 2) + b[:, None, None]
-
-    def unsummed(self):
-        return {"b": self.dout}
+        pad = 2 * ((0, 0),) + 2 * ((param["pad"], param["pad"]),)
+        out = np.tensordot(windows(np.pad(x, pad), w.shape[2:], param), w, ((1, 4, 5), (1, 2, 3)))
+        return out.transpose(0, 3, 1, 2) + b[:, None, None]  # (N, F, rows, columns)
 
 
 class MaxPool(Layer):
-    names = ("x", "param")
-    next = "for each window of x, its largest number"
+    names, next = ("x", "param"), "for each window of x, its largest number"
 
     @staticmethod
     def draw(rng):
-        x = rng.permutation(np.arange(2 * 3 * 6 * 4)).reshape(2, 3, 6, 4) / 20 - 3  # no two are equal
+        x = rng.permutation(2 * 3 * 4 * 4).reshape(2, 3, 4, 4) / 20 - 3  # no two are equal
         return x, {"pool_height": 2, "pool_width": 2, "stride": 2}
 
     def forward(self, x, param):
-        return self.pooled(np.max, x)
+        return windows(x, (param["pool_height"], param["pool_width"]), param).max(axis=(4, 5))
 
-    def pooled(self, function, x=None):
-        """Return a function of each window."""
-        p, x = self.param, self.x if x is None else x
-        return function(windows(x, (p["pool_height"], p["pool_width"]), p["stride"]), axis=(4, 5))
 
-    def spread(self):
-        """Return dout at each number of its window. Windows do not overlap."""
-        p = self.param
-        return {"x": self.dout.repeat(p["pool_height"], axis=2).repeat(p["pool_width"], axis=3)}
+def windows(x, size, param):
+    """Return the windows of images, (N, C, rows, columns, height, width)."""
+    return sliding_window_view(x, size, (2, 3))[:, :, :: param["stride"], :: param["stride"]]
+
+
+class Deep(Layer):
+    """Net of any depth: its inputs are the parameters W1, b1, W2, … and X and y."""
+
+    value = "loss"
+
+    def __init__(self, params, X, y):
+        self.params, self.wrt, self.names = params, tuple(params), (*params, "X", "y")
+        super().__init__((*params.values(), X, y))
+
+    N, scores = property(lambda self: len(self.X)), property(lambda self: self.scores_of(self.args))
+
+    def forward(self, *args):
+        return softmax_loss(self.scores_of(args), args[-1])[-1]
+
+    def scores_of(self, args, linear=None, unbiased=None):
+        """Return the scores, without the ReLU of a layer or without the bias of a layer."""
+        *params, out, _ = args
+        depth = len(params) // 2
+        for i in range(1, depth + 1):
+            out = out @ params[2 * i - 2] + (i != unbiased) * params[2 * i - 1]
+            out = out if i in (linear, depth) else relu(out)
+        return out
+
+    def more(self):
+        return {"scores": self.scores}
+
+    def unsummed(self):
+        return {self.names[-3]: softmax_loss(self.scores, self.y)[2]}
 
 
 class Rule(Layer):
-    """Update rule: `steps` steps from w, with gradients that grow. The answer "path" has w after each of them."""
+    """Update rule. The answer "path" has w after each of three steps, with gradients that grow."""
 
     names, wrt, value = ("w", "dw", "config"), (), "path"
-    steps = 3
-    next = "the rule, from w, dw and config"
 
     @staticmethod
     def draw(rng):
         return rng.standard_normal(5), rng.uniform(0.1, 2, 5), {"learning_rate": 0.1}
 
-    def forward(self, w, dw, config):
+    def forward(self, *args):
         return self.walk()
 
-    def walk(self, **mistakes):
-        """Return w after each step."""
-        w, state, path = self.w, {}, []
-        for t in range(1, self.steps + 1):
-            w = self.step(w, t * self.dw, t, state, **mistakes)
+    def walk(self, up=False, kept=True, **mistakes):
+        """Return w after each step, perhaps up the gradient, or without the state of the step before."""
+        w, state, path = self.w, (0, 0), []
+        for t in (1, 2, 3):
+            step, *new = self.step(t * self.dw, t, *state, **mistakes)
+            w, state = w + (1 if up else -1) * step, new if kept else state
             path.append(w)
         return np.array(path)
-
-    lr = property(lambda self: self.config["learning_rate"])
 
 
 class Sgd(Rule):
     next = "w - learning_rate * dw"
 
-    def step(self, w, dw, t, state, sign=-1):
-        return w + sign * self.lr * dw
+    def step(self, dw, t, *state):
+        return 0.1 * dw, *state
 
 
 class Momentum(Rule):
     next = "v = momentum * v - learning_rate * dw, then w + v"
 
-    def step(self, w, dw, t, state, sign=1, kept=True, rate=None, late=False, mean=False, momentum=0.9):
-        v, old = momentum * state.get("v", 0), state.get("v", 0)
-        v = v - (1 - 0.9 if mean else 1) * (self.lr if rate is None else rate) * dw
-        state["v"] = v if kept else 0
-        return w + sign * (old if late else v)
+    def step(self, dw, t, v, _, rate=0.1, momentum=0.9):
+        v = momentum * v + rate * dw
+        return v, v, 0
 
 
 class RmsProp(Rule):
-    next = (
-        "cache = decay_rate * cache + (1 - decay_rate) * dw**2, then w - learning_rate * dw / (sqrt(cache) + epsilon)"
-    )
+    next = "cache = decay_rate * cache + (1 - decay_rate) * dw**2, then w - rate * dw / (sqrt(cache) + epsilon)"
 
-    def step(self, w, dw, t, state, kept=True, root=True, decay=0.99, power=2, sign=-1, sums=False):
-        cache = decay * state.get("cache", 0) + (1 - decay) * dw**power
-        cache = state.get("cache", 0) + dw**2 if sums else cache
-        state["cache"] = cache if kept else 0
-        return w + sign * self.lr * dw / ((np.sqrt(cache) if root else cache) + 1e-8)
+    def step(self, dw, t, cache, _, decay=0.99, root=0.5, power=2):
+        cache = decay * cache + (1 - decay) * dw**power
+        return 0.1 * dw / (cache**root + 1e-8), cache, 0
 
 
 class Adam(Rule):
     next = "m and v, t + 1 before they are corrected by 1 - beta**t, then w - learning_rate * m / (sqrt(v) + epsilon)"
 
-    def step(
-        self, w, dw, t, state, corrected=(True, True), late=None, kept=True, root=True, power=2, swap=False, sign=-1,
-        ahead=0, stored=False,
-    ):  # fmt: skip
-        b1, b2 = (0.999, 0.9) if swap else (0.9, 0.999)
-        m = b1 * state.get("m", 0) + (1 - b1) * dw
-        v = b2 * state.get("v", 0) + (1 - b2) * dw**power
-        state.update({"m": m, "v": v} if kept else {})
-        t = (late if late is not None else t) + ahead
-        m, v = (m / (1 - b1**t) if corrected[0] else m), (v / (1 - b2**t) if corrected[1] else v)
-        state.update({"m": m, "v": v} if stored else {})
-        return w + sign * self.lr * m / ((np.sqrt(v) if root else v) + 1e-8)
+    def step(self, dw, t, m, v, now=None, root=0.5, power=2, of_m=1, of_v=1):
+        m, v, t = 0.9 * m + 0.1 * dw, 0.999 * v + 0.001 * dw**power, t if now is None else now
+        return 0.1 * m / (1 - 0.9**t) ** of_m / ((v / (1 - 0.999**t) ** of_v) ** root + 1e-8), m, v
 
 
 # By the name before ``_forward``, or of the function; in the order of the course.
 KINDS = {
-    "affine": Affine,
-    "relu": Relu,
-    "softmax_loss": Softmax,
-    "svm_loss": Svm,
-    "affine_relu": AffineRelu,
-    "batchnorm": BatchNorm,
-    "layernorm": LayerNorm,
-    "dropout": Dropout,
-    "conv": Conv,
-    "max_pool": MaxPool,
-    "spatial_batchnorm": SpatialBatchNorm,
-    "spatial_groupnorm": GroupNorm,
-    "softmax_loss_naive": LinearSoftmax,
-    "softmax_loss_vectorized": LinearSoftmax,
-    "svm_loss_naive": LinearSvm,
-    "svm_loss_vectorized": LinearSvm,
-    "sgd": Sgd,
-    "sgd_momentum": Momentum,
-    "rmsprop": RmsProp,
-    "adam": Adam,
-}
+    "affine": Affine, "relu": Relu, "softmax_loss": Softmax, "svm_loss": Svm, "affine_relu": AffineRelu,
+    "batchnorm": BatchNorm, "layernorm": LayerNorm, "dropout": Dropout, "conv": Conv, "max_pool": MaxPool,
+    "spatial_batchnorm": SpatialBatchNorm, "spatial_groupnorm": GroupNorm,
+    "softmax_loss_naive": LinearSoftmax, "softmax_loss_vectorized": LinearSoftmax, "svm_loss_naive": LinearSvm,
+    "svm_loss_vectorized": LinearSvm, "sgd": Sgd, "sgd_momentum": Momentum, "rmsprop": RmsProp, "adam": Adam,
+}  # fmt: skip

@@ -83,9 +83,9 @@ def differ(f, x, index, numeric, analytic, h):
 class Derivatives:
     """Numeric derivatives of ``f(x)``, a number, as the correct answers for the gradient `name`.
 
-    They are those at up to `max_checks` coordinates. If x has more, two random directions and some
-    coordinates come first, and more coordinates follow only if one of these disagrees with the gradient.
-    Coordinates at kinks are left out.
+    They are those at up to `most` coordinates. If x has more, two random directions and some coordinates
+    come first, and more coordinates follow only if one of these disagrees with the gradient. Coordinates
+    at kinks are left out.
 
     Attributes
     ----------
@@ -94,36 +94,25 @@ class Derivatives:
     row : Row
     """
 
-    alone, few = (), 20
+    alone, few, N = (), 20, None
 
-    def __init__(self, name, f, x, grad, h, max_checks, rng):
+    def __init__(self, name, f, x, grad, h, most, rng):
         self.f, self.x, self.h, self.wrt = f, x.copy(), h, (name,)
-        self.grad, self.same = grad, grad.shape == x.shape
-        self.fitting = grad if self.same else grad.T if grad.T.shape == x.shape else np.zeros(x.shape)
-        compared = [self._compare(flat) for flat in self._choose(max_checks, rng)]
+        self.same = grad.shape == x.shape
+        self.grad = grad if self.same else grad.T if grad.T.shape == x.shape else np.zeros(x.shape)
+        compared = [self._compare(flat) for flat in self._choose(most, rng)]
         smooth = [one for one in compared if not one[3]]
-        self.indices, numeric, self.differs, _ = zip(*smooth, strict=True) if smooth else ((), (), (), ())
+        self.indices, numeric, self.differs = ([one[i] for one in smooth] for i in range(3))
+        analytic = np.array([self.grad[index] for index in self.indices])
+        self.got = analytic if self.same else grad
         self.right = {name: np.array(numeric) if self.same else np.zeros(x.shape)}
         self.floor = {name: 1e-8 + CLOSE * np.abs(numeric).max(initial=0)}
-        self.got = self._at(self.fitting) if self.same else grad
-        self.turned = self._turned(np.array(numeric))
-        worst, analytic = (np.nan, (), np.nan, np.nan), self._at(self.fitting)
-        if smooth:
-            floor = max(1e-8, 1e-3 * np.abs(analytic).max())
-            errors = [rel_error(n, a, floor=floor) for n, a in zip(numeric, analytic, strict=True)]
-            i = int(np.argmax(errors))
-            worst = errors[i], self.indices[i], numeric[i], float(analytic[i])
-        self.row = Row(name, *worst, len(smooth), len(compared) - len(smooth))
-
-    def _at(self, array):
-        return np.array([array[index] for index in self.indices])
-
-    def _turned(self, numeric):
-        """Tell whether the transposed gradient agrees."""
-        if not self.same:
-            return self.grad.T.shape == self.x.shape and not any(self.differs)
-        square = self.x.ndim == 2 and self.x.shape[0] == self.x.shape[1] > 1
-        return square and np.allclose(self._at(self.grad.T), numeric, CLOSE, 1e-8)
+        self.turned = not self.same and grad.T.shape == x.shape and not any(self.differs)
+        if self.same and x.ndim == 2 and x.shape[0] == x.shape[1]:
+            self.turned = np.allclose([grad.T[index] for index in self.indices], numeric, CLOSE, 1e-8)
+        row = row_of(name, analytic, np.array(numeric)) if smooth else Row(name, np.nan, (0,), np.nan, np.nan, 0, 0)
+        where = self.indices[row.where[0]] if smooth else ()
+        self.row = row._replace(where=where, skipped=len(compared) - len(smooth))
 
     def _choose(self, most, rng):
         """Return the places of the coordinates in the flat array."""
@@ -136,21 +125,20 @@ class Derivatives:
         return [*wrong, *(flat for flat in rng.choice(size, most, replace=False) if flat not in wrong)]
 
     def _compare(self, flat):
-        """Return a coordinate, the numeric derivative there, whether the gradient differs, and whether f has a kink."""
-        index = tuple(map(int, np.unravel_index(flat, self.x.shape)))
-        numeric, analytic = float(central_difference(self.f, self.x, index, self.h)), self.fitting[index]
-        differs = differ(self.f, self.x, index, numeric, analytic, self.h)
-        kink = bool(differs and np.isfinite(analytic) and abs(numeric - analytic) <= self._jump(index))
-        return index, numeric, differs and not kink, kink
+        """Return a coordinate, the numeric derivative there, whether the gradient differs, and whether f has a kink.
 
-    def _jump(self, index):
-        """Return the difference of the slopes on both sides of a coordinate: at a kink, it does not depend on h."""
-        old, values = self.x[index], []
-        for step in (-self.h, 0, self.h):
-            self.x[index] = old + step
-            values.append(float(self.f(self.x)))
-        self.x[index] = old
-        return 1.001 * abs(values[0] - 2 * values[1] + values[2]) / self.h
+        At a kink, the difference of the slopes on both sides does not depend on h.
+        """
+        index = tuple(map(int, np.unravel_index(flat, self.x.shape)))
+        numeric, analytic = float(central_difference(self.f, self.x, index, self.h)), self.grad[index]
+        if not differ(self.f, self.x, index, numeric, analytic, self.h):
+            return index, numeric, False, False
+        step = np.zeros(self.x.shape)
+        step[index] = self.h
+        values = [float(self.f(self.x + sign * step)) for sign in (-1, 0, 1)]
+        jump = 1.001 * abs(values[0] - 2 * values[1] + values[2]) / self.h
+        kink = bool(abs(numeric - analytic) <= jump)
+        return index, numeric, not kink, kink
 
     def _descend(self, rng):
         """Look along a random direction. If it disagrees, halve it until one coordinate is left. Return it, or None."""
@@ -164,16 +152,11 @@ class Derivatives:
 
     def _differs_along(self, direction, part):
         """Tell whether the derivative along some coordinates of a direction differs from that of the gradient."""
-        step = np.zeros(self.x.size)
-        step[part] = direction[part]
-        step = step.reshape(self.x.shape)
-
-        def along(t):
-            return self.f(self.x + t[0] * step)
-
-        origin, analytic = np.zeros(1), float(np.vdot(self.fitting, step))
+        step = np.zeros(self.x.shape)
+        step.flat[part] = direction[part]
+        along, origin = lambda t: self.f(self.x + t[0] * step), np.zeros(1)
         numeric = float(central_difference(along, origin, (0,), self.h))
-        return differ(along, origin, (0,), numeric, analytic, self.h)
+        return differ(along, origin, (0,), numeric, float(np.vdot(self.grad, step)), self.h)
 
     def agrees(self, name, answer):
         """Tell whether the gradient agrees with the numeric derivatives."""

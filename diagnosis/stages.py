@@ -19,7 +19,6 @@ PREDICT = "predict"  # a list of `training.Prediction`
 UNCHECKED = "unchecked"  # `net.NetUnderTest`, if nothing is wrong
 PRINTS = "prints"  # the number of printed lines
 CONSTRUCTOR = "constructor"  # initial parameters, their correct shapes, and weight_scale or None
-DEEP = "deep"  # `Answer`: scores, loss or gradient of a net of any depth
 LAYER = "layer"  # `layers.Call`: what a function of a layer returns, and how
 ORDER = "order"  # a `layers.Call` of a backward function, and the `kinds.Layer`
 UNWRITTEN = "unwritten"  # (name, formula) of each function that is not written
