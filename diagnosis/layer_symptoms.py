@@ -45,11 +45,17 @@ def wrong_array(call):
 
 
 def wrong_order(evidence):
-    """Gradients that are all correct in another order."""
+    """Gradients that are all correct, or have the correct shapes, in another order."""
     call, r = evidence
-    orders = permutations(call.parts) if 1 < len(call.parts) < 5 else ()
-    rights = (all(map(r.agrees, r.wrt, order)) for order in orders)
-    return {"right": ", ".join(call.words.values())} if not next(rights, True) and any(rights) else None
+
+    def fits(same):
+        orders = permutations(call.parts) if len(call.parts) < 5 else ()
+        rights = (all(map(same, r.wrt, order)) for order in orders)
+        return not next(rights, True) and any(rights)
+
+    if fits(r.agrees) or fits(lambda name, part: np.shape(part) == np.shape(r.right[name])):
+        return {"right": ", ".join(call.words.values())}
+    return None
 
 
 def unwritten(functions):

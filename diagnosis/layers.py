@@ -22,7 +22,6 @@ from .reference import Penalties
 from .report import NetReport
 
 PAIR = re.compile(r"(\w+?)_forward(_\w+)?")
-ORDER = list(dict.fromkeys(KINDS.values()))
 # All 0; all 1000; 1000 in one row and 0 in the other; 0, but -1000 for the correct class: see `probes.Extremes`.
 EXTREMES = [1000.0 * np.array(scores) for scores in ([[0, 0, 0]], [[1, 1, 1]], [[1, 1, 1], [0, 0, 0]], [[-1, 0, 0]])]
 
@@ -93,6 +92,8 @@ class Judge:
         try:
             answer = self.call(function, *args)
             parts = tuple(answer) if isinstance(answer, (tuple, list)) and len(words) > 1 else (answer,)
+            if self.kind is Layer and "cache" in words:  # perhaps with several outputs
+                words = {**{f"output {i}": f"output {i}" for i in range(1, len(parts))}, "cache": "a cache"}
             same = (np.array_equal(a, b, equal_nan=True) for (_, a), (_, b) in zip(watched, before, strict=True))
             changed = tuple(name for (name, _), equal in zip(watched, same, strict=True) if not equal)
             call = Call(words, self.kind.next, parts, None, changed)
@@ -249,8 +250,8 @@ def check_functions(functions, rng=0):
     `functions` is a dict of functions by name. Return a `NetReport`, or None if there is none to check.
     """
     report, factors, missing, (tasks, unknown) = NetReport(), {}, [], find_tasks(functions)
-    for kind, function, backwards in sorted(tasks, key=lambda task: ORDER.index(task[0])):
-        judge = Judge(kind, report, np.random.default_rng(rng))
+    for name, function, backwards in sorted(tasks, key=lambda task: list(KINDS).index(task[0])):
+        judge, kind = Judge(KINDS[name], report, np.random.default_rng(rng)), KINDS[name]
         report.functions += [function.__name__, *(backward.__name__ for backward in backwards)]
         try:
             if issubclass(kind, Softmax):
@@ -274,7 +275,7 @@ def check_functions(functions, rng=0):
 
 
 def find_tasks(functions):
-    """Return (kind, function, backward functions) of functions that can be checked, and names of other layers."""
+    """Return (name in KINDS, function, backward functions) of those to check, and names of other layers."""
     tasks, unknown = [], []
     for name, function in functions.items():
         if pair := PAIR.fullmatch(name):
@@ -282,11 +283,11 @@ def find_tasks(functions):
             names = [f"{pair[1]}_backward{end}", f"{pair[1]}_backward{end}_alt"]
             backwards = [functions[backward] for backward in names if backward in functions]
             if pair[1] in KINDS:
-                tasks.append((KINDS[pair[1]], function, backwards))
+                tasks.append((pair[1], function, backwards))
             elif backwards:
                 unknown.append(name)
         elif issubclass(KINDS.get(name, Layer), (Softmax, Rule)):
-            tasks.append((KINDS[name], function, []))
+            tasks.append((name, function, []))
     return tasks, unknown
 
 

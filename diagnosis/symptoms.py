@@ -178,13 +178,12 @@ def epsilon_in_log(a, harmless=1.0):
     if a.name != "loss" or a.r.agrees("loss", a.got):
         return None
     p = np.exp(a.r.log_p[np.arange(a.r.N), a.r.y])
-    for exponent in range(2, 31):
-        for epsilon in (10.0**-exponent, 2.0 ** -(exponent * 4)):
-            for words, changed in (("adds {} to", p + epsilon), ("cuts off below {}", np.maximum(p, epsilon))):
-                same = abs(a.got + np.mean(np.log(changed))) <= 1e-12 * abs(a.got) + 1e-15
-                if same and np.mean(1 - p / changed) < harmless:
-                    return {"epsilon": words.format(f"{epsilon:g}")}
-    return None
+    numbers = np.array([(10.0**-i, 2.0 ** -(4 * i)) for i in range(2, 31)]).reshape(-1, 1, 1)
+    changed = np.concatenate([p + numbers, np.maximum(p, numbers)], axis=1)  # (numbers, 2, N)
+    same = np.abs(a.got + np.log(changed).mean(axis=2)) <= 1e-12 * abs(a.got) + 1e-15
+    found = np.argwhere(same & (np.mean(1 - p / changed, axis=2) < harmless))
+    words = "adds {:g} to", "cuts off below {:g}"
+    return {"epsilon": words[found[0][1]].format(numbers[found[0][0]].item())} if len(found) else None
 
 
 def averaged_bias(a):

@@ -1,6 +1,6 @@
 """Files as students of the course have them, written anew: a solved `layers.py`, and untouched files."""
 
-SOLVED = '''
+SOLVED = """
 import numpy as np
 
 
@@ -229,9 +229,9 @@ def spatial_groupnorm_backward(dout, cache):
     d, n = (a.reshape(dout.shape[0] * G, -1) for a in (dout * gamma, xhat))
     dx = (d - d.mean(axis=1, keepdims=True) - n * (d * n).mean(axis=1, keepdims=True)) / std
     return dx.reshape(dout.shape), dgamma, dbeta
-'''
+"""
 
-CLASSIFIERS = '''
+CLASSIFIERS = """
 import numpy as np
 
 
@@ -292,9 +292,9 @@ def svm_loss_vectorized(W, X, y, reg):
     mask[np.arange(N), y] = -mask.sum(axis=1)
     dW = X.T.dot(mask) / N + 2 * reg * W
     return loss, dW
-'''
+"""
 
-RULES = '''
+RULES = """
 import numpy as np
 
 
@@ -349,9 +349,9 @@ def adam(w, dw, config=None):
     vt = v / (1 - config['beta2'] ** config['t'])
     next_w = w - config['learning_rate'] * mt / (np.sqrt(vt) + config['epsilon'])
     return next_w, config
-'''
+"""
 
-FC_NET = '''
+FC_NET = """
 from builtins import range
 import numpy as np
 
@@ -381,9 +381,9 @@ class TwoLayerNet(object):
         grads['W1'] += self.reg * self.params['W1']
         grads['W2'] += self.reg * self.params['W2']
         return loss, grads
-'''
+"""
 
-DEEP_NET = '''
+DEEP_NET = """
 import numpy as np
 
 from ..layers import *
@@ -425,11 +425,16 @@ class FullyConnectedNet(object):
         for i in range(1, L + 1):
             grads['W%d' % i] += self.reg * self.params['W%d' % i]
         return loss, grads
-'''
+"""
 
 
 BANNER = "    ###########################################################################\n"
-TODO = BANNER + "    # TODO: {}\n" + BANNER + "    # *****START OF YOUR CODE (DO NOT DELETE/MODIFY THIS LINE)*****\n\n    pass\n\n"
+TODO = (
+    BANNER
+    + "    # TODO: {}\n"
+    + BANNER
+    + "    # *****START OF YOUR CODE (DO NOT DELETE/MODIFY THIS LINE)*****\n\n    pass\n\n"
+)
 TODO += "    # *****END OF YOUR CODE (DO NOT DELETE/MODIFY THIS LINE)*****\n" + BANNER
 TODO += "    #                             END OF YOUR CODE\n" + BANNER
 
@@ -477,8 +482,10 @@ UNTOUCHED_SOFTMAX = "import numpy as np\n\n\n" + "\n\n".join(
 # The file of 2025 and that of the SVM give the naive loss.
 UNTOUCHED_SVM = CLASSIFIERS[CLASSIFIERS.index("def svm_loss_naive") : CLASSIFIERS.index("def svm_loss_vectorized")]
 UNTOUCHED_SVM = UNTOUCHED_SVM.replace("                dW[:, j] += X[i]\n                dW[:, y[i]] -= X[i]\n", "")
-UNTOUCHED_SVM = "import numpy as np\n\n\n" + UNTOUCHED_SVM.replace("    dW += 2 * reg * W\n", "") + stub(
-    "svm_loss_vectorized(W, X, y, reg)", ["loss = 0.0", "dW = np.zeros(W.shape)"], "loss, dW"
+UNTOUCHED_SVM = (
+    "import numpy as np\n\n\n"
+    + UNTOUCHED_SVM.replace("    dW += 2 * reg * W\n", "")
+    + stub("svm_loss_vectorized(W, X, y, reg)", ["loss = 0.0", "dW = np.zeros(W.shape)"], "loss, dW")
 )
 UNTOUCHED_RULES = RULES[: RULES.index("def sgd_momentum")] + "\n\n".join(
     stub(f"{name}(w, dw, config=None)", ["if config is None:", "    config = {}",
@@ -486,7 +493,9 @@ UNTOUCHED_RULES = RULES[: RULES.index("def sgd_momentum")] + "\n\n".join(
     for name in ("sgd_momentum", "rmsprop", "adam")
 )  # fmt: skip
 UNTOUCHED_DEEP = DEEP_NET[: DEEP_NET.index("        widths =")] + TODO.format("weights").replace("\n    ", "\n        ")
-UNTOUCHED_DEEP = UNTOUCHED_DEEP.rstrip() + """
+UNTOUCHED_DEEP = (
+    UNTOUCHED_DEEP.rstrip()
+    + """
         for k, v in self.params.items():
             self.params[k] = v.astype(dtype)
 
@@ -499,3 +508,288 @@ UNTOUCHED_DEEP = UNTOUCHED_DEEP.rstrip() + """
         loss, grads = 0.0, {}
         return loss, grads
 """
+)
+
+# Ten strangers' habits: the same functions in other styles. Each replaces functions of SOLVED.
+STYLES = {
+    "einsum": """
+def affine_forward(x, w, b):
+    N = len(x)
+    return np.einsum('nd,dm->nm', x.reshape(N, -1), w) + b[None], dict(x=x, w=w, b=b)
+
+
+def affine_backward(dout, cache):
+    x, w = cache['x'], cache['w']
+    dx = np.einsum('nm,dm->nd', dout, w).reshape(*x.shape)
+    dw = np.einsum('nd,nm->dm', x.reshape(len(x), -1), dout)
+    return dx, dw, np.einsum('nm->m', dout)
+""",
+    "loops": """
+def affine_forward(x, w, b):
+    N, M = x.shape[0], w.shape[1]
+    out = np.zeros((N, M))
+    for i in range(N):
+        for j in range(M):
+            out[i, j] = np.sum(x[i].flatten() * w[:, j]) + b[j]
+    return out, (x, w, b)
+
+
+def affine_backward(dout, cache):
+    x, w, b = cache
+    N = x.shape[0]
+    dx, dw, db = np.zeros((N, w.shape[0])), np.zeros(w.shape), np.zeros(b.shape)
+    for i in range(N):
+        for j in range(dout.shape[1]):
+            dx[i] += dout[i, j] * w[:, j]
+            dw[:, j] += dout[i, j] * x[i].ravel()
+            db[j] += dout[i, j]
+    return dx.reshape(x.shape), dw, db
+
+
+def relu_forward(x):
+    out = np.copy(x)
+    for index in np.ndindex(*x.shape):
+        if out[index] < 0:
+            out[index] = 0.0
+    return out, x
+
+
+def softmax_loss(x, y):
+    N, C = x.shape
+    loss, dx = 0.0, np.zeros_like(x)
+    for i in range(N):
+        e = np.exp(x[i] - np.max(x[i]))
+        p = e / np.sum(e)
+        loss += -np.log(p[y[i]])
+        for j in range(C):
+            dx[i, j] = (p[j] - (j == y[i])) / N
+    return loss / N, dx
+
+
+def svm_loss(x, y):
+    N, C = x.shape
+    loss, dx = 0, np.zeros(x.shape)
+    for i in range(N):
+        for j in range(C):
+            margin = x[i, j] - x[i, y[i]] + 1
+            if j != y[i] and margin > 0:
+                loss += margin / N
+                dx[i, j] += 1 / N
+                dx[i, y[i]] -= 1 / N
+    return loss, dx
+""",
+    "other names": """
+def affine_forward(inputs, weights, bias):
+    flat = inputs.reshape(inputs.shape[0], np.prod(inputs.shape[1:]))
+    return flat @ weights + bias.reshape(1, -1), [inputs, weights, bias]
+
+
+def affine_backward(upstream, saved):
+    inputs, weights, bias = saved
+    d_inputs = np.reshape(upstream @ weights.T, inputs.shape)
+    d_weights = np.matmul(inputs.reshape(len(inputs), -1).T, upstream)
+    d_bias = upstream.T @ np.ones(len(inputs))
+    return [d_inputs, d_weights, d_bias]
+
+
+def relu_forward(z):
+    return z * (z > 0), z
+
+
+def relu_backward(g, z):
+    return np.where(z > 0, g, 0)
+
+
+def softmax_loss(logits, labels):
+    logits = logits - np.max(logits, axis=1).reshape(-1, 1)
+    p = np.exp(logits) / np.sum(np.exp(logits), axis=1)[:, None]
+    onehot = np.eye(logits.shape[1])[labels]
+    return -(onehot * np.log(p)).sum() / len(labels), (p - onehot) / len(labels)
+""",
+    "in place on copies": """
+def relu_forward(x):
+    out = x.copy()
+    out[out < 0] = 0
+    return out, (x,)
+
+
+def relu_backward(dout, cache):
+    x, = cache
+    dx = np.array(dout, copy=True)
+    dx[x <= 0] = 0
+    return dx
+
+
+def softmax_loss(x, y):
+    p = x.copy()
+    p -= np.max(p, axis=1, keepdims=True)
+    np.exp(p, out=p)
+    p /= p.sum(axis=1, keepdims=True)
+    loss = np.mean(-np.log(p[range(len(x)), y]))
+    p[range(len(x)), y] -= 1
+    p /= len(x)
+    return loss, p
+""",
+    "object as cache": """
+class Saved:
+    def __init__(self, **values):
+        self.__dict__.update(values)
+
+
+def affine_forward(x, w, b):
+    return x.reshape(len(x), -1).dot(w) + b, Saved(x=x, w=w)
+
+
+def affine_backward(dout, cache):
+    dx = dout.dot(cache.w.T)
+    dx.shape = cache.x.shape
+    return dx, cache.x.reshape(len(cache.x), -1).T.dot(dout), np.add.reduce(dout)
+
+
+def relu_forward(x):
+    mask = x > 0
+    return mask * x, Saved(mask=mask)
+
+
+def relu_backward(dout, cache):
+    return cache.mask * dout
+""",
+    "helpers": """
+def rows_of(x):
+    return x.reshape((x.shape[0], -1))
+
+
+def affine_forward(x, w, b):
+    return np.dot(rows_of(x), w) + b, (x, w, b)
+
+
+def affine_backward(dout, cache):
+    x, w, _ = cache
+    return np.dot(dout, w.T).reshape(x.shape), np.dot(rows_of(x).T, dout), dout.sum(0)
+
+
+def affine_relu_forward(x, w, b):
+    z = np.dot(rows_of(x), w) + b
+    return np.maximum(z, 0), (x, w, z)
+
+
+def affine_relu_backward(dout, cache):
+    x, w, z = cache
+    dz = np.where(z > 0, dout, 0.0)
+    return affine_backward(dz, (x, w, None))
+""",
+    "floats": """
+def affine_forward(x, w, b):
+    out = np.asarray(np.float64(x.reshape(x.shape[0], -1) @ w)) + b.astype(float)
+    return out, (x, w, b)
+
+
+def svm_loss(x, y):
+    N = np.float64(x.shape[0])
+    margins = (x.T - x[np.arange(len(x)), y] + 1.).T
+    margins = np.clip(margins, 0, None)
+    margins[np.arange(len(x)), y] = 0.
+    dx = np.sign(margins)
+    dx[np.arange(len(x)), y] = -np.sum(dx, axis=1)
+    return np.float64(np.sum(margins) / N), dx / N
+
+
+def softmax_loss(x, y):
+    shift = x - np.amax(x, axis=1, keepdims=True)
+    Z = np.sum(np.exp(shift), axis=1, keepdims=True)
+    log_p = shift - np.log(Z)
+    p = np.exp(log_p)
+    loss = float(-np.sum(log_p[np.arange(len(x)), y])) / float(len(x))
+    p[np.arange(len(x)), y] -= 1.
+    return loss, p / float(len(x))
+""",
+    "steps of the graph": """
+def batchnorm_forward(x, gamma, beta, bn_param):
+    mode, eps, momentum = bn_param['mode'], bn_param.get('eps', 1e-5), bn_param.get('momentum', 0.9)
+    N, D = x.shape
+    running_mean = bn_param.get('running_mean', np.zeros(D, dtype=x.dtype))
+    running_var = bn_param.get('running_var', np.zeros(D, dtype=x.dtype))
+    out, cache = None, None
+    if mode == 'train':
+        mu = 1. / N * np.sum(x, axis=0)
+        xmu = x - mu
+        var = 1. / N * np.sum(xmu ** 2, axis=0)
+        sqrtvar = np.sqrt(var + eps)
+        ivar = 1. / sqrtvar
+        xhat = xmu * ivar
+        out = gamma * xhat + beta
+        running_mean = momentum * running_mean + (1.0 - momentum) * mu
+        running_var = momentum * running_var + (1.0 - momentum) * var
+        cache = (xhat, gamma, xmu, ivar, sqrtvar)
+    elif mode == 'test':
+        out = (x - running_mean) / np.sqrt(running_var + eps) * gamma + beta
+    else:
+        raise ValueError(mode)
+    bn_param['running_mean'], bn_param['running_var'] = running_mean, running_var
+    return out, cache
+
+
+def batchnorm_backward(dout, cache):
+    xhat, gamma, xmu, ivar, sqrtvar = cache
+    N, D = dout.shape
+    dbeta = np.sum(dout, axis=0)
+    dgamma = np.sum(dout * xhat, axis=0)
+    dxhat = dout * gamma
+    divar = np.sum(dxhat * xmu, axis=0)
+    dxmu1 = dxhat * ivar
+    dsqrtvar = -1. / sqrtvar ** 2 * divar
+    dvar = 0.5 / sqrtvar * dsqrtvar
+    dxmu2 = 2 * xmu * (1. / N * np.ones((N, D)) * dvar)
+    dx1 = dxmu1 + dxmu2
+    dmu = -np.sum(dx1, axis=0)
+    return dx1 + 1. / N * np.ones((N, D)) * dmu, dgamma, dbeta
+
+
+def batchnorm_backward_alt(dout, cache):
+    return batchnorm_backward(dout, cache)
+""",
+    "layer by transposition": """
+def layernorm_forward(x, gamma, beta, ln_param):
+    eps = ln_param.get('eps', 1e-5)
+    t = x.T
+    mu, var = t.mean(0), t.var(0)
+    hat = ((t - mu) / np.sqrt(var + eps)).T
+    return hat * gamma + beta, (hat, gamma, 1 / np.sqrt(var + eps))
+
+
+def layernorm_backward(dout, cache):
+    hat, gamma, inverse = cache
+    D = hat.shape[1]
+    d = (dout * gamma).T
+    h = hat.T
+    dx = (inverse / D * (D * d - d.sum(0) - h * (d * h).sum(0))).T
+    return dx, (dout * hat).sum(0), dout.sum(0)
+
+
+def dropout_forward(x, dropout_param):
+    if dropout_param['mode'] == 'train':
+        mask = np.random.binomial(1, dropout_param['p'], x.shape) / dropout_param['p']
+        return x * mask, ('train', mask)
+    return x, ('test', None)
+
+
+def dropout_backward(dout, cache):
+    return dout * cache[1] if cache[0] == 'train' else dout
+""",
+    "drop probability": """
+def dropout_forward(x, dropout_param):
+    p, mode = dropout_param['p'], dropout_param['mode']
+    keep = 1 - p
+    mask = np.random.uniform(size=x.shape) > p
+    if mode == 'test':
+        return x.copy(), (mode, mask, keep)
+    return x * mask / keep, (mode, mask, keep)
+
+
+def dropout_backward(dout, cache):
+    mode, mask, keep = cache
+    if mode == 'test':
+        return dout
+    return dout * mask / keep
+""",
+}

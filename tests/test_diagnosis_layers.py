@@ -2,12 +2,24 @@
 
 import inspect
 import linecache
+import re
+from itertools import combinations
 
 import numpy as np
 import pytest
-from course_files import CLASSIFIERS, RULES, SOLVED
+from course_files import (
+    CLASSIFIERS,
+    RULES,
+    SOLVED,
+    STYLES,
+    UNTOUCHED_LAYERS,
+    UNTOUCHED_RULES,
+    UNTOUCHED_SOFTMAX,
+    UNTOUCHED_SVM,
+)
 
-from diagnosis.layers import check_gradient, check_layer
+from diagnosis import check_gradient, check_layer
+from diagnosis.kinds import KINDS, numeric_gradients
 from diagnosis.layers import check_functions
 
 # (function, its code, the code with the mistake, words of the finding)
@@ -204,3 +216,264 @@ def part(functions, function):
     start = function.partition("_forward")[0].partition("_backward")[0]
     keys = [key for key in functions if key == function or key.startswith((f"{start}_forward", f"{start}_backward"))]
     return {key: functions[key] for key in keys}
+
+
+def findings_of(function, *edits, seed=0):
+    """Check one function with mistakes, and its pair. Return the findings."""
+    return check_functions(part(with_mistakes(function, *edits), function), seed).findings
+
+
+@pytest.mark.parametrize("function, old, new, words", MISTAKES)
+def test_each_mistake_is_named(function, old, new, words):
+    """It is named alone. The findings have the name of the function."""
+    found = findings_of(function, (old, new))
+    assert found and all(re.search(words, finding) for finding in found), found
+    assert any(finding.startswith(f"{function}: ") for finding in found)
+
+
+FIRST = [mistake for mistake in MISTAKES if re.match("affine_|relu_|softmax_loss$|svm_loss$", mistake[0])]
+
+
+@pytest.mark.parametrize("function", list(dict.fromkeys(mistake[0] for mistake in FIRST)))
+def test_each_mistake_is_named_for_other_shapes(function):
+    """The mistakes of the two-layer net's layers are named for 20 more shapes."""
+    for _, old, new, words in [mistake for mistake in FIRST if mistake[0] == function]:
+        for seed in range(1, 21):
+            found = findings_of(function, (old, new), seed=seed)
+            assert found and all(re.search(words, finding) for finding in found), (new, seed, found)
+
+
+# What two mistakes may look like together: a shape, a factor.
+TOGETHER = "unknown|wrong shape|times what it should be|is divided by|returns None|lacks the correct class|m and v are"
+
+
+@pytest.mark.parametrize("function", list(dict.fromkeys(mistake[0] for mistake in MISTAKES)))
+def test_two_mistakes_in_one_function(function):
+    """At least one is named, or a finding says that there are several. No finding names another mistake."""
+    body = source_of(function)[1]
+    for (_, *a, words), (_, *b, other) in combinations([m for m in MISTAKES if m[0] == function], 2):
+        apart = b[0] in body.replace(*a) and a[0] in body.replace(*b) and a[1] != b[1]
+        if apart and not {"pass"} & {a[1], b[1]}:
+            found = findings_of(function, a, b)
+            assert found and all(re.search(f"{words}|{other}|{TOGETHER}", finding) for finding in found), (a, b, found)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_correct_layers_in_other_styles(style):
+    """There is no finding for 50 shapes."""
+    own = load(f"import numpy as np\n{STYLES[style]}")
+    functions = load(f"{SOLVED}\n\n{STYLES[style]}")
+    names = [name for name in functions if any(name in part(functions, other) for other in own)]
+    for seed in range(50):
+        report = check_functions({name: functions[name] for name in names}, seed)
+        assert report.ok and report.stage == "done" and not report.unchecked, report
+
+
+@pytest.mark.parametrize("source", FILES, ids=["layers", "classifiers", "rules"])
+def test_correct_files(source):
+    """There is no finding. The verdict names the functions that are checked, in the order of the course."""
+    functions = load(source)
+    report = check_functions(dict(reversed(functions.items())))
+    assert report.ok and report.stage == "done" and set(report.functions) == set(functions), report
+    order = [name for name in functions if not name.startswith("affine_relu")]
+    assert [name for name in report.functions if not name.startswith("affine_relu")] == order
+    assert str(report).partition("No mistake found. Checked: ")[2].startswith(", ".join(report.functions))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_formulas_of_the_check(name):
+    """The gradients with which it compares are the numeric gradients of its outputs."""
+    rng = np.random.default_rng(5)
+    r = KINDS[name](KINDS[name].draw(rng), rng.standard_normal)
+    if name == "dropout":
+        return
+    right = numeric_gradients(r.forward, r.args, r.names, r.wrt, r.dout) if r.value == "out" else {}
+    if r.value == "loss":
+        right = numeric_gradients(lambda *args: type(r)(args).right["loss"], r.args, r.names, r.wrt, np.array(1.0))
+    for key, value in right.items():
+        np.testing.assert_allclose(r.right[key], value, atol=1e-7)
+
+
+def test_untouched_functions_are_named():
+    """Each is named. The first one of the course is next."""
+    report = check_functions(load(UNTOUCHED_LAYERS))
+    assert len(report.findings) == 1 and report.stage == "affine_forward"
+    assert "not written yet: affine_forward, affine_backward, relu_forward, relu_backward, softmax" in str(report)
+    assert "Next: affine_forward: out = x w + b" in str(report)
+    for name in load(UNTOUCHED_LAYERS):
+        assert name in str(report)
+
+
+@pytest.mark.parametrize("source, words", [
+    (UNTOUCHED_SOFTMAX, ["not written yet: softmax_loss_naive, softmax_loss_vectorized. Next: softmax_loss_naive: "]),
+    (UNTOUCHED_SVM, ["svm_loss_naive: the gradient of W is 0 everywhere", "not written yet: svm_loss_vectorized"]),
+    (UNTOUCHED_RULES, ["not written yet: sgd_momentum, rmsprop, adam. Next: sgd_momentum"]),
+])  # fmt: skip
+def test_other_untouched_files(source, words):
+    """What the course gives is correct. The rest is not written."""
+    found = check_functions(load(source)).findings
+    assert len(found) == len(words) and all(map(str.startswith, found, words)), found
+
+
+def test_half_written_function():
+    """A missing forward function, or gradients that are still None, are named. The others are checked."""
+    functions = load(SOLVED)
+    del functions["affine_forward"]
+    assert check_functions(functions).ok
+    source = SOLVED.replace("dx = dout * (x > 0)", "raise NotImplementedError")
+    report = check_functions(load(source))
+    assert report.findings[-1].startswith("not written yet: relu_backward, affine_relu_backward"), report
+    assert report.stage == "relu_backward"
+
+
+def test_two_conventions_of_the_penalty():
+    """Both are correct, with and without the half. But the functions of a file must agree."""
+    other = CLASSIFIERS.replace("reg * np.sum(W * W)", "0.5 * reg * np.sum(W * W)").replace("2 * reg", "reg")
+    assert check_functions(load(other)).ok
+    start = CLASSIFIERS.index("def softmax_loss_vectorized")
+    mixed = load(CLASSIFIERS[:start] + other[other.index("def softmax_loss_vectorized") :])
+    assert check_functions(mixed).findings[0].startswith("softmax_loss_naive and softmax_loss_vectorized penalise W in")
+
+
+def test_backward_of_a_wrong_forward():
+    """The gradient of the wrong output is not blamed. A note says that it is not checked."""
+    functions = with_mistakes("batchnorm_forward", ("var = x.var(axis=0)", "var = x.var(axis=0, ddof=1)"))
+    report = check_functions(part(functions, "batchnorm_forward"))
+    assert len(report.findings) == 1 and "ddof=1" in report.findings[0]
+    assert "not checked: batchnorm_backward, batchnorm_backward_alt" in report.notes[0]
+
+
+def test_exceptions_and_output():
+    """An exception is a finding of its function, with the line. What is printed is not shown."""
+    source = SOLVED.replace("dw = rows.T.dot(dout)", "print('debug'); dw = rows.dot(dout)")
+    report = check_functions(part(load(source), "affine_backward"))
+    assert re.search(r"affine_backward: raises ValueError: .*line \d+: print\('debug'\)", report.findings[0]), report
+
+
+NAMES = {"x": (7, 3), "w": (3, 4), "b": (4,)}
+
+
+def given(**shapes):
+    """Return random arrays of some shapes."""
+    rng = np.random.default_rng(1)
+    return [rng.standard_normal(shape) for shape in shapes.values()]
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (7, 3), (2, 3, 1)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_check_layer(shape, dtype):
+    """A correct layer has no finding, for N = 1 and float32 inputs, too. The inputs stay as they are."""
+    functions = load(SOLVED)
+    x, w, b = (array.astype(dtype) for array in given(**{**NAMES, "x": shape}))
+    before = x.copy()
+    report = check_layer(functions["affine_forward"], functions["affine_backward"], x, w, b)
+    assert report.ok and report.stage == "done" and [row.name for row in report.rows] == ["x", "w", "b"], report
+    assert [row.checked for row in report.rows] == [x.size, 12, 4] and (x == before).all()
+
+
+def test_check_layer_names_a_known_mistake():
+    """The name of the function says which layer it is."""
+    functions = with_mistakes("affine_backward", ("np.sum(dout, axis=0)", "dout[0]"))
+    report = check_layer(functions["affine_forward"], functions["affine_backward"], *given(**NAMES))
+    assert report.findings == ["affine_backward: the gradient of b is not summed over the rows, but that of one row. "
+                               "Use .sum(axis=0)"] and report.stage == "gradients"  # fmt: skip
+
+
+def two_outputs(x, h, v):
+    """A layer of another kind: two outputs, one of which is 0 for half of the numbers."""
+    return np.tanh(x @ v) + h, np.maximum(0, h), (x, h, v)
+
+
+def two_outputs_backward(dtanh, drelu, cache, scale=1.0, spoilt=False):
+    x, h, v = cache
+    d = dtanh * (1 - np.tanh(x @ v) ** 2)
+    dh = dtanh + drelu * (h > 0)
+    dh[1, 2] += spoilt
+    return d @ v.T, dh, scale * x.T @ d
+
+
+@pytest.mark.parametrize("options, words", [
+    ({}, None), ({"scale": 3.0}, "the gradient of v is 3 times what it should be"),
+    ({"scale": -1.0}, "the gradient of v has the wrong sign"),
+    ({"spoilt": True}, r"the gradient of h is wrong at \(1, 2\) only, of 28 coordinates"),
+])  # fmt: skip
+def test_layer_of_another_kind(options, words):
+    """It is compared with numeric gradients alone, for all outputs."""
+
+    def backward(*arguments):
+        return two_outputs_backward(*arguments, **options)
+
+    report = check_layer(two_outputs, backward, *given(x=(7, 3), h=(7, 4), v=(3, 4)))
+    assert report.ok == (words is None) and all(re.search(words, finding) for finding in report.findings), report
+
+
+def quadratic(x):
+    return np.sum(x**2 / 2) + np.sum(np.abs(x[0]))
+
+
+def right_gradient(x):
+    grad = x.copy()
+    grad[0] += np.sign(x[0])
+    return grad
+
+
+def at(*where, by=0.1):
+    """Make a function that adds a number to one coordinate."""
+
+    def change(grad):
+        grad[where] += by
+        return grad
+
+    return change
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (4, 4), (120, 150)])
+@pytest.mark.parametrize("change, words", [
+    (lambda grad: grad, None), (lambda grad: 2 * grad, "is 2 times what it should be"),
+    (lambda grad: -grad, "has the wrong sign"), (lambda grad: grad.T, "is transposed"),
+    (lambda grad: 0 * grad, "is 0 everywhere"), (lambda grad: grad[0], r"has the shape \(\d+,\), but x has"),
+    (lambda grad: grad + 0.01, "is wrong. The largest error is at"),
+    (lambda grad: grad * np.nan, "wrong|nan"), (at(1, 2), r"is wrong at \(1, 2\) only"),
+    (at(-1, -1, by=-1e-2), r"is wrong at \(\d+, \d+\) only"),
+])  # fmt: skip
+def test_check_gradient(shape, change, words):
+    """The wrong gradient is explained. A single wrong number among thousands is found, too."""
+    x = np.random.default_rng(0).standard_normal(shape)
+    report = check_gradient(quadratic, x, change(right_gradient(x)))
+    assert report.ok == (words is None) and all(re.search(words, finding) for finding in report.findings), report
+    assert len(report.findings) == (words is not None)
+
+
+def test_kinks_are_left_out():
+    """They do not count, even if x lies at them. If there are too many, a note says so."""
+    x = np.zeros((3, 4))
+    x[1:] = 1.0
+    report = check_gradient(lambda x: np.abs(x).sum(), x, np.sign(x) + (x == 0) * 0.5)
+    assert report.ok and (report.rows[0].checked, report.rows[0].skipped) == (8, 4)
+    report = check_gradient(lambda x: np.abs(x).sum(), 0 * x, 0.5 + x)
+    assert report.rows[0].checked + report.rows[0].skipped == 12 and not any("float32" in f for f in report.findings)
+
+
+def test_function_in_float32():
+    """It is named, because numeric gradients then mean nothing."""
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    report = check_gradient(lambda x: float(np.sum(x.astype(np.float32) ** 2)), x, 2 * x)
+    assert report.findings == ["f is only as precise as float32, but this check needs float64. Compute without "
+                               "astype(np.float32)"]  # fmt: skip
+
+
+@pytest.mark.parametrize("options, words", [
+    ({"h": 0}, "h must be"), ({"max_checks": 0}, "max_checks must be"), ({"rng": "x"}, "rng must be"),
+])  # fmt: skip
+def test_wrong_arguments(options, words):
+    """The error names the argument."""
+    with pytest.raises((TypeError, ValueError), match=words):
+        check_gradient(quadratic, np.ones((2, 2)), np.ones((2, 2)), **options)
+    with pytest.raises((TypeError, ValueError), match=words):
+        check_layer(two_outputs, two_outputs_backward, **options)
+
+
+def test_function_that_returns_an_array():
+    """f must return one number."""
+    with pytest.raises((TypeError, ValueError), match="f must return"):
+        check_gradient(lambda x: x, np.ones((2, 2)), np.ones((2, 2)))
