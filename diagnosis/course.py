@@ -94,8 +94,11 @@ def check_deep(cls, report):
         with net.quiet():
             calls = probes.call_as_given(net, X, y, 0.0)
             if add(find(stages.FORM, calls)) and add(explain("Deep", {"scores": calls.scores}, r)):
-                if add(explain("Deep", {"loss": calls.loss, **calls.grads}, r)):
-                    factors = probes.penalty_factors(net, X, y, list(params))
-                    add(explain(stages.PENALTY, factors, Penalties(factors, list(params))))
+                names = [name for name in params if name in calls.grads]
+                if add(explain("Deep", {"loss": calls.loss, **{name: calls.grads[name] for name in names}}, r)):
+                    factors = probes.penalty_factors(net, X, y, names)
+                    add(explain(stages.PENALTY, factors, Penalties(factors, names)))
+                missing = [f"the gradient of {name}" for name in params if name not in names]
+                add(find(stages.UNWRITTEN, [(name, "backward from the layer after it") for name in missing]))
     report.stage = report.stage if report.ok else "gradients"
     return report

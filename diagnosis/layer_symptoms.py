@@ -142,8 +142,9 @@ def deep_scores(mistake):
     """Make a function that sees scores of a deep net with a mistake of `Deep.scores_of` in one layer."""
 
     def seen(a):
-        guesses = ({"layer": i, "scores": a.r.scores_of(a.r.args, **{mistake: i})} for i in range(1, len(a.r.wrt)))
-        return next((guess for guess in guesses if a.name == "scores" and agree(a.got, guess["scores"], 1e-9)), None)
+        layers = range(1, 1 + len(a.r.wrt) // 2) if a.name == "scores" else ()
+        fits = (i for i in layers if agree(a.got, a.r.scores_of(a.r.args, **{mistake: i}), 1e-9))
+        return next(({"layer": i} for i in fits), None)
 
     return seen
 

@@ -464,7 +464,8 @@ UNTOUCHED_LAYERS = "from builtins import range\nimport numpy as np\n\n\n" + "\n\
     "    if 'seed' in dropout_param:\n        np.random.seed(dropout_param['seed'])\n    mask = None\n    out = None\n"
     "    if mode == 'train':\n        # TODO\n        pass\n    elif mode == 'test':\n        pass\n"
     "    cache = (dropout_param, mask)\n    out = out.astype(x.dtype, copy=False)\n    return out, cache\n",
-    "def dropout_backward(dout, cache):\n    dropout_param, mask = cache\n    mode = dropout_param['mode']\n    dx = None\n"
+    "def dropout_backward(dout, cache):\n    dropout_param, mask = cache\n    mode = dropout_param['mode']\n"
+    "    dx = None\n"
     "    if mode == 'train':\n        pass\n    elif mode == 'test':\n        dx = dout\n    return dx\n",
     stub("conv_forward_naive(x, w, b, conv_param)", ["out = None"], "out, (x, w, b, conv_param)"),
     stub("conv_backward_naive(dout, cache)", ["dx, dw, db = None, None, None"], "dx, dw, db"),
