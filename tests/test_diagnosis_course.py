@@ -5,6 +5,7 @@ import re
 import sys
 
 import pytest
+from conftest import ROOT
 from course_files import (
     CLASSIFIERS,
     DEEP_NET,
@@ -174,6 +175,17 @@ def test_deep_constructor(course):
         assert old in DEEP_NET
         report = check(course(fc_net=DEEP_NET.replace(old, new)) / "classifiers" / "fc_net.py")
         assert len(report.findings) == 1 and words in report.findings[0], report
+
+
+def test_examples_of_the_documentation(course, capsys):
+    """docs/check_net.md quotes what the check prints."""
+    text = (ROOT / "docs" / "check_net.md").read_text(encoding="utf-8")
+    code = next(code for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "check_layer" in code)
+    exec(code, {})
+    printed = capsys.readouterr().out
+    assert "".join(f"    {line}\n" for line in printed.splitlines()) in text
+    report = check(course(layers=LAYERS.replace("np.sum(dout, axis=0)", "dout")) / "layers.py")
+    assert "\n".join(f"    {line}" for line in str(report).splitlines()[-2:]) in text
 
 
 def test_module_of_the_lab_is_unchanged():
