@@ -102,7 +102,7 @@ def test_endless_function_is_stopped(before, limits, words):
         ("open(path)", ROOT / "classifiers" / "layers.py"),
         ("open(path.encode(), 'rb')", ROOT / "exercise" / "cases.py"),
         ("open(path, 'w')", "../../x"),
-        ("open(path, 'w')", "../../cases.npz"),
+        ("open(path, 'w')", "../../cases.pickle"),
         ("os.remove(path)", "../../homework.py"),
         ("os.open(path, os.O_RDONLY)", ROOT / "README.md"),
         ("os.listdir(path)", ROOT),
@@ -120,7 +120,7 @@ def test_other_folders_are_blocked(how, path):
     assert done.answers[0].startswith("raises PermissionError: "), done.answers
 
 
-@pytest.mark.parametrize("path", ["homework.py", "cases.npz"])
+@pytest.mark.parametrize("path", ["homework.py", "cases.pickle"])
 def test_readable_files_have_no_answers(path):
     """Files that a function can read have neither the solution nor expected answers."""
     done = run(
