@@ -7,6 +7,8 @@ import numpy as np
 CHANGES = {"penalty": ["dW1", "db1", "dW2", "db2"], "update": ["param", "velocity"]}  # in place
 # Arguments that the lab does not need after the call. A change costs only the points for types.
 SCRATCH = {"softmax_loss": ["scores"], "backward": ["hidden", "dscores"], "update": ["grad"]}
+LENGTH, OWN = "the number of rows", "every row is a row of X with its own label"  # answers of draw_minibatch
+OTHER = "other rows each time"
 PARAMS = ("W1", "b1", "W2", "b2")
 GRADS = tuple(f'grads["{name}"]' for name in PARAMS)  # names of the answers of `penalty` and `backward`
 
@@ -118,17 +120,21 @@ def _draw_minibatch(draw_minibatch, a):
     answer = _unpack(draw_minibatch(X, a["y"], int(a["batch_size"]), rng), "X_batch", "y_batch")
     X_batch, y_batch = map(np.asarray, answer.values())
     answer = {"X_batch": X_batch.copy(), "y_batch": y_batch, "next": rng.random() if "generator" in a else rng.rand()}
-    if X_batch.ndim == 2 and X_batch.shape[1] == X.shape[1] and y_batch.shape == (len(X_batch),):
-        same = (X_batch[:, None, :] == X[None, :, :]).all(axis=2) & (y_batch[:, None] == a["y"][None, :])
-        answer["every row is a row of X with its own label"] = same.any(axis=1)  # each with its own label
+    answer[LENGTH], own = np.array(X_batch.shape[:1]), False
+    if X_batch.shape[1:] == X.shape[1:] and y_batch.shape == X_batch.shape[:1]:
+        own = ((X_batch[:, None] == X[None]).all(axis=2) & (y_batch[:, None] == a["y"])).any(axis=1).all()
+    answer[OWN] = own
     again, _ = draw_minibatch(X, a["y"], int(a["batch_size"]), rng)
-    answer["other rows each time"] = len(np.unique(X_batch, axis=0)) > 1 and not np.array_equal(again, X_batch)
+    answer[OTHER] = len(np.unique(X_batch, axis=0)) > 1 and not np.array_equal(again, X_batch)
     return answer
 
 
 def _update(update, a):
     momentum = {"momentum": float(a["momentum"])} if "momentum" in a else {}
+    before = a["param"].copy()
     update(a["param"], a["grad"], float(a["learning_rate"]), **momentum, **_optional(a, "velocity"))
+    if np.array_equal(a["param"], before):
+        raise Unusable("does not change param. Change it in place: `param = ...` only makes a new array")
     return _optional(a, "param", "velocity")
 
 
@@ -230,7 +236,7 @@ def _minibatch_cases(rng, N, D, H, C):
     larger = {**arrays, "batch_size": np.array(2 * N + 1)}
     strided = {**arrays, "X": np.repeat(X, 2, axis=0), "every other": np.array(1)}
     for what, those in (("a batch", arrays), ("a batch larger than the data", larger), ("every other row", strided)):
-        yield "rows", f"{what}, {N} rows", those, ("every row is a row of X with its own label", "other rows each time")
+        yield "rows", f"{what}, {N} rows", those, (LENGTH, OWN, OTHER)
         yield "random stream", f"{what}, {N} rows", those, ("X_batch", "y_batch", "next")
     generator = {**arrays, "generator": np.array(1)}
     yield "random stream", f"with a Generator, {N} rows", generator, ("X_batch", "y_batch", "next")

@@ -223,7 +223,7 @@ def test_trivial_function_gets_no_points(part, seed):
     verdicts = []
     for case in make_cases(part.name, 0, False) + make_cases(part.name, seed, True):
         expected = call(part.name, solution(part.name), case.arrays)
-        verdicts.append((case, judge(case, call(part.name, TRIVIAL[part.name], case.arrays), expected)))
+        verdicts.append((case, judge(case, try_case(TRIVIAL[part.name], case), expected)))
     assert sum(points(part, verdicts).values()) <= (0.5 if part.name == "softmax_loss" else 0)
 
 
@@ -238,3 +238,30 @@ def test_changes_in_place():
         answers = call(case.part, in_place, case.arrays)
         verdict = judge(case, answers, call(case.part, solution("softmax_loss"), case.arrays))
         assert verdict == ("scores must not be changed in place" if case.aspect == "types" else "")
+
+
+SENTENCES = [
+    (
+        "update",
+        "param -= learning_rate * grad",
+        "param = param - learning_rate * grad",
+        "does not change param. Change it",
+    ),
+    ("draw_minibatch", "y[rows]", "y[:3]", "not true: every row is a row of X with its own label"),
+    (
+        "draw_minibatch",
+        "rng.choice(len(X), batch_size)",
+        "np.arange(3)",
+        "the number of rows at (0,) is 3 and should be 18",
+    ),
+    ("backward", "hidden.T @ dscores", "hidden", 'grads["W2"] has the shape (5, 10), not (10, 3)'),
+    ("backward", 'grads["W2"]', 'grads["dW2"]', 'grads["W2"] is missing'),
+]
+
+
+@pytest.mark.parametrize("name, old, new, sentence", SENTENCES)
+def test_sentences(name, old, new, sentence):
+    """A mistake is named in the words of the student's file."""
+    cases, function = make_cases(name, 0, False), written(name, old, new)
+    verdicts = [judge(c, try_case(function, c), call(name, solution(name), c.arrays)) for c in cases]
+    assert any(verdict.startswith(sentence) for verdict in verdicts), verdicts
