@@ -198,6 +198,18 @@ def test_file_that_cannot_be_read(folder, text, words):
     assert ran.returncode == 2 and words in ran.stderr
 
 
+def test_hints(folder):
+    """Each function and each piece of the notebook has three hints. A wrong name or level says what to write."""
+    seen = set()
+    for name in ("loops", *BY_NAME, "train"):
+        for level, more in ((), "Level 2 says more."), ((2,), "Level 3 says more."), ((3,), None):
+            lines = run(folder, "-m", "exercise.hint", name, *map(str, level)).stdout.splitlines()
+            assert lines[1:] == ([more] if more else []) and len(lines[0]) > 40 and lines[0] not in seen
+            seen.add(lines[0])
+    for wrong in ([], ["nothing"], ["forward", "4"], ["forward", "0"]):
+        assert run(folder, "-m", "exercise.hint", *wrong).stdout.startswith("Name one of loops, forward, softmax")
+
+
 STAGES = [
     ("", "Next: Write forward: "),
     ("forward", "the scores are correct. loss is not finished. Next: Write softmax_loss: "),
@@ -236,9 +248,14 @@ def test_makefile(folder):
 
 
 def test_readme_names_the_parts(files):
-    """The table has the section of each function, in the order of work."""
-    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", files["README.md"].decode(), re.MULTILINE)
-    assert rows == [(str(part.section), part.name) for part in PARTS]
+    """It has each function behind its section, in the order of work."""
+    text = files["README.md"].decode().partition("The sections of the notebook")[2].partition("In the notebook")[0]
+    found = [
+        (int(number), name)
+        for number, names in re.findall(r"section (\d)([^.]*?)(?=section|\.)", text)
+        for name in re.findall(r"`(\w+)`", names)
+    ]
+    assert found == [(part.section, part.name) for part in PARTS]
 
 
 def content(folder):
