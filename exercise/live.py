@@ -11,9 +11,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from .parts import BY_NAME
+from .parts import BY_NAME, HOMEWORK
 
-HOMEWORK = Path(__file__).resolve().parents[1] / "homework.py"
 _text = {}  # of the file, when it was loaded
 _held = {}  # what the notebook and the modules have under each name
 
