@@ -53,11 +53,11 @@ def folder(tmp_path):
     return tmp_path / "exercise"
 
 
-def fill(notebook):
-    """Fill the gaps, and correct the mistake of question 3."""
+def fill(notebook, wrong=("", "")):
+    """Fill the gaps, and correct the mistake of question 3. Something may still be wrong."""
     for cell in notebook.cells:
         for gap, filling in GAPS.items():
-            cell.source = cell.source.replace(gap, filling)
+            cell.source = cell.source.replace(gap, filling.replace(*wrong))
     return notebook
 
 
@@ -170,18 +170,14 @@ def test_no_sentence_stands_twice():
 
 
 def test_order_of_work(notebook):
-    """Each section names its functions in `PARTS`. After the task it calls check_net."""
+    """Each section names its functions in `PARTS`. Behind the task come check_net, asserts, and points."""
     for number, cells in sections(notebook).items():
         wanted = [part.name for part in PARTS if part.section == number]
-        tasks = [i for i, cell in enumerate(cells) if "**Now write" in cell.source]
-        named = (
-            re.findall("`(.*?)`", cells[tasks[0]].source.partition("**Now write")[2].partition("**")[0])
-            if tasks
-            else []
-        )
-        assert named == wanted
+        _, task, behind = "\n".join(cell.source for cell in cells).partition("**Now write")
+        assert re.findall("`(.*?)`", behind.partition("**")[0]) == wanted
         if wanted:
-            assert any("check_net(" in c.source for c in cells[tasks[0] :] if c.cell_type == "code")
+            names = ", ".join(f'"{name}"' for name in wanted) if number < 5 else ""
+            assert behind.index("check_net(") < behind.index("assert ") < behind.index(f"show_points({names});")
     order = [part.section for part in PARTS]
     assert order == sorted(order)
 
@@ -226,24 +222,38 @@ STAGES = {
 
 def run_sections(folder, notebook, last):
     """Run the cells up to a section as a script. Print what a cell shows."""
-    cells = [
-        cell for number, cells in sections(fill(copy.deepcopy(notebook))).items() if number <= last for cell in cells
-    ]
+    cells = [cell for number, cells in sections(notebook).items() if number <= last for cell in cells]
     sources = [cell.source for cell in cells if cell.cell_type == "code"]
     shown = [re.sub(r"^check_net\(.*\)$", r"print(\g<0>)", source, flags=re.MULTILINE) for source in sources]
-    script = (
-        "\n".join(shown)
-        .replace("%matplotlib inline", "display = print")
-        .replace("%load_ext", "#")
-        .replace("%timeit", "#")
-    )
-    return run(folder, "-c", script)
+    script = "\n".join(shown).replace("%matplotlib inline", "display = print")
+    return run(folder, "-c", re.sub("^%", "#", script, flags=re.MULTILINE))
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_section_by_section(folder, notebook, stage):
     """With the functions up to a section, its cells run. check_net says what comes next."""
     write(folder, [part.name for part in PARTS if part.section <= stage])
-    ran = run_sections(folder, notebook, stage)
+    ran = run_sections(folder, fill(copy.deepcopy(notebook)), stage)
     assert ran.returncode == 0, ran.stderr
     assert all(words in ran.stdout for words in STAGES[stage]), ran.stdout
+
+
+@pytest.mark.parametrize(
+    "old, new, before",
+    [
+        ('params["b1"][h] +', "", "hidden:"),
+        ('params["b2"][c] +', "", "scores:"),
+        ("max(0, total)", "total", "scores:"),
+        ("self.params, centred", "self.params, X", "backward           24 of 24"),
+        ("loss + penalty(params, reg, grads)", "loss", "net.train 1.24"),
+        ("(X, y, batch_size, rng)", "(X, y, len(X), rng)", "net.train 1.24"),
+        ("learning_rate)", "learning_rate / 2)", "net.train 1.24"),
+        ("        losses.append", "        losses[:] = [0]\n        losses.append", "net.train 1.24"),
+    ],
+)
+def test_wrong_gap_fails(folder, notebook, old, new, before):
+    """A mistake in a gap, or one that nobody has corrected, fails the assert of its cell, behind what it prints."""
+    write(folder)
+    ran = run_sections(folder, fill(copy.deepcopy(notebook), (old, new)), 5)
+    assert ran.stderr.rstrip().endswith("AssertionError") and before in ran.stdout
+    assert "100 of 100" not in ran.stdout
