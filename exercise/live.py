@@ -47,7 +47,6 @@ def load_again(info=None):
         for other in [other for other in list(sys.modules.values()) if other is not module]:
             if getattr(other, "__dict__", {}).get(name) is old:
                 setattr(other, name, _held[name])
-    _stop_workers()
 
 
 def _own(module):
@@ -65,9 +64,3 @@ def _raises(error):
         raise error
 
     return function
-
-
-def _stop_workers():
-    """Stop the processes in which `sweep` trains. They have the old functions."""
-    if "joblib.externals.loky" in sys.modules:
-        sys.modules["joblib.externals.loky"].get_reusable_executor().shutdown(wait=True)
