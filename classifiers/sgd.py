@@ -77,7 +77,7 @@ class SGD:
             update(params[name], grad, learning_rate, self.velocity.get(name), self.momentum)
 
 
-def warm_cosine(it, num_iters):
+def warm_cosine(it: int, num_iters: int) -> float:
     """Learning rate schedule: half a cosine down to zero, times a linear rise at the start.
 
     The factor of iteration `it`, counted from 0, is

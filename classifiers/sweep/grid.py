@@ -6,6 +6,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class LogUniform:
         if not 0 < low <= high:
             raise ValueError(f"LogUniform must have 0 < low <= high, got low={low:g} and high={high:g}")
 
-    def rvs(self, random_state):
+    def rvs(self, random_state: Any) -> float:
         """Draw a value. This is the interface of SciPy's distributions."""
         return float(np.exp(random_state.uniform(np.log(self.low), np.log(self.high))))
 

@@ -1,18 +1,24 @@
 """Hyperparameter search: trains a net for each combination, in parallel and resumable."""
 
+from __future__ import annotations
+
 import warnings
 from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
 
 from checks import check_array, check_count, check_labels
+from classifiers.neural_net import TwoLayerNet
 from classifiers.progress import make_bar
 from classifiers.sweep.cluster import copy_odd_maps, restart_workers, runs_here, send_data
 from classifiers.sweep.code_hash import hash_sources
 from classifiers.sweep.grid import list_combinations
 from classifiers.sweep.journal import Journal
-from classifiers.sweep.trials import group_trials, run_group
+from classifiers.sweep.trials import Trial, group_trials, run_group
 
 ATTEMPTS = 3  # a sweep ends with an error after this number of worker deaths, if no trial ends between them
 
@@ -33,13 +39,13 @@ class SweepResult:
         The trained net of the best trial.
     """
 
-    def __init__(self, trials, best_net):
+    def __init__(self, trials: list[Trial], best_net: TwoLayerNet | None):
         self.trials = sorted(trials, key=lambda trial: trial.index)
         self.ranked = sorted(self.trials, key=lambda trial: -trial.val_accuracy if trial.state == "done" else 1.0)
-        self.best = self.ranked[0] if self.ranked and self.ranked[0].state == "done" else None
-        self.best_net = best_net
+        self.best: Any = self.ranked[0] if self.ranked and self.ranked[0].state == "done" else None
+        self.best_net: Any = best_net
 
-    def to_pandas(self):
+    def to_pandas(self) -> Any:
         """Return the trials as a ``pandas.DataFrame``, a row each, in grid order.
 
         The columns are the hyperparameters, and state, val_accuracy, standard_error, seconds, seed,
@@ -68,8 +74,10 @@ class SweepError(RuntimeError):
 
 
 def sweep(
-    grid, X_train, y_train, X_val, y_val, *, n_trials=None, seed=0, n_jobs=-1, journal=None, progress=True, **fixed
-):
+    grid: dict[str, Any], X_train: ArrayLike, y_train: ArrayLike, X_val: ArrayLike, y_val: ArrayLike,
+    *, n_trials: int | None = None, seed: int = 0, n_jobs: int = -1, journal: Path | str | None = None,
+    progress: bool = True, **fixed: Any,
+) -> SweepResult:  # fmt: skip
     """Train a net for each combination of hyperparameters and find the best by validation accuracy.
 
     Parameters
