@@ -254,6 +254,7 @@ SENTENCES = [
         "np.arange(3)",
         "the number of rows at (0,) is 3 and should be 18",
     ),
+    ("draw_minibatch", "X[rows]", "X[rows, :1]", "not true: every row is a row of X with its own label"),
     ("backward", "hidden.T @ dscores", "hidden", 'grads["W2"] has the shape (5, 10), not (10, 3)'),
     ("backward", 'grads["W2"]', 'grads["dW2"]', 'grads["W2"] is missing'),
 ]

@@ -162,6 +162,7 @@ def test_each_function_is_tested_alone(folder):
         "total              44 of 100 points",
     ):
         assert line in ran.stdout, ran.stdout
+    assert ran.stdout.count("ZeroDivisionError") == 1  # the same sentence holds for other aspects
     ran = run_visible(folder, "softmax_loss", "backward")
     assert ran.returncode == 0 and ran.stdout.splitlines()[-1].split()[1:4] == ["44", "of", "44"]
     assert "wrong_name is not one of the functions" in run_visible(folder, "wrong_name").stderr
