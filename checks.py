@@ -8,6 +8,7 @@ import numpy as np
 # The parameters of a two-layer net with D inputs, H hidden units and C classes, and their shapes.
 SHAPES = {"W1": "DH", "b1": "H", "W2": "HC", "b2": "C"}
 WEIGHTS, BIASES = ("W1", "W2"), ("b1", "b2")  # only weights are penalised
+Rng = int | np.random.RandomState | np.random.Generator | None  # see `check_rng`
 
 
 def check_rng(rng):

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from checks import check_count, check_dtype
 from datasets import batch_pickle  # if this is another project's datasets, Python's error has its path
@@ -37,7 +38,7 @@ def _load(folder, names, dtype, **asked):
     raise ValueError(f"{' + '.join(asked)} must be at most {filled}, the images in the batches, got {given}")
 
 
-def load_CIFAR_batch(filename, dtype=np.float32):
+def load_CIFAR_batch(filename: Path | str, dtype: DTypeLike = np.float32) -> tuple[np.ndarray, ...]:
     """Load one CIFAR-10 batch file.
 
     Parameters
@@ -63,7 +64,7 @@ def load_CIFAR_batch(filename, dtype=np.float32):
     return _load(filename.parent, [filename.name], dtype)
 
 
-def load_CIFAR10(ROOT=None, dtype=np.float32):
+def load_CIFAR10(ROOT: Path | str | None = None, dtype: DTypeLike = np.float32) -> tuple[np.ndarray, ...]:
     """Load all of CIFAR-10.
 
     Parameters
@@ -82,7 +83,10 @@ def load_CIFAR10(ROOT=None, dtype=np.float32):
     return *_load(folder, TRAIN_BATCHES, dtype), *_load(folder, TEST_BATCHES, dtype)
 
 
-def get_CIFAR10_data(num_training=19000, num_validation=1000, num_test=1000, dtype=np.float32, *, root=None):
+def get_CIFAR10_data(
+    num_training: int = 19000, num_validation: int = 1000, num_test: int = 1000, dtype: DTypeLike = np.float32,
+    *, root: Path | str | None = None,
+) -> tuple[np.ndarray, ...]:  # fmt: skip
     """Load CIFAR-10 as flat rows, split it, and subtract the mean image.
 
     Parameters

@@ -3,12 +3,15 @@
 `diagnosis.check_net` checks a whole net and explains its mistakes.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import ArrayLike
 
-from checks import check_count, check_number, check_one_number, check_rng, refuse_masked
+from checks import Rng, check_count, check_number, check_one_number, check_rng, refuse_masked
 
 
-def rel_error(x, y, *, floor=1e-8):
+def rel_error(x: ArrayLike, y: ArrayLike, *, floor: float = 1e-8) -> float:
     """Return the largest relative error between two arrays.
 
     Parameters
@@ -54,7 +57,7 @@ def _check_perturbable(x, h):
         raise ValueError("x must be writeable, because it is perturbed in place: pass x.copy()")
 
 
-def central_difference(f, x, index, h=1e-5):
+def central_difference(f: Callable, x: np.ndarray, index: tuple | int, h: float = 1e-5) -> np.ndarray:
     """Differentiate a function numerically with respect to one coordinate of its argument.
 
     Parameters
@@ -87,7 +90,7 @@ def _returning_a_number(f):
     return lambda x: check_one_number("f must return", f(x), advice)
 
 
-def eval_numerical_gradient(f, x, verbose=True, h=1e-5):
+def eval_numerical_gradient(f: Callable, x: np.ndarray, verbose: bool = True, h: float = 1e-5) -> np.ndarray:
     """Differentiate a scalar function of an array numerically.
 
     Parameters
@@ -118,7 +121,7 @@ def eval_numerical_gradient(f, x, verbose=True, h=1e-5):
     return gradient
 
 
-def eval_numerical_gradient_array(f, x, df, h=1e-5):
+def eval_numerical_gradient_array(f: Callable, x: np.ndarray, df: ArrayLike, h: float = 1e-5) -> np.ndarray:
     """Differentiate ``sum(f(x) * df)`` numerically for a function f that returns an array.
 
     Parameters
@@ -145,7 +148,9 @@ def eval_numerical_gradient_array(f, x, df, h=1e-5):
     return gradient
 
 
-def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5, *, rng=None):
+def grad_check_sparse(
+    f: Callable, x: np.ndarray, analytic_grad: ArrayLike, num_checks: int = 10, h: float = 1e-5, *, rng: Rng = None
+) -> np.ndarray:
     """Compare an analytic gradient with numeric derivatives at random coordinates. Print both.
 
     Parameters

@@ -6,16 +6,20 @@ All pictures are dark on white, also if the caller's style or the notebook's the
 import sys
 import time
 import warnings
+from collections.abc import Callable, Sequence
 from functools import wraps
 from itertools import count
 from math import ceil, isqrt, sqrt
 from numbers import Real
 from types import SimpleNamespace
+from typing import Any, TypeVar, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import rcParamsDefault
+from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
+from numpy.typing import ArrayLike
 
 from checks import check_array, check_count, check_labels, check_number
 from tables import Table
@@ -27,8 +31,10 @@ COLORS = "#678fcf", "#462100", "#1b5f25", "#000000", "#804bcd", "#4a2f77", "#2c0
 STYLE = {name: value for name, value in rcParamsDefault.items() if "color" in name}
 STYLE["axes.prop_cycle"] = plt.cycler(color=COLORS)
 
+Draw = TypeVar("Draw", bound=Callable)  # a plotting function
 
-def _on_white(draw):
+
+def _on_white(draw: Draw) -> Draw:
     """Decorate a plotting function: it draws in STYLE, and makes the Axes that the caller gave white."""
 
     @wraps(draw)
@@ -44,7 +50,7 @@ def _on_white(draw):
                 text.set_color("black")
         return axes
 
-    return draw_on_white
+    return cast(Draw, draw_on_white)
 
 
 def _use_colors(ax):
@@ -53,7 +59,7 @@ def _use_colors(ax):
     ax.set_prop_cycle(color=COLORS[n:] + COLORS[:n])
 
 
-def visualize_grid(Xs, ubound=255.0, padding=1):
+def visualize_grid(Xs: ArrayLike, ubound: float = 255.0, padding: int = 1) -> np.ndarray:
     """Arrange images on a square grid. Each tile is scaled to the full range by itself.
 
     Parameters
@@ -115,7 +121,7 @@ def _show(image, ax):
 
 
 @_on_white
-def show_net_weights(net, ax=None):
+def show_net_weights(net: Any, ax: Axes | None = None) -> Axes:
     """Show the weights of each hidden unit as an image.
 
     Parameters
@@ -140,7 +146,9 @@ def show_net_weights(net, ax=None):
 
 
 @_on_white
-def show_examples(images, labels, class_names, per_class=10, ax=None):
+def show_examples(
+    images: ArrayLike, labels: ArrayLike, class_names: Sequence[str], per_class: int = 10, ax: Axes | None = None
+) -> Axes:
     """Show the first images of each class, one row for each class.
 
     Parameters
@@ -183,7 +191,7 @@ def show_examples(images, labels, class_names, per_class=10, ax=None):
 
 
 @_on_white
-def show_images(images, titles, columns=5, heading=""):
+def show_images(images: ArrayLike, titles: Sequence[str], columns: int = 5, heading: str = "") -> np.ndarray:
     """Show each image with its title.
 
     Parameters
@@ -217,7 +225,7 @@ def show_images(images, titles, columns=5, heading=""):
 
 
 @_on_white
-def show_confusion(y_true, y_pred, class_names, ax=None):
+def show_confusion(y_true: ArrayLike, y_pred: ArrayLike, class_names: Sequence[str], ax: Axes | None = None) -> Axes:
     """Show the confusion matrix: the share of each predicted class in each true class.
 
     Parameters
@@ -251,7 +259,7 @@ def show_confusion(y_true, y_pred, class_names, ax=None):
 
 
 @_on_white
-def plot_history(stats, axes=None):
+def plot_history(stats: dict, axes: Sequence[Axes] | np.ndarray | None = None) -> Sequence[Axes] | np.ndarray:
     """Plot the losses and the accuracies that `TwoLayerNet.train` returned.
 
     Parameters
@@ -315,7 +323,7 @@ EDGES = [  # from, to, shape, and the gradient that flows back
 
 
 @_on_white
-def show_graph(ax=None):
+def show_graph(ax: Axes | None = None) -> Axes:
     """Show the computational graph of the net, with the shapes of its arrays and gradients.
 
     Parameters
@@ -378,7 +386,7 @@ class LivePlot:
 
     _used = set()  # names of the figures of all trainings that run
 
-    def __init__(self, seconds=1.0):
+    def __init__(self, seconds: float = 1.0):
         self.seconds, self.axes, self._views = check_number("seconds", seconds), None, {}  # a view for each net
 
     def __call__(self, net, it, stats):
@@ -454,7 +462,7 @@ def _plot_hyperparameter(name, trials, best, ax):
 
 
 @_on_white
-def plot_sweep(result, axes=None):
+def plot_sweep(result: Any, axes: Sequence[Axes] | np.ndarray | None = None) -> np.ndarray:
     """Plot the validation accuracy of a sweep's trials against each hyperparameter.
 
     A ring marks the best trial. Trials with the same value are drawn side by side, in grid order.
@@ -483,7 +491,7 @@ def plot_sweep(result, axes=None):
     return axes
 
 
-def sweep_table(result):
+def sweep_table(result: Any) -> Table:
     """Return a table of a sweep's trials, the best first.
 
     A star marks each trial within one standard error of the best. If a callback stopped a trial,

@@ -4,7 +4,9 @@ A callback is a function ``callback(net, it, stats)``. `train` calls it once per
 ends if it returns True.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +55,7 @@ class EarlyStopping:
         if self.monitor not in HIGHER_IS_BETTER:
             raise ValueError(f"monitor must be one of {', '.join(HIGHER_IS_BETTER)}, got {self.monitor!r}")
 
-    def best_epoch(self, stats):
+    def best_epoch(self, stats: dict) -> int:
         """Return the number of the best epoch in the history of `train`, counted from 0."""
         values = np.array(stats[self.monitor])
         if not len(values):
@@ -61,13 +63,13 @@ class EarlyStopping:
         values = values if HIGHER_IS_BETTER[self.monitor] else -values
         return int(np.where(np.isnan(values), -np.inf, values).argmax())
 
-    def __call__(self, net, it, stats):
+    def __call__(self, net: Any, it: int, stats: dict) -> bool:
         waited = len(stats[self.monitor]) - 1 - self.best_epoch(stats)
         if self.restore_best and waited == 0 and np.isfinite(stats[self.monitor][-1]):
             self._best[id(net)] = Snapshot(net.params)
         return waited >= self.patience
 
-    def finish(self, net, stats):
+    def finish(self, net: Any, stats: dict) -> None:
         """Give the net the parameters of its best epoch, unless training ended with an error."""
         best = self._best.pop(id(net), None)
         if best is not None and getattr(stats, "ended", "") != "running":
@@ -82,17 +84,17 @@ class Callbacks:
     *callbacks : callable
     """
 
-    def __init__(self, *callbacks):
+    def __init__(self, *callbacks: Callable):
         check_calls(**{f"callbacks[{i}]": callback for i, callback in enumerate(callbacks)})
         self.callbacks = callbacks
 
     def __repr__(self):
         return f"Callbacks({', '.join(map(repr, self.callbacks))})"
 
-    def __call__(self, net, it, stats):
+    def __call__(self, net: Any, it: int, stats: dict) -> bool:
         return any([callback(net, it, stats) for callback in self.callbacks])
 
-    def finish(self, net, stats):
+    def finish(self, net: Any, stats: dict) -> None:
         """Call the method `finish` of each callback that has one."""
         for callback in self.callbacks:
             if hasattr(callback, "finish"):

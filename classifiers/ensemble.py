@@ -12,6 +12,7 @@ the number of hidden units.
 """
 
 import operator
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from classifiers.preprocessing import IMAGE_SHAPE
 CROSS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # no shift, and one pixel up, down, left and right
 
 
-def average(nets):
+def average(nets: Iterable[TwoLayerNet]) -> TwoLayerNet:
     """Return one net whose scores are the mean of those of several nets.
 
     Parameters
@@ -56,7 +57,7 @@ def average(nets):
     return TwoLayerNet.from_params(wide, sorted({name for net in nets for name in getattr(net, "absorbed", ())}))
 
 
-def mirrored(net, shape=IMAGE_SHAPE):
+def mirrored(net: TwoLayerNet, shape: tuple[int, int, int] = IMAGE_SHAPE) -> TwoLayerNet:
     """Return one net whose scores are the mean of those for an image and for its mirror image.
 
     Parameters
@@ -75,7 +76,9 @@ def mirrored(net, shape=IMAGE_SHAPE):
     return average([net, _through(net, shape, lambda images: images[:, ::-1])])
 
 
-def shifted(net, shifts=CROSS, shape=IMAGE_SHAPE):
+def shifted(
+    net: TwoLayerNet, shifts: Iterable[tuple[int, int]] = CROSS, shape: tuple[int, int, int] = IMAGE_SHAPE
+) -> TwoLayerNet:
     """Return one net whose scores are the mean of those for shifted images.
 
     Pixels that come from outside the image are 0. If the mean is subtracted, 0 is the mean.

@@ -1,9 +1,13 @@
 """`TwoLayerClassifier`: the net as a scikit-learn classifier."""
 
+from __future__ import annotations
+
 import warnings
 from math import ceil
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -93,7 +97,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         self.warm_start, self.random_state, self.verbose = warm_start, random_state, verbose
         self.class_weight = class_weight
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> TwoLayerClassifier:
         """Train a new net, or with `warm_start` the net of the last call.
 
         Parameters
@@ -132,7 +136,9 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         self._epochs = len(stats["train_acc_history"])
         return self
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self, X: Any, y: Any, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> TwoLayerClassifier:
         """Train for one epoch, starting from the current net. The first call makes a new net.
 
         Learning rate and velocity of the momentum continue from the last call.
@@ -238,7 +244,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return getattr(self.net_, question)(validate_data(self, X, reset=False))
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Predict the label of each row of X.
 
         Returns
@@ -248,7 +254,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         indices = self._ask("predict", X)
         return self.classes_[indices]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Compute the probability of each class.
 
         Returns
@@ -258,7 +264,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._ask("predict_proba", X)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> np.ndarray:
         """Compute the logarithm of the probability of each class.
 
         It is finite even if the probability rounds to 0.
@@ -270,7 +276,7 @@ class TwoLayerClassifier(ClassifierMixin, BaseEstimator):
         scores = self._ask("scores", X)
         return scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> np.ndarray:
         """Compute the scores of the classes.
 
         Returns

@@ -1,5 +1,7 @@
 """Training history: what `TwoLayerNet.train` records."""
 
+from typing import Any
+
 EPOCH = ("train_acc_history", "val_acc_history", "val_loss_history")  # one value per epoch
 
 
@@ -25,7 +27,7 @@ class History(dict):
 
     ended = "running"
 
-    def __init__(self, lists=(), iterations_per_epoch=None):
+    def __init__(self, lists: Any = (), iterations_per_epoch: int | None = None):
         super().__init__(lists or {name: [] for name in ("loss_history", *EPOCH)})
         self.iterations_per_epoch = iterations_per_epoch
 

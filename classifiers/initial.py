@@ -1,12 +1,16 @@
 """Local initial weights: each hidden unit starts with the pixels around one place in the image."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from checks import check_array, check_count, check_number, check_rng
+from checks import Rng, check_array, check_count, check_number, check_rng
 from classifiers.preprocessing import IMAGE_SHAPE
 
 
-def local_weights(hidden_size, variances, directions, width=2.0, *, shape=IMAGE_SHAPE, rng=None):
+def local_weights(
+    hidden_size: int, variances: ArrayLike, directions: ArrayLike, width: float = 2.0,
+    *, shape: tuple[int, int, int] = IMAGE_SHAPE, rng: Rng = None,
+) -> np.ndarray:  # fmt: skip
     """Draw local initial weights: each hidden unit starts with the pixels around one place.
 
     The place is random. The unit has a normally distributed weight for each pixel and channel. Each

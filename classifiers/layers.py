@@ -17,18 +17,18 @@ def forward(params, X, mask=None):
     Parameters
     ----------
     params : dict of ndarray
-        See the module.
+        ``W1``, ``b1``, ``W2`` and ``b2``.
     X : ndarray, shape (N, D)
         One example per row.
     mask : ndarray, shape (N, H), optional
-        Dropout factors, see `dropout_mask`.
+        A factor for each hidden value. Dropout sets some of them to 0. Without it, all stay.
 
     Returns
     -------
     hidden : ndarray, shape (N, H)
-        ``max(0, X W1 + b1)``, multiplied by mask.
+        The hidden layer after the ReLU, and after the factors of `mask`.
     scores : ndarray, shape (N, C)
-        ``hidden W2 + b2``.
+        One score for each class.
     """
     hidden = X @ params["W1"]  # (N, H)
     hidden += params["b1"]
@@ -52,21 +52,21 @@ def softmax_loss(scores, y):
     Returns
     -------
     loss : float
-        ``-mean_i log p[i, y_i]`` with ``p = softmax(scores)``.
+        Mean over the rows of ``-log p``, where p is the probability of the row's class.
     dscores : ndarray, shape (N, C)
-        Its gradient with respect to the scores, ``(p - onehot(y)) / N``.
+        Gradient of the loss with respect to the scores.
 
     Notes
     -----
-    Softmax does not change if a row is shifted. Shifted by its maximum, a row cannot overflow exp.
-    The loss uses ``log p = shifted - log(sum(exp(shifted)))`` (Blanchard, Higham and Higham,
-    "Accurately computing the log-sum-exp and softmax functions", 2021).
+    Scores may be as large as 1e4, or as far apart. Loss and gradient are finite then, too. Softmax
+    does not change if the same number is subtracted from all scores of a row (Blanchard, Higham and
+    Higham, "Accurately computing the log-sum-exp and softmax functions", 2021).
     """
     rows = np.arange(len(scores))
-    shifted = scores - scores.max(axis=1, keepdims=True)  # (N, C)
+    shifted = scores - scores.max(axis=1, keepdims=True)  # (N, C), exp cannot overflow
     exps = np.exp(shifted)  # (N, C)
     sums = exps.sum(axis=1, keepdims=True)  # (N, 1)
-    loss = np.mean(np.log(sums[:, 0]) - shifted[rows, y])
+    loss = np.mean(np.log(sums[:, 0]) - shifted[rows, y])  # log p without the logarithm of a 0
     dscores = exps / sums  # (N, C)
     dscores[rows, y] -= 1
     dscores /= len(scores)
@@ -91,11 +91,12 @@ def penalty(params, reg, grads=None):
     Parameters
     ----------
     params : dict of ndarray
-        See the module.
+        ``W1``, ``b1``, ``W2`` and ``b2``.
     reg : float
         Strength.
     grads : dict of ndarray, optional
-        Keyed and shaped as params. ``reg * W`` is added to the gradients of W1 and W2, in place.
+        Gradients of another part of the loss, keyed and shaped as params. The gradient of the
+        penalty is added to them, in place.
 
     Returns
     -------
@@ -134,7 +135,8 @@ def backward(params, X, hidden, dscores, mask=None):
     Returns
     -------
     dict of ndarray
-        Gradients keyed and shaped as params, without the penalty's.
+        Gradients of the loss with respect to W1, b1, W2 and b2, keyed and shaped as params. The
+        penalty is not part of this loss: `penalty` adds its gradient later.
     """
     dhidden = dscores @ params["W2"].T  # (N, H)
     if mask is not None:

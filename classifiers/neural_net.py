@@ -4,9 +4,17 @@ N examples, D inputs, H hidden units, C classes. layers.py has the maths, sgd.py
 training.py handles Ctrl-C and divergence.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from checks import (
+    Rng,
     check_array,
     check_calls,
     check_count,
@@ -59,9 +67,13 @@ class TwoLayerNet:
     (5, 3)
     """
 
-    history, absorbed = None, ()
+    history: History | None = None
+    absorbed: tuple[str, ...] = ()
 
-    def __init__(self, input_size, hidden_size, output_size, std=1e-4, *, dtype=np.float64, rng=None):
+    def __init__(
+        self, input_size: int, hidden_size: int, output_size: int, std: float = 1e-4,
+        *, dtype: DTypeLike = np.float64, rng: Rng = None,
+    ):  # fmt: skip
         D, H = check_count("input_size", input_size), check_count("hidden_size", hidden_size)
         C, std = check_count("output_size", output_size), check_number("std", std)
         rng, dtype = check_rng(rng), check_dtype(dtype, smallest=np.float32)
@@ -70,7 +82,10 @@ class TwoLayerNet:
         params = {"W1": W1, "b1": np.zeros(H), "W2": W2, "b2": np.zeros(C)}
         self.params = {name: param.astype(dtype, copy=False) for name, param in params.items()}
 
-    def loss(self, X, y=None, reg=0.0, *, mask=None, sample_weight=None):
+    def loss(
+        self, X: ArrayLike, y: ArrayLike | None = None, reg: float = 0.0,
+        *, mask: np.ndarray | None = None, sample_weight: ArrayLike | None = None,
+    ) -> Any:  # fmt: skip
         """Compute the scores or, with labels, the loss and its gradients.
 
         Parameters
@@ -107,10 +122,12 @@ class TwoLayerNet:
         return loss + penalty(self.params, check_number("reg", reg), grads), grads
 
     def train(
-        self, X, y, X_val=None, y_val=None, learning_rate=1e-3, learning_rate_decay=0.95, reg=1e-5, num_iters=100,
-        batch_size=200, verbose=False, *, momentum=0.0, dropout=0.0, augment=None, schedule=None, rng=None,
-        progress=False, callback=None, sample_weight=None, velocity=None,
-    ):  # fmt: skip
+        self, X: ArrayLike, y: ArrayLike, X_val: ArrayLike | None = None, y_val: ArrayLike | None = None,
+        learning_rate: float = 1e-3, learning_rate_decay: float = 0.95, reg: float = 1e-5, num_iters: int = 100,
+        batch_size: int | None = 200, verbose: bool = False, *, momentum: float = 0.0, dropout: float = 0.0,
+        augment: Callable | None = None, schedule: Callable | None = None, rng: Rng = None, progress: bool = False,
+        callback: Callable | None = None, sample_weight: ArrayLike | None = None, velocity: dict | None = None,
+    ) -> History:  # fmt: skip
         """Train by stochastic gradient descent, starting from the present parameters.
 
         Parameters
@@ -214,7 +231,7 @@ class TwoLayerNet:
                     learning_rate *= decay
         return history
 
-    def evaluate(self, X, y, reg=0.0):
+    def evaluate(self, X: ArrayLike, y: ArrayLike, reg: float = 0.0) -> tuple[float, float]:
         """Compute the accuracy of `predict` and the loss with the penalty, in chunks.
 
         Parameters
@@ -237,7 +254,7 @@ class TwoLayerNet:
         accuracy = np.mean(self.predict(X) == y) if np.isfinite(loss) else np.nan
         return float(accuracy), loss
 
-    def scores(self, X):
+    def scores(self, X: ArrayLike) -> np.ndarray:
         """Compute the scores in chunks, so that a large X needs no array of N x H.
 
         Parameters
@@ -259,7 +276,7 @@ class TwoLayerNet:
         check_finite("the largest scores of X", scores.max(axis=1))
         return scores
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Predict the class with the highest score, for X of shape (N, D), see `scores`.
 
         Returns
@@ -268,7 +285,7 @@ class TwoLayerNet:
         """
         return best_class(self.scores(X))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Compute the probability of each class, the softmax of the scores, for X of shape (N, D).
 
         Returns
@@ -279,13 +296,13 @@ class TwoLayerNet:
         scores = self.scores(X)
         return np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))  # exp(log p) cannot overflow
 
-    def save(self, path):
+    def save(self, path: Path | str) -> None:
         """Save the parameters in an ``.npz`` file of exactly this name. An error keeps an old file."""
         with atomic_write(path) as file:
             np.savez(file, **self.params, **({"absorbed": np.array(self.absorbed)} if self.absorbed else {}))
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Path | str) -> TwoLayerNet:
         """Load a net that `save` wrote, bit-identical. No code in the file is run.
 
         Raises

@@ -2,8 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from checks import check_array, check_count, check_number
 
@@ -44,7 +46,7 @@ class Standardizer:
            [ 3.,  1.]], dtype=float32)
     """
 
-    def __init__(self, X):
+    def __init__(self, X: ArrayLike):
         X = check_array("X", X, 2)
         N = len(X)
         self.mean = sum(part.sum(axis=0, dtype=np.float64) for part in _chunks(X)) / N  # (D,)
@@ -53,7 +55,7 @@ class Standardizer:
         constant = self.std <= max(N * np.finfo(np.float64).eps, spacing) * np.abs(self.mean)
         self.mean[constant], self.std[constant] = X[0, constant], 1
 
-    def __call__(self, X, dtype=np.float32):
+    def __call__(self, X: ArrayLike, dtype: DTypeLike = np.float32) -> np.ndarray:
         """Standardise examples.
 
         Parameters
@@ -72,7 +74,7 @@ class Standardizer:
         np.subtract(X, self.mean, out=out, casting="same_kind")
         return np.divide(out, self.std, out=out, casting="same_kind")
 
-    def absorb(self, net):
+    def absorb(self, net: Any) -> None:
         """Move the standardisation into the first layer of a net.
 
         Before, the net must take standardised examples. Afterwards it takes plain examples. The net
@@ -92,7 +94,7 @@ class Standardizer:
         W1[...] = scaled
         net.absorbed = (*getattr(net, "absorbed", ()), self._fingerprint())
 
-    def check_first(self, net):
+    def check_first(self, net: Any) -> None:
         """Check that a net has not absorbed this standardisation."""
         if self._fingerprint() in getattr(net, "absorbed", ()):
             raise ValueError("net has absorbed this before. If W1 is not that of this time, set net.absorbed = ()")
@@ -148,7 +150,7 @@ class Whitener:
            [ 0.24, -0.24]], dtype=float32)
     """
 
-    def __init__(self, X, softness=10.0):
+    def __init__(self, X: ArrayLike, softness: float = 10.0):
         softness = check_number("softness", softness)
         if softness == 0:
             raise ValueError("softness must be > 0, got 0: a direction without variance would be divided by 0")
@@ -167,7 +169,7 @@ class Whitener:
         self.directions = np.ascontiguousarray(directions[:, ::-1], np.float32)  # the largest first
         self.variances = (shrink**2 * variances)[::-1]
 
-    def __call__(self, X, dtype=np.float32):
+    def __call__(self, X: ArrayLike, dtype: DTypeLike = np.float32) -> np.ndarray:
         """Whiten examples, in chunks. For parameters and result see `Standardizer.__call__`."""
         X = check_array("X", X, 2, len(self.matrix))
         out = np.empty(X.shape, dtype)
@@ -175,7 +177,7 @@ class Whitener:
             out_part[...] = self.scale(part, dtype) @ self.matrix
         return out
 
-    def absorb(self, net):
+    def absorb(self, net: Any) -> None:
         """Move the whitening into the first layer of a net, see `Standardizer.absorb`."""
         self.scale.check_first(net)
         net.params["W1"][...] = self.matrix @ net.params["W1"]
@@ -204,7 +206,7 @@ class random_flip_shift:
     def __post_init__(self):
         self.max_shift, self.shape = check_count("max_shift", self.max_shift, 0), tuple(self.shape)
 
-    def __call__(self, X, rng):
+    def __call__(self, X: np.ndarray, rng: Any) -> np.ndarray:
         N, m, (rows, columns, channels) = len(X), self.max_shift, self.shape
         mirrored, down, right = rng.random((3, N))
         down, right = (np.floor(move * (2 * m + 1)).astype(np.intp) for move in (down, right))  # 0..2m
@@ -241,7 +243,7 @@ class random_cutout:
     def __post_init__(self):
         self.size, self.shape = check_count("size", self.size, 0), tuple(self.shape)
 
-    def __call__(self, X, rng):
+    def __call__(self, X: np.ndarray, rng: Any) -> np.ndarray:
         N, (rows, columns, _) = len(X), self.shape
         hidden = []
         for n, place in zip((rows, columns), rng.random((2, N)), strict=True):

@@ -17,12 +17,12 @@ def draw_minibatch(X, y, batch_size, rng):
     batch_size : int
         Number of examples. May be larger than N.
     rng : RandomState or Generator
-        ``rng.choice(N, batch_size)`` draws the row numbers.
+        One call of its method ``choice`` draws all row numbers. Each row is equally probable.
 
     Returns
     -------
     X_batch, y_batch : ndarray, shapes (batch_size, D) and (batch_size,)
-        New arrays.
+        The rows of X that were drawn, and their labels, as new arrays.
     """
     rows = rng.choice(len(X), batch_size)
     return X[rows], y[rows]
@@ -36,7 +36,7 @@ def update(param, grad, learning_rate, velocity=None, momentum=0.0):
     param, grad : ndarray, of one shape
         W, changed in place, and the gradient of the loss with respect to W.
     learning_rate : float
-        Factor of the gradient.
+        A step is this factor times the gradient.
     velocity : ndarray, shaped as param, optional
         V, the previous step. Changed in place. Without it there is no momentum.
     momentum : float
@@ -44,8 +44,8 @@ def update(param, grad, learning_rate, velocity=None, momentum=0.0):
 
     Notes
     -----
-    ``W -= learning_rate * grad``. With momentum (Polyak, 1964):
-    ``V = momentum * V - learning_rate * grad`` and ``W += V``.
+    Without momentum, the step goes down the gradient. With momentum, the step is V: the previous
+    step times `momentum`, and the step down the gradient (Polyak, 1964).
     """
     if velocity is None:
         add_scaled(param, -learning_rate, grad)
@@ -77,7 +77,7 @@ class SGD:
             update(params[name], grad, learning_rate, self.velocity.get(name), self.momentum)
 
 
-def warm_cosine(it, num_iters):
+def warm_cosine(it: int, num_iters: int) -> float:
     """Learning rate schedule: half a cosine down to zero, times a linear rise at the start.
 
     The factor of iteration `it`, counted from 0, is

@@ -2,12 +2,12 @@
 
 import contextlib
 import signal
-import sys
 import threading
 import warnings
 
 import numpy as np
-from tqdm import tqdm
+
+from classifiers.progress import make_bar
 
 
 class Snapshot:
@@ -88,7 +88,7 @@ class SafeLoop:
     def iterations(self):
         """Yield 0..num_iters-1, until the callback or Ctrl-C ends the training."""
         history = self.net.history
-        bar = tqdm(range(self.num_iters), disable=not self.progress, file=sys.stdout)
+        bar = make_bar(range(self.num_iters), total=self.num_iters, shown=self.progress)
         for it in bar:
             yield it
             if self.progress:

@@ -17,7 +17,7 @@ class Source(NamedTuple):
     class_names: tuple
 
 
-def choose_data(choice=None):
+def choose_data(choice: str | None = None) -> Source:
     """Find the data. If there are none, download CIFAR-10 or draw the stand-in.
 
     Parameters
@@ -69,7 +69,7 @@ def choose_data(choice=None):
     return describe_data(standin.make_standin(folder / standin.FOLDER))
 
 
-def describe_data(folder):
+def describe_data(folder: Path | str) -> str:
     """Describe the data in a folder of batches.
 
     Parameters

@@ -23,7 +23,7 @@ TRAIN_BATCHES, TEST_BATCHES = BATCHES[:5], BATCHES[5:]
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
-def find_CIFAR10(root=None):
+def find_CIFAR10(root: Path | str | None = None) -> Path:
     """Find the folder that holds the CIFAR-10 batches.
 
     Parameters

@@ -1,8 +1,11 @@
 """Checks a two-layer net, stage by stage."""
 
-import numpy as np
+from typing import Any
 
-from checks import BIASES, check_array, check_labels, check_rng
+import numpy as np
+from numpy.typing import ArrayLike
+
+from checks import BIASES, Rng, check_array, check_labels, check_rng
 
 from . import probes, stages
 from .findings import Answer
@@ -15,7 +18,10 @@ from .report import NetReport
 from .training import probe_predictions, probe_training
 
 
-def check_net(net, X, y, reg=0.1, *, h=1e-5, tolerance=1e-7, max_checks=100, rng=None):
+def check_net(
+    net: Any, X: ArrayLike, y: ArrayLike, reg: float = 0.1,
+    *, h: float = 1e-5, tolerance: float = 1e-7, max_checks: int = 100, rng: Rng = None,
+) -> NetReport:  # fmt: skip
     """Check a two-layer net and say what is wrong with it.
 
     The check follows the order of work: scores, loss, gradients, the update in ``train``,

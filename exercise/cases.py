@@ -1,7 +1,5 @@
 """Cases that test the students' functions: arguments only, no answers."""
 
-import json
-import re
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +7,10 @@ import numpy as np
 CHANGES = {"penalty": ["dW1", "db1", "dW2", "db2"], "update": ["param", "velocity"]}  # in place
 # Arguments that the lab does not need after the call. A change costs only the points for types.
 SCRATCH = {"softmax_loss": ["scores"], "backward": ["hidden", "dscores"], "update": ["grad"]}
+LENGTH, OWN = "the number of rows", "every row is a row of X with its own label"  # answers of draw_minibatch
+OTHER = "other rows each time"
 PARAMS = ("W1", "b1", "W2", "b2")
+GRADS = tuple(f'grads["{name}"]' for name in PARAMS)  # names of the answers of `penalty` and `backward`
 
 
 class Case(NamedTuple):
@@ -99,14 +100,18 @@ def _softmax_loss(softmax_loss, a):
 def _penalty(penalty, a):
     grads = {key: a[f"d{key}"] for key in PARAMS} if "dW1" in a else None
     answer = _unpack(penalty(_params(a), float(a["reg"]), *([] if grads is None else [grads])), "value")
-    return answer if grads is None else {**answer, **grads}
+    return answer if grads is None else {**answer, **_grads(grads)}
 
 
 def _backward(backward, a):
     grads = _unpack(backward(_params(a), a["X"], a["hidden"], a["dscores"], **_optional(a, "mask")), "grads")["grads"]
     if not isinstance(grads, dict):
         raise Unusable(f"must return a dict with the keys W1, b1, W2 and b2, but returns one {type(grads).__name__}")
-    return _optional(grads, *PARAMS)
+    return _grads(grads)
+
+
+def _grads(grads):
+    return {answer: grads[name] for name, answer in zip(PARAMS, GRADS, strict=True) if name in grads}
 
 
 def _draw_minibatch(draw_minibatch, a):
@@ -115,17 +120,21 @@ def _draw_minibatch(draw_minibatch, a):
     answer = _unpack(draw_minibatch(X, a["y"], int(a["batch_size"]), rng), "X_batch", "y_batch")
     X_batch, y_batch = map(np.asarray, answer.values())
     answer = {"X_batch": X_batch.copy(), "y_batch": y_batch, "next": rng.random() if "generator" in a else rng.rand()}
-    if X_batch.ndim == 2 and X_batch.shape[1] == X.shape[1] and y_batch.shape == (len(X_batch),):
-        same = (X_batch[:, None, :] == X[None, :, :]).all(axis=2) & (y_batch[:, None] == a["y"][None, :])
-        answer["every row is a row of X with its own label"] = same.any(axis=1)  # each with its own label
+    answer[LENGTH], own = np.array(X_batch.shape[:1]), False
+    if X_batch.shape[1:] == X.shape[1:] and y_batch.shape == X_batch.shape[:1]:
+        own = ((X_batch[:, None] == X[None]).all(axis=2) & (y_batch[:, None] == a["y"])).any(axis=1).all()
+    answer[OWN] = own
     again, _ = draw_minibatch(X, a["y"], int(a["batch_size"]), rng)
-    answer["other rows each time"] = len(np.unique(X_batch, axis=0)) > 1 and not np.array_equal(again, X_batch)
+    answer[OTHER] = len(np.unique(X_batch, axis=0)) > 1 and not np.array_equal(again, X_batch)
     return answer
 
 
 def _update(update, a):
     momentum = {"momentum": float(a["momentum"])} if "momentum" in a else {}
+    before = a["param"].copy()
     update(a["param"], a["grad"], float(a["learning_rate"]), **momentum, **_optional(a, "velocity"))
+    if np.array_equal(a["param"], before):
+        raise Unusable("does not change param. Change it in place: `param = ...` only makes a new array")
     return _optional(a, "param", "velocity")
 
 
@@ -133,15 +142,8 @@ def _best_class(best_class, a):
     return _unpack(best_class(a["scores"]), "classes")
 
 
-CALLS = {
-    "forward": _forward,
-    "softmax_loss": _softmax_loss,
-    "penalty": _penalty,
-    "backward": _backward,
-    "draw_minibatch": _draw_minibatch,
-    "update": _update,
-    "best_class": _best_class,
-}
+_CALLS = (_forward, _softmax_loss, _penalty, _backward, _draw_minibatch, _update, _best_class)
+CALLS = {function.__name__[1:]: function for function in _CALLS}
 
 
 def make_cases(name, seed, hidden):
@@ -160,10 +162,11 @@ def make_cases(name, seed, hidden):
     -------
     list of Case
     """
-    rng = np.random.default_rng([seed, int(hidden), list(CALLS).index(name)])
+    # The legacy generator gives the same numbers with each version of NumPy.
+    rng = np.random.RandomState(np.random.MT19937([seed, int(hidden), list(CALLS).index(name)]))
     shapes = [(5, 4, 10, 3)]  # N, D, H, C
     if hidden:
-        shapes = [(1, 3, 1, 2), (7, 5, 6, 4), (2, 1, 8, 2), *(tuple(map(int, rng.integers(2, 9, 4))) for _ in range(2))]
+        shapes = [(1, 3, 1, 2), (7, 5, 6, 4), (2, 1, 8, 2), *(tuple(map(int, rng.randint(2, 9, 4))) for _ in range(2))]
     return [Case(name, *case) for shape in shapes for case in MAKERS[name](rng, *shape)]
 
 
@@ -188,7 +191,7 @@ def _forward_cases(rng, N, D, H, C):
 
 
 def _softmax_cases(rng, N, D, H, C):
-    scores, y = 2 * rng.standard_normal((N, C)), rng.integers(0, C, N)
+    scores, y = 2 * rng.standard_normal((N, C)), (rng.permutation(N) + rng.randint(C)) % C  # all classes
     below, one_row, equal = scores.copy(), scores.copy(), np.full((N, C), 1e4)
     below[np.arange(N), y] -= 1e3
     one_row[0] += 1e4
@@ -208,31 +211,32 @@ def _penalty_cases(rng, N, D, H, C):
         arrays = {**params, "reg": np.array(reg)}
         yield "value", f"reg={reg}, {_shape(N, D, H, C)}", arrays, ("value",)
         yield "value", f"reg={reg} with grads, {_shape(N, D, H, C)}", {**arrays, **grads}, ("value",)
-        yield "gradient", f"reg={reg}, {_shape(N, D, H, C)}", {**arrays, **grads}, PARAMS
+        yield "gradient", f"reg={reg}, {_shape(N, D, H, C)}", {**arrays, **grads}, GRADS
 
 
 def _backward_cases(rng, N, D, H, C):
     arrays = {**_draw_params(rng, D, H, C), "X": rng.standard_normal((N, D))}
-    arrays |= {"hidden": np.maximum(0, rng.standard_normal((N, H))), "dscores": rng.standard_normal((N, C))}
-    arrays["hidden"][:, 0] += 0.1
+    arrays["b1"][0] += 25  # unit 0 is active in all rows
+    arrays["hidden"] = np.clip(arrays["X"].dot(arrays["W1"]) + arrays["b1"], 0, None)
+    arrays["dscores"] = rng.standard_normal((N, C))
     mask = np.where((rng.random((N, H)) < 0.5) & (np.arange(H) > 0), 0, 2.0)
     single = {key: array.astype(np.float32) for key, array in arrays.items()}
-    for key in PARAMS:
-        yield key, _shape(N, D, H, C), arrays, (key,)
+    for key, answer in zip(PARAMS, GRADS, strict=True):
+        yield key, _shape(N, D, H, C), arrays, (answer,)
     dropped = {**arrays, "mask": mask, "hidden": arrays["hidden"] * mask}
-    yield "dropout", f"with mask, {_shape(N, D, H, C)}", dropped, PARAMS
-    yield "types", f"float32, {_shape(N, D, H, C)}", single, PARAMS, True
+    yield "dropout", f"with mask, {_shape(N, D, H, C)}", dropped, GRADS
+    yield "types", f"float32, {_shape(N, D, H, C)}", single, GRADS, True
 
 
 def _minibatch_cases(rng, N, D, H, C):
     N, batch = 3 * N + 20, np.array(H + 8)  # enough rows that two random batches differ
-    X, y, seed = rng.integers(0, 256, (N, D + 3)).astype(np.uint8), rng.integers(0, C, N), np.array(rng.integers(1e6))
+    X, y, seed = rng.randint(0, 256, (N, D + 3)).astype(np.uint8), rng.randint(0, C, N), np.array(rng.randint(10**6))
     X[:, 0] = np.arange(N)  # makes each row unique
     arrays = {"X": X, "y": y, "batch_size": batch, "seed": seed}
     larger = {**arrays, "batch_size": np.array(2 * N + 1)}
     strided = {**arrays, "X": np.repeat(X, 2, axis=0), "every other": np.array(1)}
     for what, those in (("a batch", arrays), ("a batch larger than the data", larger), ("every other row", strided)):
-        yield "rows", f"{what}, {N} rows", those, ("every row is a row of X with its own label", "other rows each time")
+        yield "rows", f"{what}, {N} rows", those, (LENGTH, OWN, OTHER)
         yield "random stream", f"{what}, {N} rows", those, ("X_batch", "y_batch", "next")
     generator = {**arrays, "generator": np.array(1)}
     yield "random stream", f"with a Generator, {N} rows", generator, ("X_batch", "y_batch", "next")
@@ -256,37 +260,6 @@ def _class_cases(rng, N, D, H, C):
     yield "large scores", f"scores of 1e5, N={N + 5}, C={C + 2}", {"scores": 1e5 * scores}, ("classes",)
 
 
-MAKERS = {
-    "forward": _forward_cases,
-    "softmax_loss": _softmax_cases,
-    "penalty": _penalty_cases,
-    "backward": _backward_cases,
-    "draw_minibatch": _minibatch_cases,
-    "update": _update_cases,
-    "best_class": _class_cases,
-}
-
-
-def save_cases(path, cases, expected=()):
-    """Write cases and their expected answers to one ``.npz`` file without pickle."""
-    arrays = {"cases": np.array(json.dumps([[*case[:3], case.outputs, case.typed] for case in cases]))}
-    for number, case in enumerate(cases):
-        arrays |= {f"{number}/{key}": array for key, array in case.arrays.items()}
-    for number, answers in enumerate(expected):
-        arrays |= {f"{number}>{key}": array for key, array in answers.items()}
-    np.savez(path, **arrays)
-
-
-def load_cases(path):
-    """Read a file of `save_cases`: cases and expected answers (empty dicts if not saved)."""
-    with np.load(path, allow_pickle=False) as file:
-        heads = json.loads(str(file["cases"]))
-        given, expected = ([{} for _ in heads] for _ in range(2))
-        for key in file.files[1:]:
-            number, sign, name = re.match(r"(\d+)([/>])(.*)", key).groups()
-            (given if sign == "/" else expected)[int(number)][name] = file[key]
-    cases = [
-        Case(part, aspect, label, arrays, tuple(outputs), typed)
-        for (part, aspect, label, outputs, typed), arrays in zip(heads, given, strict=True)
-    ]
-    return cases, expected
+_MAKERS = (_forward_cases, _softmax_cases, _penalty_cases, _backward_cases)
+_MAKERS += (_minibatch_cases, _update_cases, _class_cases)
+MAKERS = dict(zip(CALLS, _MAKERS, strict=True))

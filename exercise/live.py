@@ -11,9 +11,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from .parts import BY_NAME
+from .parts import BY_NAME, HOMEWORK
 
-HOMEWORK = Path(__file__).resolve().parents[1] / "homework.py"
 _text = {}  # of the file, when it was loaded
 _held = {}  # what the notebook and the modules have under each name
 
@@ -48,7 +47,6 @@ def load_again(info=None):
         for other in [other for other in list(sys.modules.values()) if other is not module]:
             if getattr(other, "__dict__", {}).get(name) is old:
                 setattr(other, name, _held[name])
-    _stop_workers()
 
 
 def _own(module):
@@ -66,9 +64,3 @@ def _raises(error):
         raise error
 
     return function
-
-
-def _stop_workers():
-    """Stop the processes in which `sweep` trains. They have the old functions."""
-    if "joblib.externals.loky" in sys.modules:
-        sys.modules["joblib.externals.loky"].get_reusable_executor().shutdown(wait=True)

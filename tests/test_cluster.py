@@ -167,7 +167,7 @@ def sweep_complete(folder, callback=None):
     """Run the sweep on Dask with a journal. Check its trials and their results."""
     with joblib.parallel_config(backend="dask"):
         result = small_sweep(grid=GRID, callback=callback, journal=folder / "sweep.jsonl")
-    assert sorted(read_indices(folder / "sweep.jsonl")) == [0, 1, 2, 3]
+    assert sorted(read_indices(folder / "sweep.jsonl", GRID)) == [0, 1, 2, 3]
     assert fingerprint(result) == fingerprint(small_sweep(grid=GRID))
 
 

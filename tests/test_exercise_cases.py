@@ -1,11 +1,14 @@
 """Tests of exercise.cases: aspects, files, and the mistakes that the cases find."""
 
+import re
+
 import numpy as np
 import pytest
 
 from exercise.cases import call, make_cases
 from exercise.judge import judge, points
-from exercise.parts import PARTS, solution
+from exercise.parts import BY_NAME, PARTS, solution
+from exercise.student import load, try_case
 
 
 @pytest.mark.parametrize("hidden", [False, True])
@@ -20,130 +23,184 @@ def test_every_aspect_has_cases(part, hidden):
     assert not hidden or len({case.label for case in cases} - seen) > len(cases) / 3
 
 
-# The seven functions as a student may write them. `wrong` is the mistake that each makes, if any.
+# The seven functions as a student may write them.
+STUDENT = """
+def forward(params, X, mask=None):
+    sums = X @ params["W1"] + params["b1"]
+    hidden = np.maximum(0, sums)
+    if mask is not None:
+        hidden = hidden * mask
+    scores = hidden @ params["W2"] + params["b2"]
+    return hidden, scores
 
 
-def forward(wrong, params, X, mask=None):
-    if wrong == "X changed":
-        X *= 2
-    hidden = (X.astype(np.float64) if wrong == "float64" else X) @ params["W1"] + params["b1"]
-    hidden = hidden if wrong == "no ReLU" else np.maximum(0, hidden)
-    hidden = hidden if mask is None or wrong == "no dropout" else hidden * mask
-    return hidden, hidden @ params["W2"] + (0 if wrong == "no b2" else params["b2"])
-
-
-def softmax_loss(wrong, scores, y):
-    rows, dtype = np.arange(len(y)), np.float64 if wrong == "float64" else scores.dtype
-    largest = {"no shift": 0, "shift by one number": scores.max()}.get(wrong, scores.max(axis=1, keepdims=True))
-    exps = np.exp(scores - largest)
+def softmax_loss(scores, y):
+    N = len(y)
+    rows = np.arange(N)
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    exps = np.exp(shifted)
     sums = exps.sum(axis=1, keepdims=True)
-    losses = np.log(sums[:, 0]) - (scores - largest)[rows, y]
-    losses = -np.log((exps / sums)[rows, y]) if wrong == "log of softmax" else losses
-    dscores = (exps / sums).astype(dtype)
+    logp = shifted - np.log(sums)
+    p = exps / sums
+    loss = -logp[rows, y].mean()
+    dscores = p.copy()
     dscores[rows, y] -= 1
-    return losses.sum() if wrong == "sum" else losses.mean(), dscores / (1 if wrong == "dscores of sum" else len(y))
+    dscores /= N
+    return loss, dscores
 
 
-def penalty(wrong, params, reg, grads=None):
-    names = params if wrong == "biases, too" else ("W1", "W2")
-    for name in names if grads is not None or wrong == "grads needed" else ():
-        if wrong == "grads replaced":
-            grads[name] = reg * params[name]
-        else:
+def penalty(params, reg, grads=None):
+    value = 0.0
+    for name in ("W1", "W2"):
+        value += 0.5 * reg * np.sum(params[name] ** 2)
+        if grads is not None:
             grads[name] += reg * params[name]
-    return (1 if wrong == "no half" else 0.5) * reg * sum(np.sum(params[name] ** 2) for name in names)
+    return value
 
 
-def backward(wrong, params, X, hidden, dscores, mask=None):
+def backward(params, X, hidden, dscores, mask=None):
     dhidden = dscores @ params["W2"].T
-    dhidden = dhidden if wrong == "no ReLU" else dhidden * (hidden > 0)
-    dhidden = dhidden if mask is None or wrong == "no dropout" else dhidden * mask
-    grads = {"W1": X.T @ dhidden, "b1": dhidden.mean(axis=0) if wrong == "mean" else dhidden.sum(axis=0)}
-    grads["W2"] = (hidden > 0 if wrong == "hidden > 0" else hidden).T @ dscores
-    grads["b2"] = dscores.sum(axis=None if wrong == "one sum" else 0)
+    if mask is not None:
+        dhidden = dhidden * mask
+    dhidden[hidden <= 0] = 0
+    grads = {"W1": X.T @ dhidden, "b1": dhidden.sum(axis=0)}
+    grads["W2"] = hidden.T @ dscores
+    grads["b2"] = dscores.sum(axis=0)
     return grads
 
 
-def draw_minibatch(wrong, X, y, batch_size, rng):
-    if wrong == "first rows":
-        rows = np.arange(batch_size) % len(X)
-    elif wrong == "no replacement":
-        rows = rng.permutation(len(X))[:batch_size]
+def draw_minibatch(X, y, batch_size, rng):
+    rows = rng.choice(len(X), batch_size)
+    return X[rows], y[rows]
+
+
+def update(param, grad, learning_rate, velocity=None, momentum=0.0):
+    if velocity is None:
+        param -= learning_rate * grad
     else:
-        rows = rng.choice(len(X), batch_size)
-    labels = y[rng.choice(len(X), batch_size)] if wrong == "other labels" else y[rows]
-    return X[rows], labels
+        velocity *= momentum
+        velocity -= learning_rate * grad
+        param += velocity
 
 
-def update(wrong, param, grad, learning_rate, velocity=None, momentum=0.0):
-    step = (-1 if wrong == "uphill" else 1) * learning_rate * grad
-    step = step if velocity is None or wrong == "no momentum" else step - momentum * velocity
-    if velocity is not None:
-        velocity[...] = step if wrong == "velocity uphill" else -step
-    param = param.copy() if wrong == "copy" else param
-    param -= step
+def best_class(scores):
+    return scores.argmax(axis=1)
+"""
+# Beginners' mistakes: function | aspects that fail | what a mistake changes -> one mistake -> another one.
+MISTAKES = """
+forward | all | np.maximum(0, sums) -> sums -> np.abs(sums) -> np.maximum(0.01 * sums, sums)
+forward | all | np.maximum(0, sums) -> 1 / (1 + np.exp(-sums))
+forward | types | np.maximum(0, sums) -> np.maximum(0, sums.astype(float))
+forward | all |  + params["b1"] ->
+forward | scores, dropout, types |  + params["b2"] ->
+forward | all | + params["b1"] -> + params["b1"].sum()
+forward | dropout | hidden * mask -> hidden -> hidden * (mask > 0)
+forward | all | hidden, scores -> scores, hidden
+forward | all | return hidden, scores -> return scores -> hidden, scores
+forward | hidden, dropout, types | return hidden, scores -> return sums, scores
+forward | scores, dropout, types | return hidden, scores -> return hidden, np.maximum(0, scores)
+forward | scores, dropout, types | hidden @ params["W2"] -> sums @ params["W2"]
+forward | all | sums = X -> X *= 2; sums = X
+softmax_loss | large scores | scores.max(axis=1, keepdims=True) -> 0 -> scores.min(axis=1, keepdims=True)
+softmax_loss | large scores | scores.max(axis=1, keepdims=True) -> scores.mean(axis=1, keepdims=True)
+softmax_loss | all | scores.max(axis=1, keepdims=True) -> scores.max(axis=0)
+softmax_loss | all | exps.sum(axis=1, keepdims=True) -> exps.sum(axis=0) -> exps.sum()
+softmax_loss | large scores | logp = shifted - np.log(sums) -> logp = np.log(exps / sums)
+softmax_loss | loss, large scores | logp = shifted - np.log(sums) -> logp = np.log(exps / sums + 1e-8)
+softmax_loss | loss, large scores | logp = shifted - np.log(sums) -> logp = scores - np.log(sums)
+softmax_loss | loss, large scores | logp = shifted - np.log(sums) -> logp = exps / sums
+softmax_loss | loss, large scores | logp[rows, y] -> logp[:, y] -> logp[rows, y - 1] -> logp
+softmax_loss | loss, large scores | .mean() -> .sum() ->
+softmax_loss | gradient, large scores, types | dscores[rows, y] -= 1 -> pass -> dscores[:, y] -= 1
+softmax_loss | gradient, large scores, types | dscores[rows, y] -= 1 -> dscores[rows, y] += 1
+softmax_loss | gradient, large scores, types | dscores[rows, y] -= 1 -> dscores[rows, y - 1] -= 1
+softmax_loss | gradient, large scores, types | dscores /= N -> pass -> dscores /= dscores.shape[1]
+softmax_loss | gradient, large scores, types | p.copy() -> exps.copy()
+softmax_loss | types | p.copy() -> p.astype(float)
+softmax_loss | all | loss, dscores -> dscores, loss
+softmax_loss | all | return loss, dscores -> return loss
+softmax_loss | all | N = len(y) -> N = scores.shape[1]
+penalty | value | 0.5 * reg -> reg -> 0.5
+penalty | all | ("W1", "W2") -> params -> ("W1",) -> ("b1", "b2")
+penalty | value | value += -> value =
+penalty | value | params[name] ** 2 -> params[name]
+penalty | value | np.sum(params[name] ** 2) -> np.sqrt(np.sum(params[name] ** 2))
+penalty | value | np.sum -> np.mean
+penalty | gradient | grads[name] += -> grads[name] = -> grads[name] -=
+penalty | gradient | += reg * params -> += 2 * reg * params -> += 0.5 * reg * params
+penalty | gradient | grads[name] += reg * params[name] -> pass
+penalty | all | if grads is not None -> if grads is None
+penalty | value | if grads is not None: -> if True:
+penalty | all |     return value ->         return value ->
+backward | W1, b1, dropout, types | dhidden[hidden <= 0] = 0 -> pass -> dhidden[dhidden <= 0] = 0
+backward | W1, b1, dropout, types | dhidden[hidden <= 0] = 0 -> dhidden[hidden < 0] = 0
+backward | W1, b1, dropout, types | dhidden[hidden <= 0] = 0 -> dhidden[hidden > 0] = 0
+backward | W1, b1, dropout, types | dhidden[hidden <= 0] = 0 -> dhidden = dhidden * hidden
+backward | W1, b1, dropout, types | dhidden[hidden <= 0] = 0 -> dhidden[X @ params["W1"] <= 0] = 0
+backward | dropout | dhidden * mask -> dhidden -> dhidden * (mask > 0)
+backward | b1, dropout, types | dhidden.sum(axis=0) -> dhidden.mean(axis=0) -> dhidden.sum(axis=1)
+backward | b1, dropout, types | dhidden.sum(axis=0) -> dhidden.sum() -> dhidden.sum(axis=0, keepdims=True)
+backward | b2, dropout, types | dscores.sum(axis=0) -> dscores.mean(axis=0) -> dscores.sum() -> dscores
+backward | W1, dropout, types | X.T @ dhidden -> X.T @ dhidden / len(X) -> (X.T @ dhidden).T -> -X.T @ dhidden
+backward | W1, dropout, types | X.T @ dhidden -> X.T @ dhidden + params["W1"]
+backward | W2, dropout, types | hidden.T @ dscores -> (hidden > 0).T @ dscores
+backward | W1, dropout, types | grads = {"W1" -> grads = {"dW1"
+backward | all | return grads -> return tuple(grads.values()) -> return
+draw_minibatch | all | rng.choice(len(X), batch_size) -> np.arange(batch_size) % len(X)
+draw_minibatch | all | rng.choice(len(X), batch_size) -> rng.permutation(len(X))[:batch_size]
+draw_minibatch | all | rng.choice(len(X), batch_size) -> rng.choice(len(X), batch_size, replace=False)
+draw_minibatch | all | rng.choice(len(X), batch_size) -> rng.choice(batch_size, batch_size)
+draw_minibatch | all | rng.choice(len(X), batch_size) -> np.full(batch_size, rng.choice(len(X)))
+draw_minibatch | random stream | rng.choice(len(X), batch_size) -> np.random.choice(len(X), batch_size)
+draw_minibatch | random stream | rng.choice(len(X), batch_size) -> np.sort(rng.choice(len(X), batch_size))
+draw_minibatch | all | y[rows] -> y[rng.choice(len(X), batch_size)] -> y[:batch_size]
+draw_minibatch | all | X[rows], y[rows] -> y[rows], X[rows]
+draw_minibatch | all | return X[rows], y[rows] -> return X[rows]
+draw_minibatch | all | rows = -> rng.shuffle(X); rows =
+update | plain | param -= learning_rate * grad -> param += learning_rate * grad
+update | plain | param -= learning_rate * grad -> param = param - learning_rate * grad
+update | plain | param -= learning_rate * grad -> param = -learning_rate * grad
+update | momentum | velocity *= momentum -> pass -> velocity = momentum * velocity -> velocity *= 1 - momentum
+update | momentum | velocity -= learning_rate * grad -> velocity += learning_rate * grad
+update | momentum | velocity -= learning_rate * grad -> velocity -= (1 - momentum) * learning_rate * grad
+update | momentum | param += velocity -> param -= velocity -> param = param + velocity -> return
+update | momentum | if velocity is None -> if velocity is None or momentum
+best_class | all | argmax(axis=1) -> argmin(axis=1) -> argmax(axis=0) -> argmax(axis=1, keepdims=True)
+best_class | classes | argmax(axis=1) -> argmax(axis=1).astype(float)
+best_class | all | scores.argmax -> abs(scores).argmax
+best_class | large scores | scores.argmax -> (np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)).argmax
+best_class | classes | scores.argmax(axis=1) -> scores.shape[1] - 1 - scores[:, ::-1].argmax(axis=1)
+best_class | all | return scores -> scores
+"""
+SOURCES = {name: re.search(rf"def {name}\(.*?(?=\n\n\n|$)", STUDENT, re.DOTALL)[0] for name in BY_NAME}
 
 
-@np.errstate(all="ignore")
-def best_class(wrong, scores):
-    if wrong == "softmax":
-        scores = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    classes = scores.argmin(axis=1) if wrong == "lowest" else scores.argmax(axis=0 if wrong == "axis" else 1)
-    classes = scores.shape[1] - 1 - scores[:, ::-1].argmax(axis=1) if wrong == "last of equals" else classes
-    return classes.astype(float) if wrong == "float" else classes
+def mistakes():
+    """Return the function, the aspects that fail, what to replace, and by what. One of each function has no mistake."""
+    found = [(name, set(), "", "") for name in BY_NAME]
+    for line in MISTAKES.strip().splitlines():
+        name, aspects, changes = line.split(" | ")
+        aspects = set(BY_NAME[name].points if aspects == "all" else aspects.split(", "))
+        old, *new = changes.split(" ->")
+        found += [(name, aspects, old, text[1:]) for text in new]
+    return found
 
 
-STUDENT = {f.__name__: f for f in (forward, softmax_loss, penalty, backward, draw_minibatch, update, best_class)}
-MISTAKES = [
-    *((name, "", set()) for name in STUDENT),
-    ("forward", "no ReLU", {"scores", "hidden", "dropout", "types"}),
-    ("forward", "no b2", {"scores", "dropout", "types"}),
-    ("forward", "no dropout", {"dropout"}),
-    ("forward", "float64", {"types"}),
-    ("forward", "X changed", {"scores", "hidden", "dropout", "types"}),
-    ("softmax_loss", "no shift", {"large scores"}),
-    ("softmax_loss", "shift by one number", {"large scores"}),
-    ("softmax_loss", "log of softmax", {"large scores"}),
-    ("softmax_loss", "dscores of sum", {"gradient", "large scores", "types"}),
-    ("softmax_loss", "sum", {"loss", "large scores"}),
-    ("softmax_loss", "float64", {"types"}),
-    ("penalty", "no half", {"value"}),
-    ("penalty", "grads needed", {"value"}),
-    ("penalty", "grads replaced", {"gradient"}),
-    ("penalty", "biases, too", {"value", "gradient"}),
-    ("backward", "no ReLU", {"W1", "b1", "dropout", "types"}),
-    ("backward", "mean", {"b1", "dropout", "types"}),
-    ("backward", "one sum", {"b2", "dropout", "types"}),
-    ("backward", "hidden > 0", {"W2", "dropout", "types"}),
-    ("backward", "no dropout", {"dropout"}),
-    ("draw_minibatch", "first rows", {"rows", "random stream"}),
-    ("draw_minibatch", "no replacement", {"rows", "random stream"}),
-    ("draw_minibatch", "other labels", {"rows", "random stream"}),
-    ("update", "uphill", {"plain", "momentum"}),
-    ("update", "no momentum", {"momentum"}),
-    ("update", "velocity uphill", {"momentum"}),
-    ("update", "copy", {"plain", "momentum"}),
-    ("best_class", "lowest", {"classes", "large scores"}),
-    ("best_class", "axis", {"classes", "large scores"}),
-    ("best_class", "softmax", {"large scores"}),
-    ("best_class", "last of equals", {"classes"}),
-    ("best_class", "float", {"classes"}),
-]
+def written(name, old="", new=""):
+    """Return a function as the student wrote it."""
+    assert old in SOURCES[name]
+    return getattr(load("import numpy as np\n" + SOURCES[name].replace(old, new))[0], name)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("hidden", [False, True])
-@pytest.mark.parametrize("name, wrong, aspects", MISTAKES)
-def test_mistake_fails_its_aspects(name, wrong, aspects, hidden):
+@pytest.mark.parametrize("name, aspects, old, new", mistakes())
+def test_mistake_fails_its_aspects(name, aspects, old, new, hidden):
     """A mistake fails the aspects that it changes and no others. A right function fails none."""
-    failed = set()
-    for case in make_cases(name, 5, hidden):
+    failed, function = set(), written(name, old, new)
+    for case in make_cases(name, 5 * hidden, hidden):
         expected = call(name, solution(name), case.arrays)
-        try:
-            answers = call(name, lambda *args, **options: STUDENT[name](wrong, *args, **options), case.arrays)
-        except TypeError as error:
-            answers = str(error)
-        failed |= {case.aspect} if judge(case, answers, expected) else set()
+        failed |= {case.aspect} if judge(case, try_case(function, case), expected) else set()
     assert failed == aspects
 
 
@@ -166,7 +223,7 @@ def test_trivial_function_gets_no_points(part, seed):
     verdicts = []
     for case in make_cases(part.name, 0, False) + make_cases(part.name, seed, True):
         expected = call(part.name, solution(part.name), case.arrays)
-        verdicts.append((case, judge(case, call(part.name, TRIVIAL[part.name], case.arrays), expected)))
+        verdicts.append((case, judge(case, try_case(TRIVIAL[part.name], case), expected)))
     assert sum(points(part, verdicts).values()) <= (0.5 if part.name == "softmax_loss" else 0)
 
 
@@ -174,10 +231,38 @@ def test_changes_in_place():
     """A change of an array that the lab no longer needs costs only the points for types."""
 
     def in_place(scores, y):
-        loss, scores[...] = softmax_loss("", scores.copy(), y)
+        loss, scores[...] = written("softmax_loss")(scores.copy(), y)
         return loss, scores
 
     for case in make_cases("softmax_loss", 0, False):
         answers = call(case.part, in_place, case.arrays)
         verdict = judge(case, answers, call(case.part, solution("softmax_loss"), case.arrays))
         assert verdict == ("scores must not be changed in place" if case.aspect == "types" else "")
+
+
+SENTENCES = [
+    (
+        "update",
+        "param -= learning_rate * grad",
+        "param = param - learning_rate * grad",
+        "does not change param. Change it",
+    ),
+    ("draw_minibatch", "y[rows]", "y[:3]", "not true: every row is a row of X with its own label"),
+    (
+        "draw_minibatch",
+        "rng.choice(len(X), batch_size)",
+        "np.arange(3)",
+        "the number of rows at (0,) is 3 and should be 18",
+    ),
+    ("draw_minibatch", "X[rows]", "X[rows, :1]", "not true: every row is a row of X with its own label"),
+    ("backward", "hidden.T @ dscores", "hidden", 'grads["W2"] has the shape (5, 10), not (10, 3)'),
+    ("backward", 'grads["W2"]', 'grads["dW2"]', 'grads["W2"] is missing'),
+]
+
+
+@pytest.mark.parametrize("name, old, new, sentence", SENTENCES)
+def test_sentences(name, old, new, sentence):
+    """A mistake is named in the words of the student's file."""
+    cases, function = make_cases(name, 0, False), written(name, old, new)
+    verdicts = [judge(c, try_case(function, c), call(name, solution(name), c.arrays)) for c in cases]
+    assert any(verdict.startswith(sentence) for verdict in verdicts), verdicts

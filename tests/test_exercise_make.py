@@ -3,7 +3,6 @@
 import ast
 import importlib
 import inspect
-import io
 import json
 import os
 import re
@@ -15,7 +14,6 @@ import pytest
 from conftest import ROOT, posix
 from test_exercise_student import right, solve
 
-from exercise.cases import load_cases, make_cases
 from exercise.make import __main__ as make
 from exercise.make.__main__ import collect_files, main, make_exercise, pack
 from exercise.parts import BY_NAME, PARTS, solution
@@ -55,7 +53,7 @@ def test_files_of_the_exercise(files):
     """The exercise has the modules of the lab, but no tests, benchmarks, pictures, data or grading."""
     modules = {name for name in files if name.endswith(".py")}
     others = {"LICENSE", "Makefile", "README.md", ".gitignore", "requirements.txt", "two_layer_net.ipynb"}
-    others |= {"diagnosis/code.zip", "exercise/visible.npz", "exercise/made.json"}
+    others |= {"diagnosis/code.zip", "exercise/answers.npz", "exercise/made.json", "exercise/hints.md"}
     assert files.keys() - modules == others and b"image/png" not in files["two_layer_net.ipynb"]
     own = {"diagnosis/__init__.py", *(f"exercise/{path.name}" for path in (ROOT / "exercise").glob("*.py"))}
     assert own == {name for name in modules if "/" in name and not name.startswith(("classifiers/", "datasets/"))}
@@ -100,7 +98,9 @@ def test_modules_import_the_functions(files, name):
     whole = {n for n, value in vars(importlib.import_module(name)).items() if getattr(value, "__module__", "") == name}
     mine = {part.name for part in PARTS if part.module == name}
     imported = {n.name for node in tree.body if getattr(node, "module", "") == "homework" for n in node.names}
-    assert defined == whole - mine and imported == mine
+    assert defined == whole - mine - {"add_scaled"} and imported == mine
+    loaded = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    assert not re.findall("WEIGHTS|BLOCK|add_scaled", text) and "np" in loaded
 
 
 def test_same_files_in_each_run(files, tmp_path):
@@ -162,17 +162,31 @@ def test_each_function_is_tested_alone(folder):
         "total              44 of 100 points",
     ):
         assert line in ran.stdout, ran.stdout
+    assert ran.stdout.count("ZeroDivisionError") == 1  # the same sentence holds for other aspects
     ran = run_visible(folder, "softmax_loss", "backward")
     assert ran.returncode == 0 and ran.stdout.splitlines()[-1].split()[1:4] == ["44", "of", "44"]
     assert "wrong_name is not one of the functions" in run_visible(folder, "wrong_name").stderr
 
 
 def test_endless_loop_ends(folder):
-    """The other functions get their points."""
-    write(folder, forward="def forward(*_, **options):\n    while True: pass\n")
-    code = "from exercise import visible; visible.SECONDS = 3; visible.main([])"
-    ran = run(folder, "-c", code)
-    assert "forward             0 of 16\n    was stopped after 3 s" in ran.stdout and "84 of 100" in ran.stdout
+    """The line of the loop is named. The other functions, and cases before it, get their points."""
+    write(
+        folder,
+        forward="def forward(*_, **options):\n    while True:\n        pass\n",
+        best_class="def best_class(scores):\n    while scores.max() > 1e4: input()\n    return scores.argmax(axis=1)\n",
+        update="def update(*_, **options):\n    __import__('time').sleep(10**6)\n",
+    )
+    code = "from exercise import visible; visible.SECONDS, visible.PATIENCE = 2, 4; visible.test_part()"
+    main = f"import sys; from exercise import visible; visible.PROGRAM = {code!r}; visible.show_points()"
+    ran = run(folder, "-c", main)
+    for line in (
+        "forward             0 of 16\n    scores: does not end. Is there an endless loop? It was stopped in line ",
+        "best_class          6 of 8\n    large scores: raises EOFError",
+        "update              0 of 12\n    plain: does not end. Is there an endless loop? It was stopped in line ",
+        "total              70 of 100",
+    ):
+        assert line in ran.stdout, ran.stdout + ran.stderr
+    assert re.search(r"in line \d+: (while True:|pass)\n", ran.stdout) and "sleep(10**6)" in ran.stdout
 
 
 @pytest.mark.parametrize("text, words", [(b"\xff\xfe", "homework.py is saved as UTF-16"), (None, "does not exist")])
@@ -185,10 +199,16 @@ def test_file_that_cannot_be_read(folder, text, words):
     assert ran.returncode == 2 and words in ran.stderr
 
 
-def test_visible_cases(files):
-    """The file of the exercise restores the cases, with all arrays and types."""
-    cases, _ = load_cases(io.BytesIO(files["exercise/visible.npz"]))
-    assert str(cases) == str([case for part in PARTS for case in make_cases(part.name, 0, False)])
+def test_hints(folder):
+    """Each function and each piece of the notebook has three hints. A wrong name or level says what to write."""
+    seen = set()
+    for name in ("loops", *BY_NAME, "train"):
+        for level, more in ((), "Level 2 says more."), ((2,), "Level 3 says more."), ((3,), None):
+            lines = run(folder, "-m", "exercise.hint", name, *map(str, level)).stdout.splitlines()
+            assert lines[1:] == ([more] if more else []) and len(lines[0]) > 40 and lines[0] not in seen
+            seen.add(lines[0])
+    for wrong in ([], ["nothing"], ["forward", "4"], ["forward", "0"]):
+        assert run(folder, "-m", "exercise.hint", *wrong).stdout.startswith("Name one of loops, forward, softmax")
 
 
 STAGES = [
@@ -229,9 +249,14 @@ def test_makefile(folder):
 
 
 def test_readme_names_the_parts(files):
-    """The table has the section of each function, in the order of work."""
-    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", files["README.md"].decode(), re.MULTILINE)
-    assert rows == [(str(part.section), part.name) for part in PARTS]
+    """It has each function behind its section, in the order of work."""
+    text = files["README.md"].decode().partition("The sections of the notebook")[2].partition("In the notebook")[0]
+    found = [
+        (int(number), name)
+        for number, names in re.findall(r"section (\d)([^.]*?)(?=section|\.)", text)
+        for name in re.findall(r"`(\w+)`", names)
+    ]
+    assert found == [(part.section, part.name) for part in PARTS]
 
 
 def content(folder):

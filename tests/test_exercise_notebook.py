@@ -1,5 +1,6 @@
 """Tests of the exercise's notebook: its tags, its gaps and questions, and runs section by section."""
 
+import copy
 import json
 import re
 
@@ -20,7 +21,24 @@ GAPS = {
     '"hidden_size": ..., "learning_rate": ..., "num_iters": ..., "reg": ...': (
         '"hidden_size": [2, 3], "learning_rate": [1e-3], "num_iters": [1, 2], "reg": [0.5]'
     ),
-    "p = ...": "p = np.exp(scores - scores.max(axis=1, keepdims=True))",
+    "    ...  # fill both arrays, and return them": """
+    for i in range(N):
+        for h in range(H):
+            total = params["b1"][h] + sum(X[i, d] * params["W1"][d, h] for d in range(X.shape[1]))
+            hidden[i, h] = max(0, total)
+        for c in range(C):
+            scores[i, c] = params["b2"][c] + sum(hidden[i, h] * params["W2"][h, c] for h in range(H))
+    return hidden, scores""",
+    "backward(self.params, X, hidden": "backward(self.params, centred, hidden",
+    "        ...\n    return losses": """
+        X_batch, y_batch = draw_minibatch(X, y, batch_size, rng)
+        hidden, scores = forward(params, X_batch)
+        loss, dscores = softmax_loss(scores, y_batch)
+        grads = backward(params, X_batch, hidden, dscores)
+        losses.append(loss + penalty(params, reg, grads))
+        for name in params:
+            update(params[name], grads[name], learning_rate)
+    return losses""",
 }
 
 
@@ -33,6 +51,14 @@ def notebook():
 def folder(tmp_path):
     make_exercise(tmp_path / "exercise")
     return tmp_path / "exercise"
+
+
+def fill(notebook, wrong=("", "")):
+    """Fill the gaps, and correct the mistake of question 3. Something may still be wrong."""
+    for cell in notebook.cells:
+        for gap, filling in GAPS.items():
+            cell.source = cell.source.replace(gap, filling.replace(*wrong))
+    return notebook
 
 
 def sections(notebook):
@@ -89,7 +115,6 @@ def make_cells(kind, source, *tags):
         (TEXT, ["exercise:without More"], TEXT.replace("First.\nMore.\n\n", "")),
         (TEXT, ["exercise:without lines", "exercise:without Last"], "# Title\n\nFirst.\nMore.\n\n- one\n- three"),
         (CODE, ["exercise:without y ="], "x = 1\np = f(\n    x)"),
-        (CODE, ["exercise:gap p"], "x = 1\np = ...\ny = p"),
     ],
 )
 def test_tags(source, tags, expected):
@@ -117,7 +142,6 @@ def test_words():
     "tags, words",
     [
         (["exercise:without nothing"], "cell x of the notebook: it does not contain 'nothing'"),
-        (["exercise:gap z"], "it sets 'z' 0 times"),
         (["exercise:hide"], "unknown tag 'exercise:hide'"),
         (["exercise:after none"], "cell x of the notebook: 'none'. Correct its tags or words.md"),
     ],
@@ -146,43 +170,37 @@ def test_no_sentence_stands_twice():
 
 
 def test_order_of_work(notebook):
-    """Each section names its functions in `PARTS`. After the task it calls check_net."""
+    """Each section names its functions in `PARTS`. Behind the task come check_net, asserts, and points."""
     for number, cells in sections(notebook).items():
         wanted = [part.name for part in PARTS if part.section == number]
-        tasks = [i for i, cell in enumerate(cells) if "**Now write" in cell.source]
-        named = (
-            re.findall("`(.*?)`", cells[tasks[0]].source.partition("**Now write")[2].partition("**")[0])
-            if tasks
-            else []
-        )
-        assert named == wanted
+        _, task, behind = "\n".join(cell.source for cell in cells).partition("**Now write")
+        assert re.findall("`(.*?)`", behind.partition("**")[0]) == wanted
         if wanted:
-            assert any("check_net(" in c.source for c in cells[tasks[0] :] if c.cell_type == "code")
+            names = ", ".join(f'"{name}"' for name in wanted) if number < 5 else ""
+            assert behind.index("check_net(") < behind.index("assert ") < behind.index(f"show_points({names});")
     order = [part.section for part in PARTS]
     assert order == sorted(order)
 
 
 def test_what_students_shall_find_is_asked(notebook):
-    """There are five questions with a cell for each answer. The solution's answers are removed."""
+    """Each question has a cell for its answer. The solution's answers are removed."""
     solution, whole = (
         " ".join(" ".join(cell.source.split()) for cell in cells)
         for cells in (nbformat.reads(SOLUTION, as_version=4).cells, notebook.cells)
     )
     for number in (r"\*\*Question (\d)\.", r"Your answer to question (\d)"):
-        assert re.findall(number, whole) == list("12345")
+        assert re.findall(number, whole) == list("12345678")
     answers = "log 10", "np.log(10)", "probability 0.1", "too low", "overfit", "by far", "blurred", "edges", "[200,"
     assert all(answer in solution and answer not in whole for answer in answers)
-    assert all(whole.count(gap) == 1 for gap in GAPS)
-    assert not any(name in whole for name in (*GONE, "ForgetfulNet", "benchmarks/", "getsource"))
+    assert all(whole.count(" ".join(gap.split())) == 1 for gap in GAPS)
+    assert not any(name in whole for name in (*GONE, "ForgetfulNet", "benchmarks/", "getsource", "onehot", r"\odot"))
 
 
 def test_whole_notebook_runs_when_all_is_filled(folder, cifar10_of_the_notebook, monkeypatch):
     """It has the functions of the solution, filled gaps and tiny data."""
     write(folder)
     notebook = nbformat.read(folder / "two_layer_net.ipynb", as_version=4)
-    for cell in notebook.cells:
-        for gap, filling in GAPS.items():
-            cell.source = cell.source.replace(gap, filling)
+    fill(notebook)
     find_parameters(notebook).source = TINY.replace("JOURNAL", "build/sweep-{}.jsonl")
     nbformat.write(notebook, folder / "two_layer_net.ipynb")
     monkeypatch.delenv("DATA", raising=False)
@@ -207,14 +225,35 @@ def run_sections(folder, notebook, last):
     cells = [cell for number, cells in sections(notebook).items() if number <= last for cell in cells]
     sources = [cell.source for cell in cells if cell.cell_type == "code"]
     shown = [re.sub(r"^check_net\(.*\)$", r"print(\g<0>)", source, flags=re.MULTILINE) for source in sources]
-    script = "\n".join(shown).replace("%matplotlib inline", "display = print").replace("%load_ext", "#")
-    return run(folder, "-c", script)
+    script = "\n".join(shown).replace("%matplotlib inline", "display = print")
+    return run(folder, "-c", re.sub("^%", "#", script, flags=re.MULTILINE))
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_section_by_section(folder, notebook, stage):
     """With the functions up to a section, its cells run. check_net says what comes next."""
     write(folder, [part.name for part in PARTS if part.section <= stage])
-    ran = run_sections(folder, notebook, stage)
+    ran = run_sections(folder, fill(copy.deepcopy(notebook)), stage)
     assert ran.returncode == 0, ran.stderr
     assert all(words in ran.stdout for words in STAGES[stage]), ran.stdout
+
+
+@pytest.mark.parametrize(
+    "old, new, before",
+    [
+        ('params["b1"][h] +', "", "hidden:"),
+        ('params["b2"][c] +', "", "scores:"),
+        ("max(0, total)", "total", "scores:"),
+        ("self.params, centred", "self.params, X", "backward           24 of 24"),
+        ("loss + penalty(params, reg, grads)", "loss", "net.train 1.24"),
+        ("(X, y, batch_size, rng)", "(X, y, len(X), rng)", "net.train 1.24"),
+        ("learning_rate)", "learning_rate / 2)", "net.train 1.24"),
+        ("        losses.append", "        losses[:] = [0]\n        losses.append", "net.train 1.24"),
+    ],
+)
+def test_wrong_gap_fails(folder, notebook, old, new, before):
+    """A mistake in a gap, or one that nobody has corrected, fails the assert of its cell, behind what it prints."""
+    write(folder)
+    ran = run_sections(folder, fill(copy.deepcopy(notebook), (old, new)), 5)
+    assert ran.stderr.rstrip().endswith("AssertionError") and before in ran.stdout
+    assert "100 of 100" not in ran.stdout

@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # A module may import modules of its own line, and of the lines above it.
 LAYERS = """
 checks files tables
-classifiers.layers classifiers.sgd classifiers.history classifiers.training classifiers.neural_net
+classifiers.layers classifiers.sgd classifiers.history classifiers.progress classifiers.training
+classifiers.neural_net
 classifiers.preprocessing classifiers.initial classifiers.callbacks classifiers.ensemble classifiers.estimator
 classifiers.sweep
 gradient_check

@@ -1,10 +1,27 @@
-"""Sends the data of a sweep to its workers, for joblib's backends and Dask."""
+"""Workers of a sweep: their code and their data, for joblib's backends and Dask."""
 
 from pathlib import Path
 
 import numpy as np
 from joblib import effective_n_jobs
+from joblib.externals.loky import get_reusable_executor
 from joblib.parallel import get_active_backend
+
+
+def runs_here(n_jobs):
+    """Return whether all trials run in this process."""
+    backend, _ = get_active_backend()
+    return getattr(backend, "supports_sharedmem", False) or effective_n_jobs(n_jobs) == 1
+
+
+def restart_workers(code):
+    """Stop joblib's worker processes if they have loaded other code than this. New ones load the files again."""
+    if _loaded.setdefault("code", code) != code:
+        get_reusable_executor().shutdown(wait=True)
+        _loaded["code"] = code
+
+
+_loaded = {}  # the hash of the code that joblib's worker processes have loaded
 
 
 def copy_odd_maps(arrays, n_jobs):
@@ -24,8 +41,7 @@ def copy_odd_maps(arrays, n_jobs):
     -------
     list of ndarray
     """
-    backend, _ = get_active_backend()
-    if getattr(backend, "supports_sharedmem", False) or effective_n_jobs(n_jobs) == 1:
+    if runs_here(n_jobs):
         return arrays
     return [np.array(array) if _is_odd_map(array) else array for array in arrays]
 

@@ -59,6 +59,16 @@ def hash_code(values):
     return _CodeHasher().hash(digests)
 
 
+def hash_sources(values):
+    """Hash the source files of the lab that train, and of the modules of these values. Errors are those of `hash_code`.
+
+    Worker processes import these files. So they must be those that this process has loaded.
+    """
+    names = {getattr(value, "__module__", None) for value in values if callable(value)}
+    modules = [sys.modules[name] for name in sorted(names & sys.modules.keys(), key=str)]
+    return _CodeHasher().hash([*TRAINING, *modules])
+
+
 def _read_source(module):
     """Return the source text of a module, or None if it has none or is ``__main__``."""
     try:

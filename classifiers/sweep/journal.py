@@ -1,16 +1,20 @@
-"""Journal of a sweep: a file with one line of JSON for each trial, and a folder with the nets."""
+"""Journal of sweeps: a file with one line of JSON for each trial, and a folder with the nets."""
 
 import itertools
 import json
+import math
 import os
+import platform
 from dataclasses import fields
 from pathlib import Path
 
 import joblib
 import numpy as np
 
+import classifiers
 from classifiers.history import History
 from classifiers.neural_net import TwoLayerNet
+from classifiers.sweep.code_hash import hash_code
 from classifiers.sweep.trials import Trial
 
 try:
@@ -18,15 +22,16 @@ try:
 except ImportError:  # on Windows a journal cannot be locked
     fcntl = None
 
-KEYS = {field.name for field in fields(Trial)} | {"iterations_per_epoch", "ended"}  # of the line of a trial
+KEYS = {field.name for field in fields(Trial)} - {"index"} | {"iterations_per_epoch", "ended"}  # of a trial's line
 
 
 class Journal:
-    """Journal: a file that records each trial of a sweep. A later call can continue from it.
+    """Journal: a file that records trials of sweeps. A later call can continue from it.
 
-    The first line describes the sweep. Each further line is a trial. Creating the object only reads
-    the file and compares it with the arguments. To write, use the object as a context manager: it
-    opens the file at the start and closes it at the end.
+    The first line has what all trials share. Each further line is a trial. A trial is known by its
+    hyperparameters and its seed. So a sweep of another grid can use the same file. Creating the
+    object only reads the file. To write, use the object as a context manager: it opens the file at
+    the start and closes it at the end.
 
     Parameters
     ----------
@@ -34,10 +39,9 @@ class Journal:
         A ``.jsonl`` file, created if it does not exist. The nets are saved in a folder beside it,
         with the file's whole name and ``.nets`` added. Different spellings of one path are the same
         journal.
-    plan : dict
-        Describes the sweep: grid, fixed arguments, seed, and ``code``, a hash of the code that
-        trains. If only the code differs from that in the file, the file and its nets are renamed,
-        and a new journal starts.
+    fixed : dict
+        The arguments that all trials share.
+    seed : int
     arrays : sequence of ndarray
         The data. The journal stores a hash of them.
     combinations : list of dict
@@ -46,28 +50,43 @@ class Journal:
     Attributes
     ----------
     trials : list of Trial
-        What `add` wrote in earlier calls, and what need not be trained again. A trial is left out
-        if it failed, or if its net is missing.
+        Trials of this sweep that need not be trained again. A trial is left out if it failed, or if
+        its net is missing.
 
     Raises
     ------
     ValueError
-        If the file belongs to another sweep, or is not a journal. The file stays unchanged.
+        If fixed arguments or data differ from those of the file, the file is not a journal, or two
+        combinations cannot be told apart. The file stays unchanged.
     TypeError
-        If the ``repr`` of a value of `plan` contains an address in memory, which differs in each
-        process.
+        If the ``repr`` of a value contains an address in memory, which differs in each process.
     RuntimeError
         At the start of the context, if another sweep is writing the file.
+
+    Notes
+    -----
+    If the code that trains differs from that of the file, the file and its nets are renamed, and a
+    new journal starts.
     """
 
-    def __init__(self, path, plan, arrays, combinations):
+    def __init__(self, path, fixed, seed, arrays, combinations):
         if not isinstance(path, (str, Path)):
             raise TypeError(f"journal must be the name of a file, got {path!r}")
         self.path = Path(path).expanduser().resolve()
         if self.path.is_dir():
             raise ValueError(f"journal must be the name of a file, got the folder {self.path}")
         self._nets = _nets_of(self.path)
-        self._header = _to_line({**plan, "data": joblib.hash([np.asarray(a) for a in arrays])})
+        self._codes, self._combinations = {}, combinations
+        self._names = [_to_name(self._describe(params), seed) for params in combinations]
+        if len(set(self._names)) < len(combinations):
+            raise ValueError("a journal cannot tell two values of the grid apart: they have the same name and code")
+        header = {
+            "fixed": _to_json(fixed),
+            "data": joblib.hash([np.asarray(a) for a in arrays]),
+            "code": hash_code([fixed[name] for name in sorted(fixed)]),
+            "versions": {"lab": classifiers.__version__, "numpy": np.__version__, "python": platform.python_version()},
+        }
+        self._header = _to_line(header)
         content = self.path.read_bytes() if self.path.exists() else b""
         self._size = len(content)
         self._complete = content[: content.rfind(b"\n") + 1]  # a crash may have left half a line at the end
@@ -75,15 +94,15 @@ class Journal:
         if self._complete:
             theirs, *lines = self._parse()
             ours = json.loads(self._header)
-            self._outdated = theirs.get("code") != ours.pop("code")
-            for key in ours:
+            self._outdated = theirs.get("code") != ours["code"]
+            for key in ("fixed", "data"):
                 if theirs.get(key) != ours[key]:
                     raise ValueError(
                         f"journal {self.path} belongs to another sweep: its {key} is {theirs.get(key)}, not "
                         f"{ours[key]}. Name another file, or move this one away"
                     )
             if not self._outdated:
-                self.trials = self._select([self._to_trial(line, combinations) for line in lines])
+                self.trials = self._select(lines)
         elif not self._header.startswith(content):
             raise self._damaged("its first line is not complete")
 
@@ -99,20 +118,18 @@ class Journal:
     def _damaged(self, reason):
         return ValueError(f"journal {self.path} is damaged: {reason}. Move it away to start a new sweep")
 
-    def _to_trial(self, line, combinations):
-        """Return the trial of a line that `add` wrote."""
-        index = line.get("index")
-        fits = line.keys() == KEYS and type(index) is int and index in range(len(combinations))
-        fits = fits and line["params"] == json.loads(_to_line(combinations[index]))
-        if not fits or line["state"] not in ("done", "diverged", "failed"):
-            raise self._damaged(f"the line of trial {index!r} is not that of a trial of this sweep")
-        history = History(line["stats"], line.pop("iterations_per_epoch"))
-        history.ended = line.pop("ended")
-        return Trial(**{**line, "params": combinations[index], "stats": history})
-
-    def _select(self, trials):
+    def _select(self, lines):
         """Return the trials that need not be trained again. The last line of each trial counts."""
-        latest = {trial.index: trial for trial in trials if trial.state != "failed"}
+        latest, indices = {}, {name: i for i, name in enumerate(self._names)}
+        for number, line in enumerate(lines, 2):
+            try:
+                name, trial = _to_trial(line)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                raise self._damaged(f"line {number} is not that of a trial") from None
+            if name in indices and trial.state != "failed":
+                trial.index = indices[name]
+                trial.params = self._combinations[trial.index]
+                latest[trial.index] = trial
         found = [trial for i, trial in latest.items() if trial.state == "diverged" or self._net_path(i).exists()]
         if missing := len(latest) - len(found):
             print(f"{missing} nets are missing in {self._nets}: the sweep trains them again")
@@ -177,8 +194,21 @@ class Journal:
         """
         if net is not None:
             net.save(self._net_path(trial.index))
-        history = {"iterations_per_epoch": trial.stats.iterations_per_epoch, "ended": trial.stats.ended}
-        self._write(_to_line({**vars(trial), **history}))
+        line = {name: value for name, value in vars(trial).items() if name != "index"}
+        line |= {"params": self._describe(trial.params), "iterations_per_epoch": trial.stats.iterations_per_epoch}
+        line |= {} if trial.state == "done" else {"val_accuracy": None, "standard_error": None}
+        self._write(_to_line(_to_json({**line, "ended": trial.stats.ended})))
+
+    def _describe(self, params):
+        """Return hyperparameters as JSON has them. Functions and other callables have a hash of their code, too."""
+        described = {}
+        for name, value in params.items():
+            described[name] = _to_json(value)
+            if callable(value) and not _is_dtype(value):
+                if id(value) not in self._codes:
+                    self._codes[id(value)] = hash_code([value])
+                described[name] += f" {self._codes[id(value)]}"
+        return described
 
     def _write(self, line):
         self._file.write(line)
@@ -193,7 +223,7 @@ class Journal:
             raise ValueError(f"{error}. Remove this file: the same call of sweep then trains the net again") from error
 
     def _net_path(self, index):
-        return self._nets / f"{index:05d}.npz"
+        return self._nets / f"{self._names[index]}.npz"
 
 
 def _nets_of(path):
@@ -201,21 +231,54 @@ def _nets_of(path):
 
 
 def _to_line(content):
-    return json.dumps(content, default=_to_json).encode() + b"\n"
+    return json.dumps(content, allow_nan=False).encode() + b"\n"
+
+
+def _to_name(params, seed):
+    """Return the name of a trial: a hash of its hyperparameters and its seed. 1 and 1.0 are the same."""
+    return joblib.hash(json.dumps([json.loads(json.dumps(params), parse_int=float), seed], sort_keys=True))
+
+
+def _to_trial(line):
+    """Return the name and the trial of a line that `add` wrote. Raise an error for any other line."""
+    history = History({name: list(map(float, values)) for name, values in line["stats"].items()})
+    history.iterations_per_epoch, history.ended, done = (
+        line["iterations_per_epoch"],
+        line["ended"],
+        line["state"] == "done",
+    )
+    numbers = {name: float(line[name]) if done else float("nan") for name in ("val_accuracy", "standard_error")}
+    known = line.keys() == KEYS and line["state"] in ("done", "diverged", "failed")
+    if not known or done and not 0 <= numbers["val_accuracy"] <= 1:
+        raise ValueError("not a trial")
+    rest = {name: value for name, value in line.items() if name not in ("iterations_per_epoch", "ended")}
+    return _to_name(line["params"], line["seed"]), Trial(**{**rest, **numbers, "index": 0, "stats": history})
 
 
 def _to_json(value):
-    """Convert a value that the json module cannot write, to the same text in every process.
+    """Convert a value to what JSON has, and to the same text in every process.
 
-    A NumPy number becomes a number. A type or a function becomes its name. Any other value becomes
-    its ``repr``.
+    A NumPy number becomes a number. Infinity and NaN become texts. A type or a function becomes its
+    name. Any other value becomes its ``repr``.
     """
+    if isinstance(value, dict):
+        return {name: _to_json(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_to_json(item) for item in value]
     if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, (type, np.dtype)) and np.dtype(value).kind != "O":  # NumPy gives other classes the kind O
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if _is_dtype(value):
         return np.dtype(value).name
     name = getattr(value, "__qualname__", None)
     text = f"{value.__module__}.{name}" if name else repr(value)
     if " at 0x" in text:
         raise TypeError(f"a journal needs values with the same repr in every process, got {text}")
     return text
+
+
+def _is_dtype(value):
+    return isinstance(value, (type, np.dtype)) and np.dtype(value).kind != "O"  # NumPy gives other classes the kind O

@@ -1,19 +1,24 @@
 """Hyperparameter search: trains a net for each combination, in parallel and resumable."""
 
-import sys
+from __future__ import annotations
+
 import warnings
 from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from tqdm import tqdm
+from numpy.typing import ArrayLike
 
 from checks import check_array, check_count, check_labels
-from classifiers.sweep.cluster import copy_odd_maps, send_data
-from classifiers.sweep.code_hash import hash_code
+from classifiers.neural_net import TwoLayerNet
+from classifiers.progress import make_bar
+from classifiers.sweep.cluster import copy_odd_maps, restart_workers, runs_here, send_data
+from classifiers.sweep.code_hash import hash_sources
 from classifiers.sweep.grid import list_combinations
 from classifiers.sweep.journal import Journal
-from classifiers.sweep.trials import group_trials, run_group, share_seeds
+from classifiers.sweep.trials import Trial, group_trials, run_group
 
 ATTEMPTS = 3  # a sweep ends with an error after this number of worker deaths, if no trial ends between them
 
@@ -34,11 +39,26 @@ class SweepResult:
         The trained net of the best trial.
     """
 
-    def __init__(self, trials, best_net):
+    def __init__(self, trials: list[Trial], best_net: TwoLayerNet | None):
         self.trials = sorted(trials, key=lambda trial: trial.index)
         self.ranked = sorted(self.trials, key=lambda trial: -trial.val_accuracy if trial.state == "done" else 1.0)
-        self.best = self.ranked[0] if self.ranked and self.ranked[0].state == "done" else None
-        self.best_net = best_net
+        self.best: Any = self.ranked[0] if self.ranked and self.ranked[0].state == "done" else None
+        self.best_net: Any = best_net
+
+    def to_pandas(self) -> Any:
+        """Return the trials as a ``pandas.DataFrame``, a row each, in grid order.
+
+        The columns are the hyperparameters, and state, val_accuracy, standard_error, seconds, seed,
+        stopped, error and iterations. The index is that of the trials.
+        """
+        import pandas as pd
+
+        names = "state", "val_accuracy", "standard_error", "seconds", "seed", "stopped", "error"
+        rows = [
+            {**t.params, **{name: getattr(t, name) for name in names}, "iterations": len(t.stats["loss_history"])}
+            for t in self.trials
+        ]
+        return pd.DataFrame(rows, index=[trial.index for trial in self.trials])
 
 
 class SweepError(RuntimeError):
@@ -54,32 +74,34 @@ class SweepError(RuntimeError):
 
 
 def sweep(
-    grid, X_train, y_train, X_val, y_val, *, n_trials=None, seed=0, n_jobs=-1, journal=None, progress=True, **fixed
-):
+    grid: dict[str, Any], X_train: ArrayLike, y_train: ArrayLike, X_val: ArrayLike, y_val: ArrayLike,
+    *, n_trials: int | None = None, seed: int = 0, n_jobs: int = -1, journal: Path | str | None = None,
+    progress: bool = True, **fixed: Any,
+) -> SweepResult:  # fmt: skip
     """Train a net for each combination of hyperparameters and find the best by validation accuracy.
 
     Parameters
     ----------
     grid : dict
-        Maps names of arguments of `TwoLayerNet` or of its ``train`` to lists of values. With
-        `n_trials`, a name may have a distribution instead: `LogUniform`, one of ``scipy.stats``, or
-        any object with a method ``rvs(random_state=)``.
+        Maps names of arguments of `TwoLayerNet` or of its ``train`` to lists of different values.
+        With `n_trials`, a name may have a distribution instead: `LogUniform`, one of
+        ``scipy.stats``, or any object with a method ``rvs(random_state=)``.
     X_train, y_train, X_val, y_val : array
         As for `TwoLayerNet.train`.
     n_trials : int, optional
-        Random search: the number of combinations to draw. By default, all are trained.
+        Random search: the number of different combinations to draw. By default, all are trained.
     seed : int
-        Seed of all randomness. Trial i draws its weights and batches from
-        ``SeedSequence(seed, spawn_key=(i,))``. In a grid, trials that differ only in ``num_iters``
-        use the i of the first of them. Random search draws the combination of trial i from
-        ``SeedSequence(seed, spawn_key=(i, 0))``.
+        Seed of all randomness. Each trial draws its weights and batches from
+        ``numpy.random.default_rng(seed)``, so a trial does not depend on the others. Random search
+        draws the combination of trial i from ``SeedSequence(seed, spawn_key=(i, 0))``.
     n_jobs : int
         Processes that train at the same time, each with one BLAS thread. -1 means one per core.
     journal : str or Path, optional
         A ``.jsonl`` file. Each trial that ends adds a line to it and saves its net in a folder
-        beside it. The same call continues from this file and tries failed trials again. The file
-        records grid, settings, seed, data and code. If the code that trains has changed, file and
-        folder are renamed, and the sweep starts from the beginning.
+        beside it. The same call continues from this file and tries failed trials again. So does a
+        call with another grid, `n_trials` or `seed`: trials with the same hyperparameters and seed
+        are kept. Data and fixed arguments must be the same. If the code that trains has changed,
+        file and folder are renamed, and the sweep starts from the beginning.
     progress : bool
         Show a progress bar.
     **fixed
@@ -93,23 +115,28 @@ def sweep(
     Raises
     ------
     ValueError
-        If a name is unknown, a list is empty, or the journal belongs to another sweep.
+        If a name is unknown, a list is empty or has a value twice, or the journal has other data or
+        fixed arguments.
     ImportError
         If a Dask cluster cannot import this code.
     TimeoutError
         If a Dask cluster has no worker, and no worker joins it in time.
     TypeError
-        If a journal cannot record a value because its ``repr`` contains an address in memory. This
-        is so for SciPy's distributions.
+        If a journal cannot record a value because its ``repr`` contains an address in memory.
     SweepError
         If no trial is done. Its attribute ``result`` is the `SweepResult`.
     RuntimeError
-        With a journal, if a file of the code has changed since this process loaded it.
+        With a journal or worker processes, if a file of the code has changed since this process
+        loaded it.
+    KeyboardInterrupt
+        After Ctrl-C. The message says what is kept.
 
     Warns
     -----
     RuntimeWarning
         If some trials failed. The message has their number and the first error.
+    UserWarning
+        If `n_trials` is larger than the number of combinations.
 
     Notes
     -----
@@ -130,34 +157,33 @@ def sweep(
     arrays, fixed = check_data(X_train, y_train, X_val, y_val, fixed)
     log, result = None, SweepResult([], None)
     if journal is not None:
-        log = Journal(journal, describe_sweep(grid, n_trials, fixed, seed), arrays, combinations)
+        log = Journal(journal, fixed, seed, arrays, combinations)
         result = SweepResult(log.trials, None)
     finished = {trial.index for trial in result.trials}
     todo = {i: params for i, params in enumerate(combinations) if i not in finished}
-    seeds = share_seeds(grid, combinations) if n_trials is None else range(len(combinations))
 
-    bar = tqdm(total=len(combinations), initial=len(finished), disable=not progress, file=sys.stdout, unit="net")
-    with bar, log or nullcontext():
-        for trial, net in run_trials(todo, seeds, arrays, seed, n_jobs, fixed):
-            if log is not None:
-                log.add(trial, net)
-            result = SweepResult([*result.trials, trial], result.best_net)
-            if result.best is trial:
-                result.best_net = net
-                bar.set_postfix(best=f"{trial.val_accuracy:.3f}", refresh=False)
-            bar.update()
+    bar = make_bar(total=len(combinations), initial=len(finished), shown=progress, unit="net")
+    try:
+        with bar, log or nullcontext():
+            for trial, net in run_trials(todo, arrays, seed, n_jobs, fixed):
+                if log is not None:
+                    log.add(trial, net)
+                result = SweepResult([*result.trials, trial], result.best_net)
+                if result.best is trial:
+                    result.best_net = net
+                    bar.set_postfix(best=f"{trial.val_accuracy:.3f}", refresh=False)
+                bar.update()
+    except KeyboardInterrupt:
+        kept = "Without a journal, they are lost"
+        if log is not None:
+            kept = f"They are in {log.path}: the same call continues"
+        raise KeyboardInterrupt(
+            f"sweep was interrupted after {len(result.trials)} of {len(combinations)} trials. {kept}"
+        ) from None
     if result.best is not None and result.best_net is None:
         result.best_net = log.read_net(result.best.index)
     report_failures(result)
     return result
-
-
-def describe_sweep(grid, n_trials, fixed, seed):
-    """Return what a journal records of a sweep: its arguments and a hash of its code."""
-    grid = {name: values if hasattr(values, "rvs") else list(values) for name, values in grid.items()}
-    swept = [value for name in sorted(grid) if isinstance(grid[name], list) for value in grid[name]]
-    code = hash_code([*swept, *(fixed[name] for name in sorted(fixed))])
-    return {"grid": grid, "trials": n_trials, "fixed": fixed, "seed": seed, "code": code}
 
 
 def report_failures(result):
@@ -188,14 +214,16 @@ def check_data(X_train, y_train, X_val, y_val, fixed):
     return [X_train, y_train, X_val, y_val], {"output_size": classes, **fixed}
 
 
-def run_trials(todo, seeds, arrays, seed, n_jobs, fixed):
+def run_trials(todo, arrays, seed, n_jobs, fixed):
     """Yield (trial, net) as the trials end. If a worker dies, run its trials again."""
+    if not runs_here(n_jobs):
+        swept = [value for params in todo.values() for value in params.values()]
+        restart_workers(hash_sources([*fixed.values(), *swept]))
     todo, arrays, attempts = dict(todo), copy_odd_maps(arrays, n_jobs), ATTEMPTS
     while todo:
         try:
             data = send_data(arrays, run_group)
-            groups = group_trials(todo, seeds, fixed)
-            calls = [delayed(run_group)(trials, seed, seeds[min(trials)], fixed, *data) for trials in groups]
+            calls = [delayed(run_group)(trials, seed, fixed, *data) for trials in group_trials(todo, fixed)]
             for ended in make_parallel(n_jobs)(calls):
                 for trial, net in ended:
                     del todo[trial.index]

@@ -13,7 +13,7 @@ import threadpoolctl
 
 from classifiers.history import History
 from classifiers.neural_net import TwoLayerNet
-from classifiers.sweep.grid import NET_ARGUMENTS
+from classifiers.sweep.grid import NET_ARGUMENTS, identify
 from classifiers.training import squares_are_finite
 
 
@@ -27,9 +27,8 @@ class Trial:
         Position in the grid, counted from 0.
     params : dict
         The swept hyperparameters.
-    seed : list of int
-        The sweep's seed, and the index of the first trial in the grid that differs from this one
-        only in ``num_iters``. `numpy.random.SeedSequence` makes the trial's rng from them.
+    seed : int
+        The sweep's seed. Weights and batches are drawn from ``numpy.random.default_rng(seed)``.
     state : str
         "diverged" if the loss became infinite or NaN, "failed" if training raised an error, else
         "done".
@@ -48,7 +47,7 @@ class Trial:
 
     index: int
     params: dict
-    seed: list
+    seed: int
     state: str = "done"
     val_accuracy: float = float("nan")
     standard_error: float = float("nan")
@@ -100,40 +99,29 @@ def take_control():
 limits = SharedLimits()
 
 
-def share_seeds(grid, combinations):
-    """Return the index that seeds each trial of a grid: that of the first in its group.
+def group_trials(todo, fixed):
+    """Return the trials to do as a list of dicts. One training makes the nets of a dict.
 
-    The trials of a group differ only in ``num_iters``. So a shorter training is the beginning of a
-    longer one.
+    They differ only in ``num_iters``. So a shorter training is the beginning of a longer one.
     """
-    indices = np.arange(len(combinations))
-    if "num_iters" in grid:
-        indices = indices.reshape([len(values) for values in grid.values()])
-        firsts = indices.take([0], list(grid).index("num_iters"))
-        indices = np.broadcast_to(firsts, indices.shape).ravel()
-    return indices.tolist()
-
-
-def group_trials(todo, seeds, fixed):
-    """Return the trials to do as a list of dicts. One training makes the nets of a dict."""
     groups = {}
     for i, params in todo.items():
         arguments = {**fixed, **params}
         depends = arguments.get("schedule") is not None or arguments.get("callback") is not None  # on num_iters
         alone = depends or not isinstance(params.get("num_iters"), Integral)
-        groups.setdefault((seeds[i], i if alone else None), {})[i] = params
+        others = {name: value for name, value in params.items() if name != "num_iters"}
+        groups.setdefault((identify(others), i if alone else None), {})[i] = params
     return list(groups.values())
 
 
-def run_group(trials, seed, first, fixed, *arrays):
+def run_group(trials, seed, fixed, *arrays):
     """Train the nets of a group and measure their validation accuracies. Workers call this.
 
     Parameters
     ----------
     trials : dict
         Maps the index of each trial to its swept hyperparameters, see `group_trials`.
-    seed, first : int
-        The sweep's seed, and the index that seeds the group.
+    seed : int
     fixed : dict
         See `classifiers.sweep.sweep`.
     *arrays : ndarray or distributed.Future
@@ -150,15 +138,15 @@ def run_group(trials, seed, first, fixed, *arrays):
     *shorter, longest = sorted(trials, key=lambda i: len(trials) > 1 and trials[i]["num_iters"])
     lengths, ended, kept = {trials[i]["num_iters"] for i in shorter}, [], {}
     for i in (longest, *shorter):
-        trial, net = Trial(i, trials[i], [seed, first]), None
+        trial, net = Trial(i, trials[i], seed), None
         try:
             with limits:
                 net, trial.seconds = kept.pop(trials[i].get("num_iters"), None) or train_net(
-                    {**fixed, **trials[i]}, np.random.SeedSequence(seed, spawn_key=(first,)), data, lengths, kept
+                    {**fixed, **trials[i]}, seed, data, lengths, kept
                 )
                 record(trial, net, *data[2:])
         except Exception as error:
-            trial = Trial(i, trials[i], [seed, first], "failed", error=f"{type(error).__name__}: {error}")
+            trial = Trial(i, trials[i], seed, "failed", error=f"{type(error).__name__}: {error}")
         ended.append((trial, net if trial.state == "done" else None))
     return ended
 

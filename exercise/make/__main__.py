@@ -10,7 +10,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from exercise.cases import call, make_cases, save_cases
+import numpy as np
+
+from exercise.cases import call, make_cases
 from exercise.make.gradescope import make_gradescope
 from exercise.make.homework import ROOT, make_homework, make_module
 from exercise.make.notebook import make_notebook
@@ -20,7 +22,7 @@ HANDOUT = Path(__file__).resolve().parent / "handout"
 NOTEBOOK = "two_layer_net.ipynb"
 COPIED = ("LICENSE", ".gitignore", "requirements.txt", "checks.py", "data_utils.py", "files.py")
 COPIED += ("gradient_check.py", "tables.py", "vis_utils.py", "run_notebook.py")
-COPIED += ("classifiers/*.py", "classifiers/sweep/*.py", "datasets/*.py", "exercise/*.py")
+COPIED += ("classifiers/*.py", "classifiers/sweep/*.py", "datasets/*.py", "exercise/*.py", "exercise/hints.md")
 MANIFEST = "exercise/made.json"
 # Made by tools, not by students.
 CACHES = {".venv", "build", "__pycache__", ".pytest_cache", ".ipynb_checkpoints"}
@@ -118,7 +120,7 @@ def collect_files():
     files["homework.py"] = make_homework().encode()
     files |= {f"{name.replace('.', '/')}.py": make_module(name).encode() for name in {part.module for part in PARTS}}
     files["diagnosis/code.zip"] = pack(path for path in (ROOT / "diagnosis").glob("*.py") if path.stem != "__init__")
-    files["exercise/visible.npz"] = make_visible()
+    files["exercise/answers.npz"] = make_answers()
     files[NOTEBOOK] = make_notebook((ROOT / NOTEBOOK).read_text(encoding="utf-8")).encode()
     files[MANIFEST] = json.dumps({name: _hash(data) for name, data in files.items()}, indent=1).encode()
     return files
@@ -135,13 +137,14 @@ def pack(paths):
     return buffer.getvalue()
 
 
-def make_visible():
-    """Return the bytes of a file with the visible cases and the solution's answers."""
-    cases = [case for part in PARTS for case in make_cases(part.name, seed=0, hidden=False)]
-    answers = [call(case.part, solution(case.part), case.arrays) for case in cases]
-    expected = [{name: answer[name] for name in case.outputs} for case, answer in zip(cases, answers, strict=True)]
-    buffer = io.BytesIO()
-    save_cases(buffer, cases, expected)
+def make_answers():
+    """Return the bytes of an ``.npz`` file with the solution's answers to the visible cases."""
+    buffer, answers = io.BytesIO(), {}
+    for part in PARTS:
+        for number, case in enumerate(make_cases(part.name, 0, False)):
+            answer = call(part.name, solution(part.name), case.arrays)
+            answers |= {f"{part.name} {number} {name}": answer[name] for name in case.outputs}
+    np.savez(buffer, **answers)
     return buffer.getvalue()
 
 

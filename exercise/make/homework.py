@@ -15,10 +15,13 @@ HEAD = '''\
 
 The modules in classifiers/ import these functions. You may add imports, constants, classes and
 functions of your own. Do not change the names and the arguments of the functions.
+
+If arrays are float32, so are the results. Change an array that you get only where it says "in place".
 """
 
 import numpy as np
 '''
+HELPERS = ("add_scaled", "BLOCK", "WEIGHTS")  # of the solution's functions; nothing else uses them
 MESSAGE = "Write {name}: {task}. Section {section} of the notebook explains it."
 
 
@@ -35,14 +38,19 @@ def make_homework():
 def make_module(name):
     """Return the source of a module, named with dots. It imports functions of `PARTS` instead of defining them."""
     source, names = _read(name), [part.name for part in PARTS if part.module == name]
-    lines = re.findall(r"[^\n]*\n", source)
-    body = ast.parse(source).body
-    for node in reversed(body):
-        if isinstance(node, ast.FunctionDef) and node.name in names:
-            del lines[node.lineno - 1 : node.end_lineno + 2]  # with the blank lines after it
+    lines, body = re.findall(r"[^\n]*\n", source), ast.parse(source).body
     last = max(node.end_lineno for node in body if isinstance(node, (ast.Import, ast.ImportFrom)))
-    lines.insert(last, f"from homework import {', '.join(sorted(names))}\n")
-    return "".join(lines).rstrip("\n") + "\n"
+    for node in body:
+        if not _defined(node).isdisjoint([*names, *HELPERS]):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+    lines[last - 1] += f"from homework import {', '.join(names)}\n"
+    return re.sub(r"\n{4,}", "\n\n\n", "".join(lines)).rstrip("\n") + "\n"
+
+
+def _defined(node):
+    """Return the names that a statement of a module defines."""
+    targets = [*getattr(node, "targets", ()), *getattr(node, "names", ())]
+    return {getattr(node, "name", ""), *(getattr(target, "id", getattr(target, "name", "")) for target in targets)}
 
 
 def _read(module):

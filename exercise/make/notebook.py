@@ -9,13 +9,11 @@ exercise:replace NAME    the cells NAME of words.md instead; a heading stays
 exercise:after NAME      the cell, and behind it the cells NAME of words.md
 exercise:without WORDS   the cell without the lines (in a text: paragraphs and list items) that
                          contain WORDS
-exercise:gap NAME        the cell with ``NAME = ...`` instead of the statement that sets NAME
 ======================== =====================================================================
 
 A cell may have several tags. words.md says how it is written.
 """
 
-import ast
 import json
 import re
 from pathlib import Path
@@ -57,7 +55,7 @@ def read_words(text):
             if number % 2:
                 cells.append(("code", piece))
                 continue
-            for text in filter(str.strip, re.split(r"(?<=\n\n)(?=\*\*Question )", piece)):
+            for text in filter(str.strip, re.split(r"(?<=\n)(?=\*\*Question )", piece)):
                 cells.append(("markdown", text))
                 if question := re.match(r"\*\*Question (\d+)\.", text):
                     cells.append(("markdown", ANSWER.format(question[1])))
@@ -88,8 +86,6 @@ def make_cells(cell, entries, used):
             used.add(word)
         elif what == "without":
             source = _without(word, source, kind)
-        elif what == "gap":
-            source = _open_gap(word, source)
         else:
             raise ValueError(f"unknown tag {tag!r}")
     others = [tag for tag in tags if tag == "parameters"]
@@ -103,14 +99,3 @@ def _without(word, source, kind):
     if len(kept) == len(pieces):
         raise ValueError(f"it does not contain {word!r}")
     return "".join(kept)
-
-
-def _open_gap(name, source):
-    """Replace the only statement that sets a variable."""
-    lines = source.splitlines(keepends=True)
-    nodes = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
-    nodes = [node for node in nodes if [getattr(target, "id", "") for target in node.targets] == [name]]
-    if len(nodes) != 1:
-        raise ValueError(f"it sets {name!r} {len(nodes)} times")
-    lines[nodes[0].lineno - 1 : nodes[0].end_lineno] = [f"{name} = ...\n"]
-    return "".join(lines)
