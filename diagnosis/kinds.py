@@ -149,7 +149,7 @@ class Softmax(Layer):
         "loss",
         "the loss, the mean of -log p[y] over the rows, and its gradient p - onehot(y)",
     )
-    scores = property(lambda self: self.x)
+    scores, onehot = property(lambda self: self.x), property(lambda self: np.eye(self.scores.shape[1])[self.y])
 
     @staticmethod
     def draw(rng):
@@ -186,23 +186,22 @@ class Svm(Softmax):
                 return args
 
     def forward(self, *args):
-        self.target = np.eye(self.scores.shape[1])[self.y]
-        self.raw = self.scores - np.sum(self.scores * self.target, axis=1, keepdims=True) + 1  # (N, C)
-        self.margins = relu(self.raw) * (1 - self.target)
+        self.raw = self.scores - np.sum(self.scores * self.onehot, axis=1, keepdims=True) + 1  # (N, C)
+        self.margins = relu(self.raw) * (1 - self.onehot)
         self.active = self.margins > 0
         self.count = self.active.sum(axis=1, keepdims=True)
-        self.dscores = (self.active - self.target * self.count) / self.N
+        self.dscores = (self.active - self.onehot * self.count) / self.N
         return self.margins.sum() / self.N
 
     def hinge(self, raw, sign=1):
         """Return loss and gradient with other margins, whose derivatives have this sign."""
-        margins = relu(raw) * (1 - self.target)
+        margins = relu(raw) * (1 - self.onehot)
         return {"loss": margins.sum() / self.N, **self.correct_class(sign * (margins > 0))}
 
     def correct_class(self, active, count=None):
         """Return the gradient for other active classes, or another count of them at the correct class."""
         count = active.sum(axis=1, keepdims=True) if count is None else count
-        return self.grads((active - self.target * count) / self.N)
+        return self.grads((active - self.onehot * count) / self.N)
 
 
 class LinearSoftmax(Softmax):
