@@ -139,14 +139,16 @@ class Judge:
                     self.report.unchecked.append(backward.__name__)
             return
         out, cache = call.parts
-        r.freeze(out)
-        correct = self.compare(forward, {"out": out, **r.seen}, r)
+        fits = np.shape(out) == r.dout.shape
+        r.freeze(out if fits else r.right["out"])
+        correct = self.compare(forward, {"out": out, **(r.seen if fits else {})}, r)
         if call.changed:  # backward works with the changed arguments
-            r = self.kind(sent, lambda shape: r.dout)
-            r.freeze(out)
+            r = self.kind(sent, lambda shape, dout=r.dout: dout)
         for backward in backwards:
             dout = r.dout.copy()
-            found = self.ask(backward, (dout, deepcopy(cache)), self.gradients(r.wrt), [("dout", dout), *watched])
+            with contextlib.suppress(Exception):  # not all objects can be copied
+                cache = deepcopy(cache)
+            found = self.ask(backward, (dout, cache), self.gradients(r.wrt), [("dout", dout), *watched])
             if found and self.add(backward, find(stages.ORDER, (found, r))):
                 self.compare(backward, found.arrays, r, correct and not found.changed)
         if correct:
@@ -212,7 +214,9 @@ class Judge:
                 return
             w, config = call.parts
             path.append(w)
-        self.compare(function, {"path": np.array(path, dtype=np.float64)}, r)
+            if np.shape(w) != np.shape(dw):
+                break
+        self.compare(function, {"path": np.array(path[-1:] if np.shape(w) != np.shape(dw) else path)}, r)
 
     def gradient(self, function, name, f, x, grad, h, most):
         """Compare the gradient of a function of one input with numeric derivatives."""
