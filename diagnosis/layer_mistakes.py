@@ -64,14 +64,15 @@ def rule(kind, entries):
 
 SIGN = {"{what} has the wrong sign (factor -1)": like(lambda r: r.times(-1))}
 ZERO = {"the gradient of {which} is 0 everywhere: it is not written. Next: {next}": seen.zero_gradient}
+SHAPE = {"{what} has the wrong shape, {got} instead of {right}": seen.of_output(symptoms.wrong_shape)}
 OUTPUT = {
-    "{what} has the wrong shape, {got} instead of {right}": seen.of_output(symptoms.wrong_shape),
+    **SHAPE,
     "{what} is wrong: the mistake is unknown, or there are several mistakes. The largest error is at {at}: it is "
     "{got:.10g} and should be {right:.10g}": dict(seen=seen.of_output(symptoms.unknown), vague=True),
 }
 MEAN_OF_LAYER = "{what} is divided by {N}, the number of rows. The mean belongs to the loss: dout contains it"
 DIVIDED = {MEAN_OF_LAYER: like(lambda r: r.times(1 / r.N))}
-PLAIN = {**ZERO, **SHAPES, **DIVIDED, **SIGN, **MULTIPLE, **ONE_ROW, **OUTPUT, **UNKNOWN}
+PLAIN = {**ZERO, **SHAPE, **SHAPES, **DIVIDED, **SIGN, **MULTIPLE, **ONE_ROW, **OUTPUT, **UNKNOWN}
 BIAS = {"the output lacks {b}. Add it to the product": out(lambda r: r.forward(r.x, r.w, 0 * r.b, *r.args[3:]))}
 LOSSES = {
     **ZERO,
@@ -211,7 +212,7 @@ LAYERS = {
     "LinearSvm": HINGE,
     "AffineRelu": {
         "the ReLU is missing in the output": out(lambda r: r.pre),
-        "the ReLU comes before the affine layer. It must come after it": out(lambda r: relu(r.rows) @ r.w + r.b),
+        "the ReLU comes before the affine layer, not after it": out(lambda r: relu(relu(r.rows) @ r.w + r.b)),
         **BIAS,
         **MASKS,
         **PLAIN,

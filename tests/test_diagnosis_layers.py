@@ -32,6 +32,8 @@ MISTAKES = [
     ("affine_forward", "rows.dot(w) + b", "(rows.dot(w) + b).astype(np.float32)", "got an array of float32"),
     ("affine_forward", "rows.dot(w) + b", "2 * (rows.dot(w) + b)", "2 times what it should be"),
     ("affine_forward", "cache = (x, w, b)", "x *= 1.5; cache = (x, w, b)", "changes x in place"),
+    ("affine_forward", "rows.dot(w) + b", "(rows.dot(w) + b).T", "output has the wrong shape"),
+    ("affine_forward", "rows.dot(w) + b", "rows.dot(w) * np.nan", "nan at"),
     ("affine_backward", "np.sum(dout, axis=0)", "dout", "gradient of b is not summed over the rows"),
     ("affine_backward", "np.sum(dout, axis=0)", "np.mean(dout, axis=0)", "gradient of b is averaged"),
     ("affine_backward", "np.sum(dout, axis=0)", "np.sum(dout, axis=0, keepdims=True)", "b has the wrong shape"),
@@ -83,6 +85,13 @@ MISTAKES = [
     ("softmax_loss", "x - x.max(axis=1, keepdims=True)", "x - x.max()", "maximum of the whole array"),
     ("softmax_loss", "N = x.shape[0]", "N = x.shape[0]; y = y - 1", "labels are shifted by one"),
     ("softmax_loss", "dx = np.exp(logp)", "dx = x.copy()", "comes from the scores instead"),
+    ("softmax_loss", "N = x.shape[0]", "N = x.shape[0]; y = (y + 1) % x.shape[1]", "index is one too high"),
+    ("softmax_loss", "axis=1", "axis=0", "wrong axis"),
+    ("softmax_loss", "axis=1, keepdims=True", "keepdims=True", "whole array"),
+    ("softmax_loss", "x.max(axis=1, keepdims=True)", "x.max(axis=0)", "correct|overflows|maximum of"),
+    ("softmax_loss", "-logp[np.arange(N), y]", "-np.log(np.exp(logp[np.arange(N), y]) + 1e-2)", "loss adds 0.01"),
+    ("softmax_loss", "dx /= N", "dx *= -1", "wrong sign and is not divided by N"),
+    ("softmax_loss", "dx /= N", "dx /= -N * N", "wrong sign and is divided by N twice"),
     ("svm_loss", "margins[np.arange(N), y] = 0", "margins = margins", "counts the margin of the correct class"),
     ("svm_loss", "x - right + 1.0", "x - right", "the margin of 1"),
     ("svm_loss", "x - right + 1.0", "right - x + 1.0", "has margins of the wrong sign"),
@@ -99,7 +108,7 @@ MISTAKES = [
     ("svm_loss", "dx /= N", "dx /= -N", "wrong sign \\(factor -1\\)"),
     ("affine_relu_forward", "relu_forward(a)", "(a, a)", "ReLU is missing in the output"),
     ("affine_relu_forward", "affine_forward(x, w, b)", "affine_forward(np.maximum(x, 0), w, b)",
-     "ReLU comes before|unknown"),
+     "ReLU comes before"),
     ("affine_relu_forward", "affine_forward(x, w, b)", "affine_forward(x, w, 0 * b)", "output lacks b"),
     ("affine_relu_backward", "relu_backward(dout, relu_cache)", "dout", "flows through inactive"),
     ("affine_relu_backward", "relu_backward(dout, relu_cache)", "dout * (relu_cache <= 0)", "1 for inactive units"),
@@ -122,6 +131,10 @@ MISTAKES = [
      "in test mode uses mean and variance of the batch"),
     ("batchnorm_forward", "/ np.sqrt(running_var + eps)", "/ (running_var + eps)",
      "test mode is divided by the variance"),
+    ("batchnorm_forward", "x.mean(axis=0)", "x.mean(axis=1, keepdims=True)", "wrong axis|unknown|raises"),
+    ("batchnorm_forward", "(1 - momentum) * var", "(1 - momentum) * (var + eps)", "variances with eps"),
+    ("batchnorm_forward", "out = gamma * (x - running_mean) / np.sqrt(running_var + eps) + beta",
+     "out = (x - running_mean) / np.sqrt(running_var + eps)", "in test mode lacks gamma and beta"),
     ("batchnorm_backward", "(dout * xhat).sum(axis=0)", "dout.sum(axis=0)", "gamma lacks the normalised x"),
     ("batchnorm_backward", "(dout * xhat).sum(axis=0)", "(dout * x).sum(axis=0)", "gamma uses x instead"),
     ("batchnorm_backward", "(dout * xhat).sum(axis=0)", "(dout * out).sum(axis=0)", "gamma uses the output"),
@@ -133,6 +146,8 @@ MISTAKES = [
     ("batchnorm_backward", "d = dout * gamma", "d = dout", "gradient of x lacks gamma"),
     ("batchnorm_backward", "xhat * (d * xhat).mean(axis=0)", "xhat * (d * xhat).sum(axis=0)", "sums instead of means"),
     ("layernorm_forward", "x.mean(axis=1, keepdims=True)", "x.mean(axis=0)", "unknown"),
+    ("layernorm_forward", "axis=1", "axis=0", "wrong axis, not those of the rows"),
+    ("layernorm_forward", "axis=1, ", "", "wrong axis"),
     ("layernorm_forward", "gamma * xhat + beta", "gamma * xhat", "output lacks beta"),
     ("layernorm_backward", "dbeta = dout.sum(axis=0)", "dbeta = dout.sum(axis=1)", "beta has the wrong shape"),
     ("layernorm_backward", "(dout * xhat).sum(axis=0)", "(dout * x).sum(axis=0)", "gamma uses x instead"),
@@ -144,6 +159,9 @@ MISTAKES = [
     ("dropout_forward", "    elif mode == 'test':\n        out = x", "    elif mode == 'test':\n        out = x * p",
      "in test mode is multiplied by p"),
     ("dropout_forward", "/ p\n", "* p\n", "output is multiplied by p"),
+    ("dropout_forward", "(np.random.rand(*x.shape) < p) / p", "(np.random.rand(*x.shape) < 0.6) / p", "share of units"),
+    ("dropout_forward", "    elif mode == 'test':\n        out = x", "    elif mode == 'test':\n        out = x / p",
+     "in test mode is divided by p"),
     ("dropout_backward", "dx = dout * mask", "dx = dout", "gradient of x lacks the mask"),
     ("dropout_backward", "dx = dout * mask", "dx = dout * (mask > 0)", "gradient of x is not divided by p"),
     ("dropout_backward", "dx = dout * mask", "dx = x * mask", "uses x instead of dout"),
@@ -170,6 +188,11 @@ MISTAKES = [
     ("sgd_momentum", "config['velocity'] = v", "pass", "velocity is not kept"),
     ("sgd_momentum", "- config['learning_rate'] * dw", "- dw", "learning_rate is missing"),
     ("sgd_momentum", "config['momentum'] * v -", "v -", "momentum is missing"),
+    ("sgd_momentum", "- config['learning_rate'] * dw", "- (1 - config['momentum']) * config['learning_rate'] * dw",
+     "multiplied by 1 - momentum"),
+    ("rmsprop", "next_w = w -", "next_w = w +", "goes up the gradient"),
+    ("rmsprop", "cache = config['decay_rate'] * config['cache'] + (1 - config['decay_rate']) * dw ** 2",
+     "d = config['decay_rate']; cache = (1 - d) * config['cache'] + d * dw ** 2", "are exchanged"),
     ("rmsprop", "config['cache'] = cache", "pass", "cache is not kept"),
     ("rmsprop", "np.sqrt(cache)", "cache", "square root is missing"),
     ("rmsprop", "(1 - config['decay_rate']) * dw ** 2", "(1 - config['decay_rate']) * dw", "dw is not squared"),
@@ -179,6 +202,8 @@ MISTAKES = [
     ("adam", "config['m'], config['v'] = m, v", "pass", "m and v are not kept"),
     ("adam", "mt = m / (1 - config['beta1'] ** config['t'])", "mt = m", "m is not corrected"),
     ("adam", "vt = v / (1 - config['beta2'] ** config['t'])", "vt = v", "v is not corrected"),
+    ("adam", "mt = m / (1 - config['beta1'] ** config['t'])\n    vt = v / (1 - config['beta2'] ** config['t'])",
+     "mt, vt = m, v", "m and v are not corrected"),
     ("adam", "np.sqrt(vt)", "vt", "square root is missing"),
     ("adam", "(1 - config['beta2']) * dw ** 2", "(1 - config['beta2']) * dw", "dw is not squared in v"),
     ("adam", "w - config", "w + config", "goes up the gradient"),
@@ -255,7 +280,7 @@ def test_two_mistakes_in_one_function(function):
     """At least one is named, or a finding says that there are several. No finding names another mistake."""
     body = source_of(function)[1]
     for (_, *a, words), (_, *b, other) in combinations([m for m in MISTAKES if m[0] == function], 2):
-        apart = b[0] in body.replace(*a) and a[0] in body.replace(*b) and a[1] != b[1]
+        apart = b[0] in body.replace(*a) and a[0] in body.replace(*b) and a[0] != b[0]
         if apart and not {"pass"} & {a[1], b[1]}:
             found = findings_of(function, a, b)
             assert found and all(re.search(f"{words}|{other}|{TOGETHER}", finding) for finding in found), (a, b, found)
@@ -316,6 +341,13 @@ def test_other_untouched_files(source, words):
     """What the course gives is correct. The rest is not written."""
     found = check_functions(load(source)).findings
     assert len(found) == len(words) and all(map(str.startswith, found, words)), found
+
+
+def test_names_of_the_students_code():
+    """Findings name the arguments as the code does."""
+    own = STYLES["other names"].replace("upstream.T @ np.ones(len(inputs))", "upstream")
+    found = check_functions(part(load(f"{SOLVED}\n\n{own}"), "affine_backward")).findings
+    assert found == ["affine_backward: the gradient of bias is not summed over the rows. Use .sum(axis=0)"]
 
 
 def test_half_written_function():
