@@ -1,4 +1,4 @@
-"""Checks the two-layer net in a Python file: ``python -m diagnosis path/to/neural_net.py``."""
+"""Checks the two-layer net, or the layers, in a Python file: ``python -m diagnosis path/to/neural_net.py``."""
 
 import argparse
 import contextlib

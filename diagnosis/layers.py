@@ -21,6 +21,7 @@ from .probes import PROBE_REG, agreed, find_extremes, penalty_probes
 from .reference import Penalties
 from .report import NetReport
 
+LATER = "First correct what they need"
 PAIR = re.compile(r"(\w+?)_forward(_\w+)?")
 # All 0; all 1000; 1000 in one row and 0 in the other; 0, but -1000 for the correct class: see `probes.Extremes`.
 EXTREMES = [1000.0 * np.array(scores) for scores in ([[0, 0, 0]], [[1, 1, 1]], [[1, 1, 1], [0, 0, 0]], [[-1, 0, 0]])]
@@ -272,7 +273,7 @@ def check_functions(functions, rng=0):
     for start in ("softmax_loss_", "svm_loss_"):
         report.add(find(stages.CONVENTIONS, {name: f for name, f in factors.items() if name.startswith(start)}))
     report.add(find(stages.UNWRITTEN, report.unwritten))
-    report.add(find(stages.SKIPPED, (report.unchecked, "First correct what they need")))
+    report.add(find(stages.SKIPPED, (report.unchecked, LATER)))
     report.add(find(stages.SKIPPED, (unknown, "Call diagnosis.check_layer(forward, backward, *inputs) for them")))
     report.stage = report.next_function()
     return report if tasks or unknown else None
@@ -332,6 +333,7 @@ def check_layer(forward, backward, *inputs, h=1e-5, max_checks=100, rng=0):
         report.rows.clear()  # they are those of the check's own inputs
         Judge(Layer, report, rng).given(forward, backward, inputs, h, max_checks)
     report.add(find(stages.UNWRITTEN, report.unwritten))
+    report.add(find(stages.SKIPPED, (report.unchecked, LATER)))
     report.stage = "done" if report.ok else "gradients"
     return report
 

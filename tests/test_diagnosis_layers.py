@@ -162,6 +162,7 @@ MISTAKES = [
     ("dropout_forward", "(np.random.rand(*x.shape) < p) / p", "(np.random.rand(*x.shape) < 0.6) / p", "share of units"),
     ("dropout_forward", "    elif mode == 'test':\n        out = x", "    elif mode == 'test':\n        out = x / p",
      "in test mode is divided by p"),
+    ("dropout_forward", "out = x * mask", "out = x * mask[:, :3]", "raises ValueError"),
     ("dropout_backward", "dx = dout * mask", "dx = dout", "gradient of x lacks the mask"),
     ("dropout_backward", "dx = dout * mask", "dx = dout * (mask > 0)", "gradient of x is not divided by p"),
     ("dropout_backward", "dx = dout * mask", "dx = x * mask", "uses x instead of dout"),
@@ -429,6 +430,14 @@ def test_check_layer(shape, dtype):
     report = check_layer(functions["affine_forward"], functions["affine_backward"], x, w, b)
     assert report.ok and report.stage == "done" and [row.name for row in report.rows] == ["x", "w", "b"], report
     assert [row.checked for row in report.rows] == [x.size, 12, 4] and (x == before).all()
+
+
+def test_check_layer_of_a_wrong_forward():
+    """A note says that backward is not checked."""
+    functions = with_mistakes("batchnorm_forward", ("var = x.var(axis=0)", "var = x.var(axis=0, ddof=1)"))
+    inputs = *given(x=(6, 4), gamma=4, beta=4), {"mode": "train"}
+    report = check_layer(functions["batchnorm_forward"], functions["batchnorm_backward"], *inputs)
+    assert "ddof=1" in report.findings[0] and report.notes[0].startswith("not checked: batchnorm_backward"), report
 
 
 def test_check_layer_names_a_known_mistake():
