@@ -4,6 +4,7 @@ import inspect
 import itertools
 import math
 import warnings
+import zlib
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -88,6 +89,26 @@ def _identify(value):
     if isinstance(value, (Real, np.bool_)):
         return float(value)
     return value if isinstance(value, str) else id(value)
+
+
+def make_seed(params, seed):
+    """Return the seed of a trial: the sweep's seed, and a number that its hyperparameters except num_iters give."""
+    texts = [f"{name}={_describe(params[name])}" for name in sorted(params) if name != "num_iters"]
+    return [seed, zlib.crc32(" ".join(texts).encode())]
+
+
+def _describe(value):
+    """Return a text that is the same in every process, also for a value whose ``repr`` has an address in memory."""
+    if isinstance(value, (str, Real, np.bool_)):
+        return str(_identify(value))
+    if is_dtype(value):
+        return np.dtype(value).name
+    return getattr(value, "__qualname__", type(value).__qualname__)
+
+
+def is_dtype(value):
+    """Return whether a value is a type of numbers."""
+    return isinstance(value, (type, np.dtype)) and np.dtype(value).kind != "O"  # NumPy gives other classes the kind O
 
 
 def check_grid(grid, n_trials, fixed):

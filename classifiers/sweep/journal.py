@@ -15,6 +15,7 @@ import classifiers
 from classifiers.history import History
 from classifiers.neural_net import TwoLayerNet
 from classifiers.sweep.code_hash import hash_code
+from classifiers.sweep.grid import is_dtype, make_seed
 from classifiers.sweep.trials import Trial
 
 try:
@@ -42,6 +43,7 @@ class Journal:
     fixed : dict
         The arguments that all trials share.
     seed : int
+        The sweep's seed.
     arrays : sequence of ndarray
         The data. The journal stores a hash of them.
     combinations : list of dict
@@ -77,7 +79,7 @@ class Journal:
             raise ValueError(f"journal must be the name of a file, got the folder {self.path}")
         self._nets = _nets_of(self.path)
         self._codes, self._combinations = {}, combinations
-        self._names = [_to_name(self._describe(params), seed) for params in combinations]
+        self._names = [_to_name(self._describe(params), make_seed(params, seed)) for params in combinations]
         if len(set(self._names)) < len(combinations):
             raise ValueError("a journal cannot tell two values of the grid apart: they have the same name and code")
         header = {
@@ -204,7 +206,7 @@ class Journal:
         described = {}
         for name, value in params.items():
             described[name] = _to_json(value)
-            if callable(value) and not _is_dtype(value):
+            if callable(value) and not is_dtype(value):
                 if id(value) not in self._codes:
                     self._codes[id(value)] = hash_code([value])
                 described[name] += f" {self._codes[id(value)]}"
@@ -271,14 +273,10 @@ def _to_json(value):
         return str(value)
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
-    if _is_dtype(value):
+    if is_dtype(value):
         return np.dtype(value).name
     name = getattr(value, "__qualname__", None)
     text = f"{value.__module__}.{name}" if name else repr(value)
     if " at 0x" in text:
         raise TypeError(f"a journal needs values with the same repr in every process, got {text}")
     return text
-
-
-def _is_dtype(value):
-    return isinstance(value, (type, np.dtype)) and np.dtype(value).kind != "O"  # NumPy gives other classes the kind O
