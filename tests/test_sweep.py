@@ -182,7 +182,7 @@ def test_random_search():
     assert rates != [t.params["learning_rate"] for t in small_sweep(grid=grid, n_trials=12, seed=1).trials]
 
 
-@pytest.mark.parametrize("n_trials", [3, 4, 9])
+@pytest.mark.parametrize("n_trials", [3.0, 4, 9])
 def test_random_search_trains_no_combination_twice(n_trials):
     """It has no more trials than combinations, and says so. Iterators are grids, too."""
     distribution = SimpleNamespace(rvs=lambda random_state: random_state.integers(3, 5))

@@ -51,7 +51,8 @@ def list_combinations(grid, n_trials, seed, fixed):
     grid = check_grid(grid, n_trials, fixed)
     lists = [values for values in grid.values() if isinstance(values, list)]
     most = math.prod(map(len, lists)) if len(lists) == len(grid) else math.inf
-    if n_trials is None or check_count("n_trials", n_trials) >= most:
+    n_trials = n_trials if n_trials is None else check_count("n_trials", n_trials)
+    if n_trials is None or n_trials >= most:
         if n_trials is not None and n_trials > most:
             warn_of_few(n_trials, most)
         return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
