@@ -27,33 +27,16 @@ KEYS = {field.name for field in fields(Trial)} - {"index"} | {"iterations_per_ep
 
 
 class Journal:
-    """Journal: a file that records trials of sweeps. A later call can continue from it.
+    """Journal: a ``.jsonl`` file that records trials of sweeps. A later call can continue from it.
 
-    The first line has what all trials share. Each further line is a trial. A trial is known by its
-    hyperparameters and its seed. So a sweep of another grid can use the same file. Creating the
-    object only reads the file. To write, use the object as a context manager: it opens the file at
-    the start and closes it at the end.
+    The first line has what all trials share: fixed arguments, hashes of data and code, and versions.
+    Each further line is a trial. A trial is known by its hyperparameters and its seed, so a sweep of
+    another grid can use the same file. The nets are saved in a folder beside it, with the file's
+    whole name and ``.nets`` added.
 
-    Parameters
-    ----------
-    path : str or Path
-        A ``.jsonl`` file, created if it does not exist. The nets are saved in a folder beside it,
-        with the file's whole name and ``.nets`` added. Different spellings of one path are the same
-        journal.
-    fixed : dict
-        The arguments that all trials share.
-    seed : int
-        The sweep's seed.
-    arrays : sequence of ndarray
-        The data. The journal stores a hash of them.
-    combinations : list of dict
-        The swept hyperparameters of each trial of the sweep.
-
-    Attributes
-    ----------
-    trials : list of Trial
-        Trials of this sweep that need not be trained again. A trial is left out if it failed, or if
-        its net is missing.
+    Creating the object only reads the file. `trials` are those of this sweep that need not be
+    trained again: they did not fail, and their nets are there. To write, use the object as a context
+    manager. If the code that trains differs from that of the file, file and nets are first renamed.
 
     Raises
     ------
@@ -64,11 +47,6 @@ class Journal:
         If the ``repr`` of a value contains an address in memory, which differs in each process.
     RuntimeError
         At the start of the context, if another sweep is writing the file.
-
-    Notes
-    -----
-    If the code that trains differs from that of the file, the file and its nets are renamed, and a
-    new journal starts.
     """
 
     def __init__(self, path, fixed, seed, arrays, combinations):
@@ -184,16 +162,7 @@ class Journal:
         )
 
     def add(self, trial, net):
-        """Save the net of a trial, then write the line of the trial.
-
-        In this order, each line has its net even after a crash.
-
-        Parameters
-        ----------
-        trial : Trial
-        net : TwoLayerNet or None
-            None if the trial has no net.
-        """
+        """Save the net of a trial, unless it is None, then write its line. So each line has its net after a crash."""
         if net is not None:
             net.save(self._net_path(trial.index))
         line = {name: value for name, value in vars(trial).items() if name != "index"}
@@ -244,11 +213,8 @@ def _to_name(params, seed):
 def _to_trial(line):
     """Return the name and the trial of a line that `add` wrote. Raise an error for any other line."""
     history = History({name: list(map(float, values)) for name, values in line["stats"].items()})
-    history.iterations_per_epoch, history.ended, done = (
-        line["iterations_per_epoch"],
-        line["ended"],
-        line["state"] == "done",
-    )
+    history.iterations_per_epoch, history.ended = line["iterations_per_epoch"], line["ended"]
+    done = line["state"] == "done"
     numbers = {name: float(line[name]) if done else float("nan") for name in ("val_accuracy", "standard_error")}
     known = line.keys() == KEYS and line["state"] in ("done", "diverged", "failed")
     if not known or done and not 0 <= numbers["val_accuracy"] <= 1:
