@@ -187,15 +187,20 @@ def run(folder, inplace):
     except ValueError as error:
         sys.exit(f"\nNothing is written: {error}.")
     except (CellExecutionError, KeyboardInterrupt, RuntimeError) as error:
-        report.write_text(render(notebook), encoding="utf-8")
+        _write(report, render(notebook).encode())
         sys.exit(f"\n{explain(error)}\nThe report up to this point is {report}")
     if inplace:
-        with atomic_write(NOTEBOOK) as file:  # if the disk is full, the stored notebook stays
-            file.write(f"{nbformat.writes(notebook)}\n".encode())
+        _write(NOTEBOOK, f"{nbformat.writes(notebook)}\n".encode())
         for name, png in pictures.items():
-            (HERE / "docs" / f"{name}.png").write_bytes(png)
-    report.write_text(render(notebook), encoding="utf-8")
+            _write(HERE / "docs" / f"{name}.png", png)
+    _write(report, render(notebook).encode())
     print(f"\nThe report is {report}")
+
+
+def _write(path, data):
+    """Write a file whole or not at all: if the disk is full, the old one stays."""
+    with atomic_write(path) as file:
+        file.write(data)
 
 
 def main():

@@ -64,7 +64,8 @@ def check_net(
     row. The loss has a kink there, and the numeric derivative is not that of either side.
     """
     report = NetReport()
-    report.add(find(stages.PARAMS, net.params))
+    params = getattr(net, "params", None)
+    report.add(find(stages.PARAMS, params if hasattr(params, "get") else {}))
     if report.found:
         return report
     net = wrap(net)

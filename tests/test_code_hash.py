@@ -164,7 +164,7 @@ def test_versions_count(monkeypatch):
 def test_file_that_has_changed_since_it_was_loaded(tmp_path, monkeypatch):
     """Workers would train with other code than this process. So it is an error until a reload.
 
-    Any other source of the module counts, and line ends do not.
+    Any other source of the module counts, and line ends do not. A comment is not an error.
     """
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # old bytecode could have the time and size of a new file
@@ -181,6 +181,15 @@ def test_file_that_has_changed_since_it_was_loaded(tmp_path, monkeypatch):
     importlib.reload(module)
     after = [hash_code([value]) for value in (module.f, type("Child", (module.Base,), {"__module__": __name__}))]
     assert after[0] != before[0] and after[1] != before[1]
+    file.write_bytes(file.read_bytes() + b"# a comment\n")
+    assert hash_code([module.f]) != after[0]
+    file.write_bytes(file.read_bytes().replace(b"X * SCALE", b"X / SCALE"))
+    with pytest.raises(RuntimeError, match="has changed since"):
+        hash_code([module.f])
+    names = {}
+    exec(compile(file.read_bytes(), str(file), "exec"), names)
+    module.f.__code__ = names["f"].__code__  # what IPython's autoreload does
+    assert hash_code([module.f]) != after[0]
     del sys.modules["augment_of_a_test"]
 
 

@@ -961,6 +961,9 @@ def test_constructor_that_is_not_finished(missing, verb):
         "b2 (C,)"
     ]
     assert report.rows == []
+    net.params = None
+    assert "W1, b1, W2, b2 are missing in params" in str(check_net(net, *make_data()))
+    assert "W1, b1, W2, b2 are missing in params" in str(check_net(object(), *make_data()))
 
 
 def test_parameters_of_another_net():

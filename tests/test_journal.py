@@ -21,6 +21,7 @@ from classifiers.neural_net import TwoLayerNet
 from classifiers.preprocessing import random_flip_shift
 from classifiers.sgd import warm_cosine
 from classifiers.sweep import LogUniform, Trial, sweep
+from classifiers.sweep.grid import make_seed
 from classifiers.sweep.journal import Journal
 
 ARRAYS = [np.ones((2, 3)), np.array([0, 1])]
@@ -53,7 +54,7 @@ def open_journal(path, arrays=ARRAYS, code=1.0, **fixed):
 
 
 def make_trial(index, state="done"):
-    trial = Trial(index, COMBINATIONS[index], 0, state)
+    trial = Trial(index, COMBINATIONS[index], make_seed(COMBINATIONS[index], 0), state)
     if state == "done":
         trial.val_accuracy, trial.standard_error = 0.5, 0.1
     trial.stats["loss_history"] = [1.0, 2.5] if state == "done" else [1.0, float("inf")]

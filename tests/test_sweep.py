@@ -48,7 +48,7 @@ def test_result_holds_every_trial_in_grid_order():
     for trial in result.trials:
         a = trial.val_accuracy
         assert trial.state == "done" and trial.standard_error == pytest.approx(np.sqrt(a * (1 - a) / 20))
-        assert len(trial.stats["loss_history"]) == 30 and trial.seconds > 0 and trial.seed == 0
+        assert len(trial.stats["loss_history"]) == 30 and trial.seconds > 0 and trial.seed[0] == 0
         assert trial.stats.iterations_per_epoch == 1 and trial.stats.ended == "finished" and not trial.stopped
     assert result.best.val_accuracy == max(t.val_accuracy for t in result.trials)
     _, _, X_val, y_val = make_data()
@@ -56,9 +56,9 @@ def test_result_holds_every_trial_in_grid_order():
 
 
 def test_each_trial_can_be_repeated_alone():
-    """Its weights and batches come from default_rng(seed)."""
+    """Its weights and batches come from default_rng(trial.seed)."""
     trial = small_sweep(seed=7).trials[5]
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(trial.seed)
     net = TwoLayerNet(4, trial.params["hidden_size"], 3, std=0.3, rng=rng)
     rates = {name: trial.params[name] for name in ("learning_rate", "reg")}
     assert net.train(*make_data(), num_iters=30, rng=rng, **rates) == trial.stats
@@ -81,7 +81,7 @@ def test_nets_that_differ_only_in_num_iters(option, tmp_path):
 
     result = run()
     for trial in result.trials:
-        rng = np.random.default_rng(7)
+        rng = np.random.default_rng(trial.seed)
         net = TwoLayerNet(4, 3, 3, std=0.3, rng=rng)
         history = net.train(*data, rng=rng, **settings, **trial.params)
         diverged = history.ended == "diverged"
@@ -182,7 +182,7 @@ def test_random_search():
     assert rates != [t.params["learning_rate"] for t in small_sweep(grid=grid, n_trials=12, seed=1).trials]
 
 
-@pytest.mark.parametrize("n_trials", [3, 4, 9])
+@pytest.mark.parametrize("n_trials", [3.0, 4, 9])
 def test_random_search_trains_no_combination_twice(n_trials):
     """It has no more trials than combinations, and says so. Iterators are grids, too."""
     distribution = SimpleNamespace(rvs=lambda random_state: random_state.integers(3, 5))
@@ -201,17 +201,37 @@ def test_table_for_pandas():
     table = result.to_pandas()
     assert list(table.columns[:4]) == ["hidden_size", "learning_rate", "reg", "state"] and len(table) == 8
     assert table.val_accuracy.idxmax() == result.best.index and set(table.iterations) == {30}
-    assert isinstance(table, pandas.DataFrame) and set(table.seed) == {0}
+    assert isinstance(table, pandas.DataFrame) and table.seed[3] == result.trials[3].seed
 
 
-def test_hyperparameters_and_weights_have_streams_of_their_own():
-    """The hyperparameters of trial i are drawn from stream (i, 0), its weights from the seed's own stream."""
+def test_hyperparameters_have_streams_of_their_own():
+    """The hyperparameters of trial i are drawn from stream (i, 0)."""
     rates = LogUniform(1e-4, 1e-1)
     for trial in small_sweep(grid={"learning_rate": rates}, n_trials=3, hidden_size=3, seed=7).trials:
-        own, of_weights = (
-            rates.rvs(np.random.default_rng(np.random.SeedSequence(7, spawn_key=key))) for key in ((trial.index, 0), ())
-        )
-        assert trial.params["learning_rate"] == own != of_weights
+        rng = np.random.default_rng(np.random.SeedSequence(7, spawn_key=(trial.index, 0)))
+        assert trial.params["learning_rate"] == rates.rvs(rng)
+
+
+def test_seed_of_a_trial():
+    """It depends on the sweep's seed and on all hyperparameters except num_iters, not on the rest of the grid."""
+    grid = {
+        "dtype": [np.float32, float],
+        "reg": [0, 1],
+        "num_iters": [3, 4],
+        "schedule": [warm_cosine, lambda it, n: 1.0],
+    }
+
+    def seeds(seed, **grid):
+        return {tuple(t.params.values()): tuple(t.seed) for t in small_sweep_of(grid, seed).trials}
+
+    def small_sweep_of(grid, seed):
+        return sweep(grid, *make_data(), hidden_size=3, n_jobs=1, progress=False, seed=seed)
+
+    all_seeds = seeds(7, **grid)
+    assert len(set(all_seeds.values())) == 8 and {seed for seed, _ in all_seeds.values()} == {7}
+    few = {name: values[1:] for name, values in grid.items()} | {"reg": [1.0]}
+    assert seeds(7, **few).items() <= all_seeds.items()
+    assert set(seeds(8, **few).values()).isdisjoint(all_seeds.values())
 
 
 def test_log_uniform_spreads_over_decades():

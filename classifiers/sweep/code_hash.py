@@ -3,6 +3,7 @@
 The journal of a sweep stores this hash. If the code changes, the hash changes too.
 """
 
+import ast
 import functools
 import inspect
 import sys
@@ -76,12 +77,23 @@ def _read_source(module):
     except (OSError, TypeError):  # compiled or built in
         return None
     spec = getattr(module, "__spec__", None)
-    if source != _first_read.setdefault((module.__name__, id(spec)), (spec, source))[1]:
-        raise RuntimeError(
-            f"{module.__file__} has changed since this Python loaded it. Restart the kernel or the program, then call "
-            "sweep again"
-        )
+    loaded = _first_read.setdefault((module.__name__, id(spec)), (spec, source))[1]
+    if source != loaded and ast.dump(ast.parse(source)) != ast.dump(ast.parse(loaded)):
+        if not _is_patched(module, loaded, source):
+            raise RuntimeError(
+                f"{module.__file__} has changed since this Python loaded it. Restart the kernel or the program, then "
+                "call sweep again"
+            )
     return source
+
+
+def _is_patched(module, old, new):
+    """Return whether a tool such as IPython's autoreload has put all functions of a new source into a module."""
+    old, new = ({_text_of(code) for code in _code_objects(compile(text, "", "exec"))} for text in (old, new))
+    own = [value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__]
+    own += [member for value in own if isinstance(value, type) for member in vars(value).values()]
+    loaded = {_text_of(function.__code__) for function in own if isinstance(function, types.FunctionType)}
+    return loaded <= new and not loaded <= old
 
 
 _first_read = {}  # maps a module to its source. A reload replaces its spec, and the entry keeps the spec's id in use

@@ -4,6 +4,7 @@ import inspect
 import itertools
 import math
 import warnings
+import zlib
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -50,7 +51,8 @@ def list_combinations(grid, n_trials, seed, fixed):
     grid = check_grid(grid, n_trials, fixed)
     lists = [values for values in grid.values() if isinstance(values, list)]
     most = math.prod(map(len, lists)) if len(lists) == len(grid) else math.inf
-    if n_trials is None or check_count("n_trials", n_trials) >= most:
+    n_trials = n_trials if n_trials is None else check_count("n_trials", n_trials)
+    if n_trials is None or n_trials >= most:
         if n_trials is not None and n_trials > most:
             warn_of_few(n_trials, most)
         return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
@@ -88,6 +90,26 @@ def _identify(value):
     if isinstance(value, (Real, np.bool_)):
         return float(value)
     return value if isinstance(value, str) else id(value)
+
+
+def make_seed(params, seed):
+    """Return the seed of a trial: the sweep's seed, and a number that its hyperparameters except num_iters give."""
+    texts = [f"{name}={_describe(params[name])}" for name in sorted(params) if name != "num_iters"]
+    return [seed, zlib.crc32(" ".join(texts).encode())]
+
+
+def _describe(value):
+    """Return a text that is the same in every process, also for a value whose ``repr`` has an address in memory."""
+    if isinstance(value, (str, Real, np.bool_)):
+        return str(_identify(value))
+    if is_dtype(value):
+        return np.dtype(value).name
+    return getattr(value, "__qualname__", type(value).__qualname__)
+
+
+def is_dtype(value):
+    """Return whether a value is a type of numbers."""
+    return isinstance(value, (type, np.dtype)) and np.dtype(value).kind != "O"  # NumPy gives other classes the kind O
 
 
 def check_grid(grid, n_trials, fixed):

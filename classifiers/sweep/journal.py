@@ -15,6 +15,7 @@ import classifiers
 from classifiers.history import History
 from classifiers.neural_net import TwoLayerNet
 from classifiers.sweep.code_hash import hash_code
+from classifiers.sweep.grid import is_dtype, make_seed
 from classifiers.sweep.trials import Trial
 
 try:
@@ -26,32 +27,16 @@ KEYS = {field.name for field in fields(Trial)} - {"index"} | {"iterations_per_ep
 
 
 class Journal:
-    """Journal: a file that records trials of sweeps. A later call can continue from it.
+    """Journal: a ``.jsonl`` file that records trials of sweeps. A later call can continue from it.
 
-    The first line has what all trials share. Each further line is a trial. A trial is known by its
-    hyperparameters and its seed. So a sweep of another grid can use the same file. Creating the
-    object only reads the file. To write, use the object as a context manager: it opens the file at
-    the start and closes it at the end.
+    The first line has what all trials share: fixed arguments, hashes of data and code, and versions.
+    Each further line is a trial. A trial is known by its hyperparameters and its seed, so a sweep of
+    another grid can use the same file. The nets are saved in a folder beside it, with the file's
+    whole name and ``.nets`` added.
 
-    Parameters
-    ----------
-    path : str or Path
-        A ``.jsonl`` file, created if it does not exist. The nets are saved in a folder beside it,
-        with the file's whole name and ``.nets`` added. Different spellings of one path are the same
-        journal.
-    fixed : dict
-        The arguments that all trials share.
-    seed : int
-    arrays : sequence of ndarray
-        The data. The journal stores a hash of them.
-    combinations : list of dict
-        The swept hyperparameters of each trial of the sweep.
-
-    Attributes
-    ----------
-    trials : list of Trial
-        Trials of this sweep that need not be trained again. A trial is left out if it failed, or if
-        its net is missing.
+    Creating the object only reads the file. `trials` are those of this sweep that need not be
+    trained again: they did not fail, and their nets are there. To write, use the object as a context
+    manager. If the code that trains differs from that of the file, file and nets are first renamed.
 
     Raises
     ------
@@ -62,11 +47,6 @@ class Journal:
         If the ``repr`` of a value contains an address in memory, which differs in each process.
     RuntimeError
         At the start of the context, if another sweep is writing the file.
-
-    Notes
-    -----
-    If the code that trains differs from that of the file, the file and its nets are renamed, and a
-    new journal starts.
     """
 
     def __init__(self, path, fixed, seed, arrays, combinations):
@@ -77,7 +57,7 @@ class Journal:
             raise ValueError(f"journal must be the name of a file, got the folder {self.path}")
         self._nets = _nets_of(self.path)
         self._codes, self._combinations = {}, combinations
-        self._names = [_to_name(self._describe(params), seed) for params in combinations]
+        self._names = [_to_name(self._describe(params), make_seed(params, seed)) for params in combinations]
         if len(set(self._names)) < len(combinations):
             raise ValueError("a journal cannot tell two values of the grid apart: they have the same name and code")
         header = {
@@ -182,16 +162,7 @@ class Journal:
         )
 
     def add(self, trial, net):
-        """Save the net of a trial, then write the line of the trial.
-
-        In this order, each line has its net even after a crash.
-
-        Parameters
-        ----------
-        trial : Trial
-        net : TwoLayerNet or None
-            None if the trial has no net.
-        """
+        """Save the net of a trial, unless it is None, then write its line. So each line has its net after a crash."""
         if net is not None:
             net.save(self._net_path(trial.index))
         line = {name: value for name, value in vars(trial).items() if name != "index"}
@@ -204,7 +175,7 @@ class Journal:
         described = {}
         for name, value in params.items():
             described[name] = _to_json(value)
-            if callable(value) and not _is_dtype(value):
+            if callable(value) and not is_dtype(value):
                 if id(value) not in self._codes:
                     self._codes[id(value)] = hash_code([value])
                 described[name] += f" {self._codes[id(value)]}"
@@ -242,11 +213,8 @@ def _to_name(params, seed):
 def _to_trial(line):
     """Return the name and the trial of a line that `add` wrote. Raise an error for any other line."""
     history = History({name: list(map(float, values)) for name, values in line["stats"].items()})
-    history.iterations_per_epoch, history.ended, done = (
-        line["iterations_per_epoch"],
-        line["ended"],
-        line["state"] == "done",
-    )
+    history.iterations_per_epoch, history.ended = line["iterations_per_epoch"], line["ended"]
+    done = line["state"] == "done"
     numbers = {name: float(line[name]) if done else float("nan") for name in ("val_accuracy", "standard_error")}
     known = line.keys() == KEYS and line["state"] in ("done", "diverged", "failed")
     if not known or done and not 0 <= numbers["val_accuracy"] <= 1:
@@ -271,14 +239,10 @@ def _to_json(value):
         return str(value)
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
-    if _is_dtype(value):
+    if is_dtype(value):
         return np.dtype(value).name
     name = getattr(value, "__qualname__", None)
     text = f"{value.__module__}.{name}" if name else repr(value)
     if " at 0x" in text:
         raise TypeError(f"a journal needs values with the same repr in every process, got {text}")
     return text
-
-
-def _is_dtype(value):
-    return isinstance(value, (type, np.dtype)) and np.dtype(value).kind != "O"  # NumPy gives other classes the kind O

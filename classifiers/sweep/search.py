@@ -16,7 +16,7 @@ from classifiers.neural_net import TwoLayerNet
 from classifiers.progress import make_bar
 from classifiers.sweep.cluster import copy_odd_maps, restart_workers, runs_here, send_data
 from classifiers.sweep.code_hash import hash_sources
-from classifiers.sweep.grid import list_combinations
+from classifiers.sweep.grid import list_combinations, make_seed
 from classifiers.sweep.journal import Journal
 from classifiers.sweep.trials import Trial, group_trials, run_group
 
@@ -92,8 +92,9 @@ def sweep(
         Random search: the number of different combinations to draw. By default, all are trained.
     seed : int
         Seed of all randomness. Each trial draws its weights and batches from
-        ``numpy.random.default_rng(seed)``, so a trial does not depend on the others. Random search
-        draws the combination of trial i from ``SeedSequence(seed, spawn_key=(i, 0))``.
+        ``numpy.random.default_rng(trial.seed)``. This seed depends only on `seed` and on its own
+        hyperparameters except ``num_iters``. Random search draws the combination of trial i from
+        ``SeedSequence(seed, spawn_key=(i, 0))``.
     n_jobs : int
         Processes that train at the same time, each with one BLAS thread. -1 means one per core.
     journal : str or Path, optional
@@ -223,7 +224,9 @@ def run_trials(todo, arrays, seed, n_jobs, fixed):
     while todo:
         try:
             data = send_data(arrays, run_group)
-            calls = [delayed(run_group)(trials, seed, fixed, *data) for trials in group_trials(todo, fixed)]
+            groups = group_trials(todo, fixed)
+            seeds = [make_seed(next(iter(trials.values())), seed) for trials in groups]
+            calls = [delayed(run_group)(*call, fixed, *data) for call in zip(groups, seeds, strict=True)]
             for ended in make_parallel(n_jobs)(calls):
                 for trial, net in ended:
                     del todo[trial.index]

@@ -27,8 +27,9 @@ class Trial:
         Position in the grid, counted from 0.
     params : dict
         The swept hyperparameters.
-    seed : int
-        The sweep's seed. Weights and batches are drawn from ``numpy.random.default_rng(seed)``.
+    seed : list of int
+        Weights and batches are drawn from ``numpy.random.default_rng(seed)``. These are the sweep's
+        seed, and a number that the hyperparameters except ``num_iters`` give.
     state : str
         "diverged" if the loss became infinite or NaN, "failed" if training raised an error, else
         "done".
@@ -47,7 +48,7 @@ class Trial:
 
     index: int
     params: dict
-    seed: int
+    seed: list
     state: str = "done"
     val_accuracy: float = float("nan")
     standard_error: float = float("nan")
@@ -121,7 +122,8 @@ def run_group(trials, seed, fixed, *arrays):
     ----------
     trials : dict
         Maps the index of each trial to its swept hyperparameters, see `group_trials`.
-    seed : int
+    seed : list of int
+        Seed of all trials of the group.
     fixed : dict
         See `classifiers.sweep.sweep`.
     *arrays : ndarray or distributed.Future
