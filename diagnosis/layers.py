@@ -292,7 +292,9 @@ def find_tasks(functions):
             elif backwards:
                 unknown.append(name)
         elif issubclass(KINDS.get(name, Layer), (Softmax, Rule)):
-            tasks.append((name, function, []))
+            with contextlib.suppress(TypeError):  # with other arguments, it is a function of another kind
+                inspect.signature(function).bind(*KINDS[name].names)
+                tasks.append((name, function, []))
     return tasks, unknown
 
 

@@ -344,6 +344,11 @@ def test_other_untouched_files(source, words):
     assert len(found) == len(words) and all(map(str.startswith, found, words)), found
 
 
+def test_function_of_another_kind():
+    """A loss or a rule with other arguments is not one of the course."""
+    assert check_functions(load("def sgd(net, X, y, steps):\n    pass\n")) is None
+
+
 def test_names_of_the_students_code():
     """Findings name the arguments as the code does."""
     own = STYLES["other names"].replace("upstream.T @ np.ones(len(inputs))", "upstream")
