@@ -25,7 +25,7 @@ class Layer:
     """
 
     names, wrt, value, alone, next = ("x",), ("x",), "out", ("out", "loss"), ""
-    remark, sizes_differ, loss_factor = "", True, None
+    remark, sizes_differ, loss_factor, rounding = "", True, None, 1e-8
     seen = {}  # further answers that the output itself gives
 
     def __init__(self, args, upstream=np.ones, **mistakes):
@@ -35,7 +35,7 @@ class Layer:
             out = self.forward(*args)
             self.dout = upstream(np.shape(out))
             self.right = {self.value: out, **self.more(), **self.grads()}
-        self.floor = dict.fromkeys(self.right, 1e-8)
+        self.floor = dict.fromkeys(self.right, self.rounding)
 
     N = property(lambda self: len(self.args[0]))
     sizes = property(lambda self: [(self.N - 1, "N - 1"), (self.N + 1, "N + 1")])  # other divisors than N
@@ -413,6 +413,7 @@ class Rule(Layer):
     """Update rule. The answer "path" has w after each of three steps, with gradients that grow."""
 
     names, wrt, value = ("w", "dw", "config"), (), "path"
+    rounding = 1e-4  # epsilon may be inside of the square root
 
     @staticmethod
     def draw(rng):

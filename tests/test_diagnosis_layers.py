@@ -367,6 +367,12 @@ def test_half_written_function():
     assert report.stage == "relu_backward"
 
 
+def test_epsilon_inside_of_the_square_root():
+    """It makes hardly a difference, so it is no mistake of a rule."""
+    source = RULES.replace("(np.sqrt(cache) + config['epsilon'])", "np.sqrt(cache + config['epsilon'])")
+    assert source != RULES and check_functions(load(source)).ok
+
+
 def test_two_conventions_of_the_penalty():
     """Both are correct, with and without the half. But the functions of a file must agree."""
     other = CLASSIFIERS.replace("reg * np.sum(W * W)", "0.5 * reg * np.sum(W * W)").replace("2 * reg", "reg")
