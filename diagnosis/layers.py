@@ -3,14 +3,17 @@
 import contextlib
 import inspect
 import re
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from io import StringIO
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from checks import check_count, check_number, check_one_number, check_rng
+from checks import Rng, check_count, check_number, check_one_number, check_rng
 
 from . import stages
 from .compat import Missing
@@ -298,7 +301,9 @@ def find_tasks(functions):
     return tasks, unknown
 
 
-def check_layer(forward, backward, *inputs, h=1e-5, max_checks=100, rng=0):
+def check_layer(
+    forward: Callable, backward: Callable, *inputs: Any, h: float = 1e-5, max_checks: int = 100, rng: Rng = 0
+) -> NetReport:
     """Check a layer: the gradients of ``backward`` against numeric ones.
 
     If the check knows the layer by its name, such as ``affine_forward``, it also compares the output and the
@@ -340,7 +345,9 @@ def check_layer(forward, backward, *inputs, h=1e-5, max_checks=100, rng=0):
     return report
 
 
-def check_gradient(f, x, grad, *, h=1e-5, max_checks=100, rng=0):
+def check_gradient(
+    f: Callable, x: ArrayLike, grad: ArrayLike, *, h: float = 1e-5, max_checks: int = 100, rng: Rng = 0
+) -> NetReport:
     """Check the gradient of any function that returns a number.
 
     Parameters
