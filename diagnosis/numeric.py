@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradient_check import central_difference, rel_error
+from gradient_check import central_difference
 
 from .reference import NAMES
 
@@ -28,13 +28,16 @@ class Row(NamedTuple):
     skipped: int
 
 
-def row_of(name, got, right):
-    """Return the `Row` of a gradient, compared with the correct one at all coordinates."""
-    got = np.asarray(got, dtype=np.float64)
-    floor = max(1e-8, 1e-3 * np.abs(right).max(initial=0))
-    errors = np.abs(got - right) / np.maximum(floor, np.abs(got) + np.abs(right))
-    where = tuple(map(int, np.unravel_index(np.argmax(errors), errors.shape)))
-    return Row(name, float(errors[where]), where, float(right[where]), float(got[where]), errors.size, 0)
+def row_of(name, analytic, numeric, indices=None, skipped=0):
+    """Return the `Row` of derivatives that are compared: all of an array, or those at some coordinates."""
+    if not np.size(numeric):
+        return Row(name, np.nan, (), np.nan, np.nan, 0, skipped)
+    analytic, numeric = np.asarray(analytic, dtype=np.float64), np.asarray(numeric)
+    floor = max(1e-8, 1e-3 * np.abs(analytic).max())  # max(1e-8, NaN) is 1e-8
+    errors = np.abs(numeric - analytic) / np.maximum(floor, np.abs(numeric) + np.abs(analytic))
+    i = tuple(map(int, np.unravel_index(np.argmax(errors), errors.shape)))  # the first NaN, if there is one
+    where = indices[i[0]] if indices else i
+    return Row(name, float(errors[i]), where, float(numeric[i]), float(analytic[i]), errors.size, skipped)
 
 
 def check_numerically(net, data, h, max_checks, rng):
@@ -54,11 +57,10 @@ def check_numerically(net, data, h, max_checks, rng):
         if len(smooth) < len(indices) / 2:
             unfit.append(name)
         grad, skipped = np.asarray(grads[name], dtype=np.float64), len(indices) - len(smooth)
-        if grad.shape != shape or not smooth:
-            worst = np.nan, (), np.nan, np.nan, 0
-        else:
-            worst = *_find_worst(_loss_of(net, name, data), net.params[name].copy(), grad, smooth, h), len(smooth)
-        rows.append(Row(name, *worst, skipped))
+        smooth = smooth if grad.shape == shape else []
+        loss, x = _loss_of(net, name, data), net.params[name].copy()
+        numeric = [float(central_difference(loss, x, index, h)) for index in smooth]
+        rows.append(row_of(name, [grad[index] for index in smooth], numeric, smooth, skipped))
     return rows, unfit
 
 
@@ -110,9 +112,7 @@ class Derivatives:
         self.turned = not self.same and grad.T.shape == x.shape and not any(self.differs)
         if self.same and x.ndim == 2 and x.shape[0] == x.shape[1]:
             self.turned = np.allclose([grad.T[index] for index in self.indices], numeric, CLOSE, 1e-8)
-        row = row_of(name, analytic, np.array(numeric)) if smooth else Row(name, np.nan, (0,), np.nan, np.nan, 0, 0)
-        where = self.indices[row.where[0]] if smooth else ()
-        self.row = row._replace(where=where, skipped=len(compared) - len(smooth))
+        self.row = row_of(name, analytic, numeric, self.indices, len(compared) - len(smooth))
 
     def _choose(self, most, rng):
         """Return the places of the coordinates in the flat array."""
@@ -187,15 +187,6 @@ def is_rough(f, x, rng):
 def _loss_of(net, name, data):
     """Return the loss as a function of one parameter."""
     return lambda x: net.ask({**net.params, name: x}, *data)[0]
-
-
-def _find_worst(loss, x, grad, indices, h):
-    """Return the largest relative error, its coordinate, and both derivatives there."""
-    floor = max(1e-8, 1e-3 * np.abs(grad).max())  # max(1e-8, NaN) is 1e-8
-    numeric = [float(central_difference(loss, x, index, h)) for index in indices]
-    errors = [rel_error(n, grad[index], floor=floor) for n, index in zip(numeric, indices, strict=True)]
-    worst = int(np.argmax(errors))  # the first NaN, if there is one
-    return errors[worst], indices[worst], numeric[worst], float(grad[indices[worst]])
 
 
 def at_kinks(name, params, X, h):
