@@ -22,7 +22,7 @@ from .mistakes import (
     make_mistakes,
 )
 from .reference import relu
-from .symptoms import like, of, when
+from .symptoms import like, of, when, which
 
 
 def one(name, formula):
@@ -177,6 +177,7 @@ LAYERS = {
     },
     stages.ORDER: {"returns the gradients in another order. It must be: {right}": seen.wrong_order},
     stages.UNWRITTEN: {"not written yet: {names}. Next: {next}": seen.unwritten},
+    stages.NEEDS: {"calls {which}. Correct or write that first": which},
     stages.SKIPPED: {"not checked: {names}. {why}": dict(seen=seen.skipped, note=True)},
     stages.CONVENTIONS: {"{names} penalise W in different ways. Use the same penalty": seen.other_conventions},
     "Affine": {

@@ -252,17 +252,20 @@ class Judge:
             self.gradient(backward, name, partial(total, i=wrt[name]), inputs[wrt[name]], grad, h, most)
 
 
-def check_functions(functions, rng=0):
+def check_functions(functions, rng=0, follow=True):
     """Check functions that are layers, losses or update rules, in the order of the course.
 
-    `functions` is a dict of functions by name. Return a `NetReport`, or None if there is none to check.
+    `functions` is a dict of functions by name. `follow`: those that they import are checked first. Return a
+    `NetReport`, or None if there is none to check.
     """
     report, factors, missing, (tasks, unknown) = NetReport(), {}, [], find_tasks(functions)
     for name, function, backwards in sorted(tasks, key=lambda task: list(KINDS).index(task[0])):
         judge, kind = Judge(KINDS[name], report, np.random.default_rng(rng)), KINDS[name]
         report.functions += [function.__name__, *(backward.__name__ for backward in backwards)]
         try:
-            if issubclass(kind, Softmax):
+            if broken := find_broken([function, *backwards], functions, report, follow):
+                judge.add(function, find(stages.NEEDS, broken))
+            elif issubclass(kind, Softmax):
                 factors[function.__name__] = judge.loss(function)
             elif issubclass(kind, Rule):
                 judge.rule(function)
@@ -278,8 +281,18 @@ def check_functions(functions, rng=0):
     report.add(find(stages.UNWRITTEN, report.unwritten))
     report.add(find(stages.SKIPPED, (report.unchecked, LATER)))
     report.add(find(stages.SKIPPED, (unknown, "Call diagnosis.check_layer(forward, backward, *inputs) for them")))
-    report.stage = report.next_function()
+    bad = report.bad()
+    report.stage = next((name for name in report.functions if name in bad), "done" if report.ok else "layers")
     return report if tasks or unknown else None
+
+
+def find_broken(pair, functions, report, follow):
+    """Name the functions that a pair calls and that are wrong or not written, in its file or in others."""
+    called = {name: function.__globals__.get(name) for function in pair for name in function.__code__.co_names}
+    imported = {name: value for name, value in called.items() if inspect.isfunction(value) and name not in functions}
+    others = check_functions(imported, follow=False) if imported and follow else None
+    bad = report.bad() | (others.bad() if others else set())
+    return [name for name in called if name in bad and called[name] not in pair]
 
 
 def find_tasks(functions):

@@ -56,10 +56,9 @@ class NetReport:
         self.found += [f for f in found if not f.names or (f.mistake, f.names, f.function) not in known]
         self.found.sort(key=lambda finding: "Next: " in finding.mistake.sentence)
 
-    def next_function(self):
-        """Return the first function of a layer that is not written or wrong, or "done"."""
-        bad = {finding.function for finding in self.wrong} | {name for name, _ in self.unwritten}
-        return next((name for name in self.functions if name in bad), "done" if self.ok else "layers")
+    def bad(self):
+        """Return the names of functions that are wrong or not written."""
+        return {finding.function for finding in self.wrong} | {name for name, _ in self.unwritten}
 
     def has(self, stage):
         """Tell whether something is wrong in a stage."""

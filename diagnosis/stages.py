@@ -22,6 +22,7 @@ CONSTRUCTOR = "constructor"  # initial parameters, their correct shapes, and wei
 LAYER = "layer"  # `layers.Call`: what a function of a layer returns, and how
 ORDER = "order"  # a `layers.Call` of a backward function, and the `kinds.Layer`
 UNWRITTEN = "unwritten"  # (name, formula) of each function that is not written
+NEEDS = "needs"  # the names of wrong functions that a function calls
 SKIPPED = "skipped"  # the names of functions that cannot be checked, and why
 ROUGH = "rough"  # the name of a function that is less precise than float64
 CONVENTIONS = "conventions"  # the factors of the penalty by function

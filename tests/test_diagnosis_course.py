@@ -97,8 +97,21 @@ def test_only_own_functions_are_checked(course):
     wrong = LAYERS.replace("np.sum(dout, axis=0)", "dout")
     report = check(course(layers=wrong, layer_utils=LAYER_UTILS + more) / "layer_utils.py")
     assert report.functions == ["affine_relu_forward", "affine_relu_backward"]
-    assert report.findings == ["affine_relu_backward: the gradient of b is not summed over the rows. Use .sum(axis=0)"]
+    assert report.findings == ["affine_relu_forward: calls affine_backward. Correct or write that first"]
     assert "not checked: rnn_forward. Call diagnosis.check_layer" in report.notes[0]
+
+
+def test_layers_that_call_wrong_layers(course):
+    """They are not blamed. What they call may be in another file."""
+    folder = course(layers=LAYERS.replace("rows.dot(w) + b", "rows.dot(w)"))
+    report = check(folder / "layer_utils.py")
+    assert report.findings == ["affine_relu_forward: calls affine_forward. Correct or write that first"], report
+    report = check(course(layers=UNTOUCHED_LAYERS) / "layer_utils.py")
+    assert report.findings[0].startswith("affine_relu_forward: calls affine_forward, relu_forward, ") and not report.ok
+    report = check(course(layers=LAYERS.replace("var = x.var(axis=0)", "var = x.var(axis=0, ddof=1)")) / "layers.py")
+    assert [finding.partition(":")[0] for finding in report.findings] == [
+        "batchnorm_forward", "spatial_batchnorm_forward"
+    ] and "calls batchnorm_forward" in report.findings[1]  # fmt: skip
 
 
 CONSTRUCTORS = {

@@ -363,7 +363,8 @@ def test_half_written_function():
     assert check_functions(functions).ok
     source = SOLVED.replace("dx = dout * (x > 0)", "raise NotImplementedError")
     report = check_functions(load(source))
-    assert report.findings[-1].startswith("not written yet: relu_backward, affine_relu_backward"), report
+    calls = "affine_relu_forward: calls relu_backward. Correct or write that first"
+    assert report.findings[0] == calls and report.findings[1].startswith("not written yet: relu_backward. "), report
     assert report.stage == "relu_backward"
 
 
