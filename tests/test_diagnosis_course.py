@@ -131,6 +131,11 @@ def test_constructor_of_the_two_layer_net(name, course):
     assert len(report.findings) == 1 and report.findings[0].startswith(words), report
 
 
+def test_bias_that_is_the_number_0(course):
+    """It is as good as an array of zeros."""
+    assert check(course(fc_net=FC_NET.replace("np.zeros(hidden_dim)", "0")) / "classifiers" / "fc_net.py").ok
+
+
 DEEP = {
     "no bias": ("scores, last = affine_forward(a, self.params['W%d' % L], self.params['b%d' % L])",
                 "scores, last = affine_forward(a, self.params['W%d' % L], 0 * self.params['b%d' % L])",

@@ -139,6 +139,7 @@ MISTAKES = [
     ("batchnorm_backward", "(dout * xhat).sum(axis=0)", "(dout * x).sum(axis=0)", "gamma uses x instead"),
     ("batchnorm_backward", "(dout * xhat).sum(axis=0)", "(dout * out).sum(axis=0)", "gamma uses the output"),
     ("batchnorm_backward", "(dout * xhat).sum(axis=0)", "dout * xhat", "gamma is not summed over the rows"),
+    ("batchnorm_backward", "return dx, dgamma, dbeta", "return dx, dbeta, dgamma", "in another order"),
     ("batchnorm_backward", "dbeta = dout.sum(axis=0)", "dbeta = dout.mean(axis=0)", "beta is averaged"),
     ("batchnorm_backward", "(d - d.mean(axis=0) - xhat * (d * xhat).mean(axis=0)) / std", "d / std", "as constants"),
     ("batchnorm_backward", " - d.mean(axis=0) - ", " - ", "lacks the term of the mean"),
@@ -273,7 +274,7 @@ def test_each_mistake_is_named_for_other_shapes(function):
 
 
 # What two mistakes may look like together: a shape, a factor.
-TOGETHER = "unknown|wrong shape|times what it should be|is divided by|returns None|lacks the correct class|m and v are"
+TOGETHER = "unknown|wrong shape|times what it should be|is divided by|returns None|lacks the correct class|m and v are|lacks the norm"
 
 
 @pytest.mark.parametrize("function", list(dict.fromkeys(mistake[0] for mistake in MISTAKES)))
@@ -304,6 +305,7 @@ def test_correct_files(source):
     functions = load(source)
     report = check_functions(dict(reversed(functions.items())))
     assert report.ok and report.stage == "done" and set(report.functions) == set(functions), report
+    assert not any("half" in note for note in report.notes)
     order = [name for name in functions if not name.startswith("affine_relu")]
     assert [name for name in report.functions if not name.startswith("affine_relu")] == order
     assert str(report).partition("No mistake found. Checked: ")[2].startswith(", ".join(report.functions))
@@ -342,6 +344,15 @@ def test_other_untouched_files(source, words):
     """What the course gives is correct. The rest is not written."""
     found = check_functions(load(source)).findings
     assert len(found) == len(words) and all(map(str.startswith, found, words)), found
+
+
+def test_one_mistake_in_two_functions():
+    """Each function has its finding."""
+    source = SOLVED.replace("dbeta, dgamma = np.sum(dout, axis=0)", "dbeta, dgamma = dout")
+    source = source.replace("dbeta = dout.sum(axis=0)", "dbeta = dout")
+    found = check_functions(part(load(source), "batchnorm_backward")).findings
+    names = [name for name, _, rest in (finding.partition(":") for finding in found) if "beta is not summed" in rest]
+    assert names == ["batchnorm_backward", "batchnorm_backward_alt"], found
 
 
 def test_function_of_another_kind():
