@@ -218,9 +218,7 @@ class Judge:
                 return
             w, config = call.parts
             path.append(w)
-            if np.shape(w) != np.shape(dw):
-                break
-        self.compare(function, {"path": np.array(path[-1:] if np.shape(w) != np.shape(dw) else path)}, r)
+        self.compare(function, {"path": np.array(path if np.shape(w) == np.shape(dw) else path[-1:])}, r)
 
     def gradient(self, function, name, f, x, grad, h, most):
         """Compare the gradient of a function of one input with numeric derivatives."""
@@ -255,7 +253,7 @@ class Judge:
 def check_functions(functions, rng=0, follow=True):
     """Check functions that are layers, losses or update rules, in the order of the course.
 
-    `functions` is a dict of functions by name. `follow`: those that they import are checked first. Return a
+    `functions` is a dict of functions by name. `follow`: those that they call are checked first. Return a
     `NetReport`, or None if there is none to check.
     """
     report, factors, missing, (tasks, unknown) = NetReport(), {}, [], find_tasks(functions)
@@ -263,7 +261,7 @@ def check_functions(functions, rng=0, follow=True):
         judge, kind = Judge(KINDS[name], report, np.random.default_rng(rng)), KINDS[name]
         report.functions += [function.__name__, *(backward.__name__ for backward in backwards)]
         try:
-            if broken := find_broken([function, *backwards], functions, report, follow):
+            if broken := find_broken([function, *backwards]) if follow else []:
                 judge.add(function, find(stages.NEEDS, broken))
             elif issubclass(kind, Softmax):
                 factors[function.__name__] = judge.loss(function)
@@ -286,13 +284,12 @@ def check_functions(functions, rng=0, follow=True):
     return report if tasks or unknown else None
 
 
-def find_broken(pair, functions, report, follow):
-    """Name the functions that a pair calls and that are wrong or not written, in its file or in others."""
+def find_broken(pair):
+    """Name the functions that a pair calls and that are wrong or not written. They may be in other files."""
     called = {name: function.__globals__.get(name) for function in pair for name in function.__code__.co_names}
-    imported = {name: value for name, value in called.items() if inspect.isfunction(value) and name not in functions}
-    others = check_functions(imported, follow=False) if imported and follow else None
-    bad = report.bad() | (others.bad() if others else set())
-    return [name for name in called if name in bad and called[name] not in pair]
+    called = {name: value for name, value in called.items() if inspect.isfunction(value) and value not in pair}
+    report = check_functions(called, follow=False)
+    return [name for name in called if report and name in report.bad()]
 
 
 def find_tasks(functions):
