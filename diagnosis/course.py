@@ -35,7 +35,7 @@ def check_module(module, source, name, finder):
     if deep is None or own.get(name, deep) is not deep:
         report = check_with_random_data(make_net(module, source, name, finder))
         _check_constructor(own.get(name), report, WIDE[0], *WIDE[2:])
-    return check_deep(deep, report) if deep and report.ok else report
+    return check_deep(deep, report) if deep else report
 
 
 def _arguments(cls):
@@ -55,7 +55,7 @@ def _check_constructor(cls, report, *widths):
     """Look at the initial weights, if the constructor has the argument weight_scale."""
     if "weight_scale" in _arguments(cls) and not report.has(stages.PARAMS):
         net = _create(cls, *widths, scale=SCALE)
-        report.found[:0] = find(stages.CONSTRUCTOR, (net.params, shapes_of(widths), SCALE))
+        report.add(find(stages.CONSTRUCTOR, (net.params, shapes_of(widths), SCALE)))
 
 
 def shapes_of(widths):
