@@ -210,7 +210,7 @@ def test_whole_notebook_runs_when_all_is_filled(folder, cifar10_of_the_notebook,
     ran = run(folder, "run_notebook.py")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "last loss 0.017143643532924" in ran.stdout and "test accuracy of the last net" in ran.stdout
-    assert (folder / "build" / "two_layer_net.html").is_file() and (folder / "build" / "sweep-tiny-1.jsonl").is_file()
+    assert (folder / "build" / "two_layer_net.html").is_file() and (folder / "build" / "sweep-tiny.jsonl").is_file()
 
 
 STAGES = {
