@@ -207,12 +207,16 @@ def test_archive_with_surprises(tmp_path, evil):
 
 
 def test_command_line(server, tmp_path, monkeypatch, capsys):
-    """The command takes --dir and --mirror. A failure gives a message and exit status 1."""
+    """The command takes --dir and --mirror. A failure gives a message and exit status 1. Only a terminal gets a bar."""
     monkeypatch.setattr(fetch_module.fetch, "__kwdefaults__", {"sha256": GOOD_SHA256})
     with pytest.raises(SystemExit, match="fetch: no mirror delivered"):
         main(["--dir", str(tmp_path), "--mirror", server.url + "/missing"])
     main(["--dir", str(tmp_path), "--mirror", server.url + "/missing", "--mirror", server.url + "/good"])
-    assert f"CIFAR-10 is in {tmp_path / FOLDER}" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert f"CIFAR-10 is in {tmp_path / FOLDER}" in printed.out and "%" not in printed.err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    main(["--dir", str(tmp_path / "other"), "--mirror", server.url + "/good"])
+    assert "%" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="fetch: nothing can be written into .*test_batch"):
         main(["--dir", str(tmp_path / FOLDER / "test_batch")])
 
