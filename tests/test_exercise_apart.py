@@ -12,12 +12,12 @@ from test_exercise_student import solve
 
 from classifiers.layers import forward
 from exercise.cases import call
-from exercise.grade.apart import ROOT, Limits, run_file
+from exercise.grade.apart import ROOT, Plan, run_file
 from exercise.judge import judge
 from exercise.student import draw_cases
 
 CASES = draw_cases("forward")
-LIMITS = Limits(60, 2048, 600)  # a busy machine must not reach them
+LIMITS = Plan(60, 2048, 600, None)  # a busy machine must not reach them
 HEAD = "import numpy as np\n\ndef forward(params, X, mask=None):\n"
 SOLVE = """
 hidden = np.maximum(0, X @ params["W1"] + params["b1"])
@@ -76,7 +76,7 @@ def left_behind(grader=None):
 )
 def test_bad_function_is_stopped(body, state, words):
     """The answer says what happened, and no process is left."""
-    done = run(body, Limits(60, 600, 600))
+    done = run(body, Plan(60, 600, 600, None))
     assert done.state == state and words in done.answers[0], done.answers
     assert left_behind() == []
 
@@ -84,9 +84,9 @@ def test_bad_function_is_stopped(body, state, words):
 @pytest.mark.parametrize(
     "before, limits, words",
     [
-        ("while X[0, 0]: pass", Limits(1, 2048, 600), ["was stopped after 1 s of computing"] * 4),
-        ("import time\ntime.sleep(1000)", Limits(60, 2048, 2), ["was stopped after 2 s. Does it wait"] * 4),
-        ("while mask is not None: pass", Limits(1, 2048, 600), ["", "", "was stopped", "was stopped"]),
+        ("while X[0, 0]: pass", Plan(1, 2048, 600, None), ["was stopped after 1 s of computing"] * 4),
+        ("import time\ntime.sleep(1000)", Plan(60, 2048, 2, None), ["was stopped after 2 s. Does it wait"] * 4),
+        ("while mask is not None: pass", Plan(1, 2048, 600, None), ["", "", "was stopped", "was stopped"]),
     ],
 )
 def test_endless_function_is_stopped(before, limits, words):
@@ -197,17 +197,17 @@ def test_random_numbers_are_the_same_in_each_run(value):
 )
 def test_code_of_the_file_itself(text, words):
     """It runs with the same limits. If it defines no function, the answer says why."""
-    limits = Limits(1 if "while" in text else 60, 2048, 600)
+    limits = Plan(1 if "while" in text else 60, 2048, 600, None)
     done = run_file("grade", f"import os\n{text}", ["forward"], limits)["forward"]
     assert done.answers[0].startswith(words) and left_behind() == []
 
 
 def test_endless_file_is_run_once():
     """If the file itself does not end, the other functions are not tried."""
-    done = run_file("grade", "while True: pass", ["forward", "update"], Limits(1, 2048, 600))
+    done = run_file("grade", "while True: pass", ["forward", "update"], Plan(1, 2048, 600, None))
     assert done["forward"].state == done["update"].state == "timeout"
     assert done["forward"].seconds == done["update"].seconds
-    done = run_file("grade", f"{HEAD}    while True: pass\n", ["forward", "update"], Limits(1, 2048, 600))
+    done = run_file("grade", f"{HEAD}    while True: pass\n", ["forward", "update"], Plan(1, 2048, 600, None))
     assert (done["forward"].state, done["update"].state) == ("timeout", "finished")
 
 
@@ -239,7 +239,7 @@ def test_folder_is_not_named(long):
 def test_check_net_of_right_and_endless_functions():
     """For both, there are no findings. No process is left."""
     assert check(solve(["forward"]), LIMITS) == []
-    assert check(f"{HEAD}    while True: pass\n", Limits(1, 2048, 600)) == []
+    assert check(f"{HEAD}    while True: pass\n", Plan(1, 2048, 600, None)) == []
     assert left_behind() == []
 
 

@@ -18,7 +18,7 @@ from test_exercise_deliveries import pack, pack_tar, write
 from test_exercise_student import solve
 
 from exercise.grade import __main__ as grade
-from exercise.grade.marking import GradeLog
+from exercise.grade.marking import open_log
 from exercise.make.__main__ import main as make
 from exercise.parts import FULL, PARTS
 
@@ -282,7 +282,7 @@ def test_command_line(tmp_path, monkeypatch, capsys, arguments, words):
 def test_two_gradings_of_one_table(tmp_path, capsys):
     """A second run with the same table is an error."""
     arguments = small(tmp_path)
-    with GradeLog(tmp_path / "g.csv.jsonl"):
+    with open_log(tmp_path / "g.csv.jsonl"):
         assert run(*arguments) == 2 and "another grading run is writing" in capsys.readouterr().err
 
 

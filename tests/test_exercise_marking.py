@@ -6,14 +6,14 @@ import shutil
 from conftest import ROOT, run_python
 
 from exercise.cases import make_cases
-from exercise.grade.apart import Limits
+from exercise.grade.apart import Plan
 from exercise.grade.choose import Choice
-from exercise.grade.marking import GradeLog, Plan, grade_all, grade_file, hash_inputs, result_of
+from exercise.grade.marking import grade_all, grade_file, hash_inputs, open_log, result_of
 from exercise.parts import BY_NAME
 from exercise.student import find_functions
 
 PENALTY = BY_NAME["penalty"]
-LIMITS = Limits(60, 2048, 600)  # a busy machine must not reach them
+PLAN = Plan(60, 2048, 600)  # a busy machine must not reach them
 
 
 def submission(text):
@@ -37,19 +37,19 @@ def test_log_restores_results(tmp_path):
     """Torn lines and lines without a result are ignored. New results start on a new line."""
     path = tmp_path / "log.jsonl"
     path.write_text('["a", {"points": 1}]\n{"no": "result"}\n[1, 2]\n["b", {"poi')
-    with GradeLog(path) as log:
-        assert log.graded == {"a": {"points": 1}}
-        log.add("c", {"points": 2})
+    with open_log(path) as (graded, add):
+        assert graded == {"a": {"points": 1}}
+        add("c", {"points": 2})
         assert path.read_text().endswith('\n["c", {"points": 2}]\n')  # at once: grading may be killed
-    with GradeLog(path) as log:
-        assert log.graded == {"a": {"points": 1}, "c": {"points": 2}}
+    with open_log(path) as (graded, _):
+        assert graded == {"a": {"points": 1}, "c": {"points": 2}}
 
 
 def test_hidden_cases_count():
     """A function that is right only in the visible cases loses points."""
     seen = [float(case.arrays["W1"].flat[0]) for case in make_cases("penalty", 0, False)]
     text = penalty(f"float(params['W1'].flat[0]) not in {seen}")
-    graded = grade_file(text, ["penalty"], Plan(LIMITS))["penalty"]
+    graded = grade_file(text, ["penalty"], PLAN)["penalty"]
     assert graded["state"] == "partly" and graded["points"]["value"] < PENALTY.points["value"]
     assert len(graded["wrong"]) == sum(case.aspect == "value" for case in make_cases("penalty", 0, True))
 
@@ -57,7 +57,7 @@ def test_hidden_cases_count():
 def test_hash_of_a_part(monkeypatch):
     """Task, text, names, plan and NumPy's version decide the hash. It is the same in each call."""
     given = [("a", "b", ["c"], Plan()), ("x", "b", ["c"], Plan()), ("a", "x", ["c"], Plan()), ("a", "b", [], Plan())]
-    plans = Plan(Limits(3)), Plan(Limits(10, 3)), Plan(Limits(10, 2048, 3)), Plan(seed=1)
+    plans = Plan(3), Plan(megabytes=3), Plan(wall=3), Plan(seed=1)
     hashes = [hash_inputs(*facts) for facts in [*given, *(("a", "b", ["c"], plan) for plan in plans)]]
     assert hash_inputs("a", "b", ["c"], Plan()) == hashes[0]
     monkeypatch.setattr("numpy.__version__", "0")
@@ -68,12 +68,13 @@ HASHES = """
 import importlib, sys
 from pathlib import Path
 from exercise.grade import marking
+from exercise.grade.apart import Plan
 
 for name in ["README.md", *sys.argv[1:]]:
     path = marking.ROOT / name
     path.write_bytes(path.read_bytes() + b"#")
     importlib.reload(marking)
-    print(marking.hash_inputs("grade", "a", ["forward"], marking.Plan()))
+    print(marking.hash_inputs("grade", "a", ["forward"], Plan()))
 """
 
 
@@ -97,12 +98,12 @@ def test_equal_files_are_graded_once(tmp_path):
     wrong, right, known, broken = penalty(1), penalty(0), penalty(2), penalty("1 +")
     empty = "def update(): pass\n" + right
     choices = [submission(text) for text in (wrong, right, wrong, known, broken, empty)] + [Choice(reason="no")]
-    plan, path = Plan(LIMITS), tmp_path / "log.jsonl"
+    plan, path = PLAN, tmp_path / "log.jsonl"
     keys = {text: hash_inputs("grade", text, ["penalty"], plan) for text in (wrong, right, known, empty)}
-    with GradeLog(path) as log:
-        log.add(keys[known], {"penalty": result_of("penalty", "right", "known")})
+    with open_log(path) as log:
+        log[1](keys[known], {"penalty": result_of("penalty", "right", "known")})
         graded = grade_all(choices, plan, 2, log)
-        assert len(path.read_text().splitlines()) == 4 and log.graded.keys() == set(keys.values())
+        assert len(path.read_text().splitlines()) == 4 and log[0].keys() == set(keys.values())
         explained = grade_all(choices, plan, 2, log, explain=True)
         lines = path.read_text().splitlines()
     states = ["partly", "right", "partly", "right", "syntax error", "right", "unreadable"]
@@ -116,14 +117,14 @@ def test_equal_files_are_graded_once(tmp_path):
 def test_stopped_function_is_not_explained(tmp_path):
     """check_net would only reach the same limit."""
     endless = submission("def penalty(*_):\n    while True: pass\n")
-    with GradeLog(tmp_path / "log.jsonl") as log:
-        (parts,) = grade_all([endless], Plan(Limits(1, 2048, 600)), 1, log, explain=True)
-        assert parts["penalty"]["state"] == "timeout" and len(log.graded) == 1
+    with open_log(tmp_path / "log.jsonl") as log:
+        (parts,) = grade_all([endless], Plan(1, 2048, 600), 1, log, explain=True)
+        assert parts["penalty"]["state"] == "timeout" and len(log[0]) == 1
 
 
 def test_equal_functions_get_equal_points():
     """What stands beside a function does not change its points."""
     for error in (0, 1, "np.random.rand()", "len({'a', 'b'} - {next(iter({'a', 'b', 'c'}))})"):
-        first, second = (grade_file(text + penalty(error), ["penalty"], Plan(LIMITS)) for text in ("", "x = 'other'\n"))
+        first, second = (grade_file(text + penalty(error), ["penalty"], PLAN) for text in ("", "x = 'other'\n"))
         first, second = first["penalty"], second["penalty"]
         assert first["points"] == second["points"] and first["state"] == second["state"]
