@@ -127,10 +127,8 @@ def try_case(function, case, folder=""):
 
 def describe_error(error, folder=""):
     """Say which error was raised, and in which line of the student's file. No other file is quoted."""
-    line = ""
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename == NAME:
-            line = f" (line {frame.lineno}: {(frame.line or '').strip()[:LINE]})"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == NAME][-1:]
+    line = "".join(f" (line {frame.lineno}: {(frame.line or '').strip()[:LINE]})" for frame in frames)
     try:
         text = " ".join(str(error).replace(folder or "\0", "").split())[:300]
     except Exception:

@@ -57,10 +57,7 @@ def left_behind(grader=None):
     [
         ("import os\nos._exit(0)", "ended", "ended the process with the exit status 0"),
         ("import os\nos.abort()", "ended", "ended the process by signal 6"),
-        ("import sys\nsys.exit(0)", "finished", "raises SystemExit: 0"),
         ("a = []\nwhile True: a.append(np.ones(10**7))", "memory", "raises MemoryError"),
-        ("return helper(X)", "finished", "name 'helper' is not defined (line 4: return helper(X))"),
-        ("1 / 0", "finished", "raises ZeroDivisionError: division by zero (line 4: 1 / 0)"),
         ("return input()", "finished", "raises EOFError"),
         ("return X, object()", "finished", "must return numbers or arrays of numbers"),
         ("class E(Exception):\n    def __str__(self): 1 / 0\nraise E", "finished", "its text cannot be printed"),
@@ -162,16 +159,16 @@ def test_forked_child_writes_no_answer():
 
 
 @pytest.mark.parametrize(
-    "forge, message",
+    "forge",
     [
-        ("os.mkfifo('../0.npz')", "must return numbers"),  # reading a pipe without a writer would never end
-        ("os.symlink('../empty', '../0.npz')", "must return numbers"),  # would show another file
-        ("np.savez_compressed('../0.npz', hidden=np.zeros(10**6))", "must return numbers"),  # may be a zip bomb
+        "os.mkfifo('../0.npz')",  # reading a pipe without a writer would never end
+        "os.symlink('../empty', '../0.npz')",  # would show another file
+        "np.savez_compressed('../0.npz', hidden=np.zeros(10**6))",  # may be a zip bomb
     ],
 )
-def test_forged_answer_is_not_read(forge, message):
+def test_forged_answer_is_not_read(forge):
     """Pipes, links and compressed files are not what the worker writes."""
-    assert run(f"import os\n{forge}\nos._exit(0)").answers[0].startswith(message)
+    assert run(f"import os\n{forge}\nos._exit(0)").answers[0].startswith("must return numbers")
 
 
 @pytest.mark.parametrize("value", ["np.random.rand()", "__import__('random').random()", "hash('a') % 997.0"])
@@ -184,10 +181,7 @@ def test_random_numbers_are_the_same_in_each_run(value):
 @pytest.mark.parametrize(
     "text, words",
     [
-        (
-            HEAD.replace("None", "__import__('os').listdir('/')") + "    pass",
-            "raises PermissionError: reading / is not",
-        ),
+        (HEAD.replace("None", "os.listdir('/')") + "    pass", "raises PermissionError: reading / is not"),
         ("1 / 0\n", "raises ZeroDivisionError: division by zero (line 2: 1 / 0)"),
         ("x = 1\n", "forward is not defined when the file has run"),
         ("os._exit(3)\n" + HEAD, "ended the process with the exit status 3"),
@@ -211,18 +205,11 @@ def test_endless_file_is_run_once():
     assert (done["forward"].state, done["update"].state) == ("timeout", "finished")
 
 
-def test_problems_of_the_file():
-    """Statements that fail are named. The function counts, as far as it can."""
-    done = run(SOLVE + "\n", head="import nowhere\n" + HEAD)
-    assert not any(verdicts(done))
-    assert done.notes == ["raises ModuleNotFoundError: No module named 'nowhere' (line 1: import nowhere)"]
-
-
 def test_folder_is_empty_and_removed(tmp_path, monkeypatch):
-    """A part starts in an empty folder. It is removed, even if it is nested too deep for Python."""
+    """A part starts in an empty folder. It is removed, even if it is closed or nested too deep for Python."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert run("import os\nraise ValueError(os.listdir())").answers[0].startswith("raises ValueError: []")
-    done = run("import os\nfor _ in range(1100):\n    os.mkdir('d'), os.chdir('d')\nos._exit(0)")
+    done = run("import os\nos.mkdir('x', 0)\nfor _ in range(1100):\n    os.mkdir('d'), os.chdir('d')\nos._exit(0)")
     assert done.state == "ended" and os.listdir(tmp_path) == []
 
 

@@ -189,13 +189,6 @@ def test_gradescope(graded):
     assert f"The graded file is {name}.py" in result["output"]
 
 
-def test_grading_again_grades_nothing(graded):
-    """Parts in the log are not graded again, and the table stays the same."""
-    files = [graded[1] / "out" / name for name in ("grades.csv", "grades.csv.jsonl")]
-    before = [path.read_bytes() for path in files]
-    assert run(*command(graded[1])) == 0 and [path.read_bytes() for path in files] == before
-
-
 def small(folder, names="ab", bodies=("return 0", "return 1", "while True: pass")):
     """Write a few submissions with different functions, and return the arguments of the command."""
     (folder / "in").mkdir(exist_ok=True)
@@ -228,21 +221,19 @@ def test_interrupted_grading_continues(tmp_path, number):
 
 def test_late_submissions_and_feedback(tmp_path, capsys):
     """A later run adds new lines and keeps the others. Feedback does not grade a part anew."""
-    arguments, log = small(tmp_path), tmp_path / "g.csv.jsonl"
+    arguments, log, table = small(tmp_path), tmp_path / "g.csv.jsonl", tmp_path / "g.csv"
     assert run(*arguments) == 0
-    before, lines = log.read_text(), (tmp_path / "g.csv").read_text(encoding="utf-8-sig").splitlines()
+    before, old = log.read_bytes(), table.read_bytes()
     assert run(*arguments, "--feedback", tmp_path / "pages") == 0
-    added = [json.loads(line)[1] for line in log.read_text().removeprefix(before).splitlines()]
-    assert log.read_text().startswith(before) and [list(entry) for entry in added] == [["penalty"]] * 2
-    assert (tmp_path / "g.csv").read_text(encoding="utf-8-sig").splitlines() == lines
+    assert (log.read_bytes(), table.read_bytes()) == (before, old)
     (tmp_path / "in" / "a.py").unlink()
     small(tmp_path, "bc", ["return 2", "return 0"])
     assert run(*arguments) == 0
-    after = (tmp_path / "g.csv").read_text(encoding="utf-8-sig").splitlines()
     assert "2 of 2 submissions are graded" in (printed := capsys.readouterr().out) and "(1 lines of earlier" in printed
-    assert after[:2] == lines[:2] and [line[:2] for line in after[1:]] == ["a,", "b,", "c,"]
-    (tmp_path / "g.csv").write_text("name,points\n")
-    assert run(*arguments) == 2 and (tmp_path / "g.csv").read_text(encoding="utf-8-sig") == "name,points\n"
+    lines, after = old.splitlines(), table.read_bytes().splitlines()
+    assert after[:2] == lines[:2] and [line[:2] for line in after[1:]] == [b"a,", b"b,", b"c,"]
+    table.write_text("name,points\n")
+    assert run(*arguments) == 2 and table.read_text() == "name,points\n"
 
 
 def test_part_that_cannot_be_graded(tmp_path, monkeypatch, capsys):
@@ -286,14 +277,6 @@ def test_two_gradings_of_one_table(tmp_path, capsys):
         assert run(*arguments) == 2 and "another grading run is writing" in capsys.readouterr().err
 
 
-def test_long_names(tmp_path):
-    """Submissions with very long names get different pages."""
-    arguments = small(tmp_path, [125 * "\u00fc", 124 * "\u00fc" + "o"])
-    assert run(*arguments, "--feedback", tmp_path / "pages") == 0
-    names = os.listdir(tmp_path / "pages")
-    assert len(names) == 2 and all(name.startswith("\u00fc") and len(name.encode()) <= 105 for name in names)
-
-
 @pytest.fixture(scope="module")
 def container(tmp_path_factory):
     """A folder like Gradescope's container, with the autograder."""
@@ -310,12 +293,6 @@ def container(tmp_path_factory):
     [
         ({"homework.py": solve(["forward"]), "lee/homework.py": EMPTY}, 16, "The graded file is homework.py"),
         ({}, 0, "State: unreadable"),
-        ({"a.zip": b"x"}, 0, "State: unreadable"),
-        (
-            {"homework.py": f"open({str(ROOT)!r} + '/README.md')\nimport os\nos.listdir('../../..')"},
-            0,
-            "State: unreadable",
-        ),
         (None, 0, "The grader failed. Tell your teacher"),
     ],
 )
@@ -353,19 +330,14 @@ def test_any_locale(tmp_path):
     """Names outside of the system's encoding appear in the table, the pages and the output."""
     files = {"M\u00fcller.py": HEAD + "return 0\n", "\ud55c\uae00/homework.py": HEAD + "return 0\n"}
     write(tmp_path / "\u00fc", files)
-    code = [sys.executable, "-m", "exercise.grade", tmp_path / "\u00fc", "--csv", tmp_path / "\uac00.csv"]
+    code = [sys.executable, "-m", "exercise.grade", tmp_path / "\u00fc", "--csv", table := tmp_path / "\uac00.csv"]
     code += ["--feedback", tmp_path / "f", "--json", tmp_path / "j"]
     plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONIOENCODING": "euc_kr"}
     done = subprocess.run(code, cwd=ROOT, env={**os.environ, **plain}, capture_output=True, check=False)
     assert done.returncode == 0 and b"2 of 2 submissions" in done.stdout, done.stderr
-    assert list(read_table(tmp_path / "\uac00.csv")) == ["M\u00fcller", "\ud55c\uae00"]
+    assert list(read_table(table)) == ["M\u00fcller", "\ud55c\uae00"] and (old := table.read_bytes())
     assert sorted(os.listdir(tmp_path / "f")) == ["M\u00fcller.html", "\ud55c\uae00.html"]
     assert sorted(os.listdir(tmp_path / "j")) == ["M\u00fcller", "\ud55c\uae00"]
-    old = (tmp_path / "\uac00.csv").read_bytes()
-    (tmp_path / "\uac00.csv").write_bytes(old.removeprefix(b"\xef\xbb\xbf"))  # an older table
-    assert (
-        run(tmp_path / "\u00fc", "--csv", tmp_path / "\uac00.csv") == 0
-        and (tmp_path / "\uac00.csv").read_bytes() == old
-    )
-    (tmp_path / "\uac00.csv").write_bytes("\uac00".encode("euc-kr"))
-    assert run(tmp_path / "\u00fc", "--csv", tmp_path / "\uac00.csv") == 2
+    for content, status in (old.removeprefix(b"\xef\xbb\xbf"), 0), ("\uac00".encode("euc-kr"), 2):  # no mark, no UTF-8
+        table.write_bytes(content)
+        assert run(tmp_path / "\u00fc", "--csv", table) == status and table.read_bytes() == (content if status else old)

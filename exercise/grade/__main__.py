@@ -21,13 +21,10 @@ PATIENCE = 30  # limit of a part's duration, in units of --timeout
 
 
 def main(arguments=None):
-    """Run the command, with the arguments of the process or others.
+    """Run the command, and exit. The arguments are by default those of the process.
 
-    Raises
-    ------
-    SystemExit
-        Always raised. The status is 0 if all parts are graded, and 1 if a part could not be graded.
-        It is 2 if the command line is wrong or a file cannot be written, and 130 after Ctrl-C.
+    The status is 0 if all parts are graded, and 1 if a part could not be graded. It is 2 if the
+    command line is wrong or a file cannot be written, and 130 after Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -61,8 +58,8 @@ def main(arguments=None):
 
 def _make_parser():
     parser = argparse.ArgumentParser(prog="python -m exercise.grade", description="Grade a folder of submissions.")
-    add, cores = parser.add_argument, os.cpu_count() or 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    add = parser.add_argument
     add("submissions", type=Path, help="a platform's download, or a folder with an entry of each student")
     add("--single", action="store_true", help="the folder is one submission, whatever it holds")
     add("--csv", type=Path, required=True, help="output file: one line for each submission")
@@ -72,19 +69,18 @@ def _make_parser():
     add("--timeout", type=_number(float), default=Plan().seconds, help="CPU seconds per part (10)")
     add("--memory", type=_number(int), default=Plan().megabytes, help="MB of memory per part (2048)")
     add("-j", "--jobs", type=_number(int), default=cores, help="parts at a time (cores)")
-    add("--seed", type=_number(int, ">= 0"), default=0, help="seed of the hidden cases (0)")
+    add("--seed", type=_number(int, 0), default=0, help="seed of the hidden cases (0)")
     return parser
 
 
-def _number(kind, bound="> 0"):
-    """Return a function that reads a number up to a million, with another bound below."""
+def _number(kind, least=1e-9):
+    """Return a function that reads a number from `least` to a million."""
 
     def read(text):
         with contextlib.suppress(ValueError):
-            number = kind(text)
-            if 0 < number <= 1e6 or number == 0 and bound == ">= 0":
-                return number
-        raise argparse.ArgumentTypeError(f"must be a number {bound}, got {text}")
+            if least <= kind(text) <= 1e6:
+                return kind(text)
+        raise argparse.ArgumentTypeError(f"must be a number {'> 0' if least else '>= 0'}, got {text}")
 
     return read
 
@@ -106,7 +102,7 @@ def _grade(args, log_path, parser):
     args.csv.parent.mkdir(parents=True, exist_ok=True)
     plan = Plan(args.timeout, args.memory, PATIENCE * args.timeout, args.seed)
     with open_log(log_path) as log:
-        graded = grade_all(choices, plan, args.jobs, log, explain=args.feedback or args.json or args.classroom50)
+        graded = grade_all(choices, plan, args.jobs, log)
     named = zip(submissions, choices, graded, strict=True)
     results = [assemble(submission.name, choice, parts) for submission, choice, parts in named]
     table = make_table(results, old)

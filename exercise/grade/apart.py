@@ -85,15 +85,13 @@ def stop_workers():
 
 def _read_run(folder, count, status, seconds, plan):
     """Return the `Run` of a function from what the worker has written."""
-    end = _describe_end(status, plan)
+    state, end = _describe_end(status, plan)
     answers = [_read(folder / f"{number}.npz", end) for number in range(count)]
     texts = [answer for answer in answers if isinstance(answer, str)]
     if any(answer.startswith("raises MemoryError") for answer in texts):
         state = "memory"
     elif status == 0 and end not in texts:
         state = "finished"
-    else:
-        state = "timeout" if status in (None, -signal.SIGXCPU) else "ended"
     notes = _read(folder / "notes.npz", "")
     return Run(state, answers, notes.split("\0")[:20] if isinstance(notes, str) and notes else [], round(seconds, 2))
 
@@ -120,11 +118,11 @@ def _read(path, end):
 
 
 def _describe_end(status, plan):
-    """Say why a process gave no answer."""
+    """Return a state, and a sentence that says why a process gave no answer."""
     if status is None:
-        return f"was stopped after {plan.wall:g} s. Does it wait for something?"
+        return "timeout", f"was stopped after {plan.wall:g} s. Does it wait for something?"
     if status == -signal.SIGXCPU:
-        return f"was stopped after {plan.seconds:g} s of computing. Is there an endless loop?"
+        return "timeout", f"was stopped after {plan.seconds:g} s of computing. Is there an endless loop?"
     if status < 0:
-        return f"ended the process by signal {-status}: too much memory, time or data, or a crash"
-    return f"ended the process with the exit status {status}"
+        return "ended", f"ended the process by signal {-status}: too much memory, time or data, or a crash"
+    return "ended", f"ended the process with the exit status {status}"

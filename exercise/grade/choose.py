@@ -4,7 +4,7 @@ import re
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from .deliveries import HOMEWORK
+from ..student import NAME
 
 SHOWN = 3  # problems that a reason names
 DATE = re.compile(r" - (\w{3})\w* (\d+), (\d{4}) (\d+?):?(\d\d) ([AP])M|_attempt_(\d{4}(?:-\d\d){5})")
@@ -31,11 +31,11 @@ def choose(submission):
     A notebook counts only if no Python file defines one of the functions. The file with the most
     written functions counts, then the newest, then the one with the fewest folders above it.
     """
-    files = [file for file in submission.files if file.kind == ".py"] or submission.files
+    files = [file for file in submission.files if not file.path.lower().endswith(".ipynb")] or submission.files
     if not files:
         least = min(rank for rank, _ in submission.problems)
         reasons = list(dict.fromkeys(reason for rank, reason in submission.problems if rank == least))[:SHOWN]
-        return Choice(submission.entry, reason=". ".join(reasons + [f"Hand in {HOMEWORK}"] * (least > 0)))
+        return Choice(submission.entry, reason=". ".join(reasons + [f"Hand in {NAME}"] * (least > 0)))
     files = sorted(files, key=lambda file: (file.path.count("/"), file.path))
     files.sort(key=lambda file: (_count(file), *_age(file)), reverse=True)  # equal ones stay in order
     first, *rest = files

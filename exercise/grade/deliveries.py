@@ -22,17 +22,16 @@ from typing import NamedTuple
 from diagnosis.source import LoadError, decode_source, read_cells
 
 from ..parts import BY_NAME
-from ..student import find_functions
+from ..student import NAME, find_functions
+from .apart import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-HOMEWORK = "homework.py"
-LAB = {HOMEWORK, "build", *(entry.name for entry in ROOT.iterdir())}
+LAB = {NAME, "build", *(entry.name for entry in ROOT.iterdir())}
 IGNORED = {"__macosx", "__pycache__", "site-packages", "node_modules", "venv", "env", "thumbs.db", "desktop.ini"}
 METADATA = "submission_metadata.yml"  # of Gradescope
 DEPTH, NESTED = 20, 3  # folders in folders, and archives in archives
 READ = 256  # megabytes that are read of a submission
 LIST, MEMBERS = 16 << 20, 200_000  # largest list of an archive's members in bytes, and their number
-TOO_MANY = f"is an archive with too many members. Hand in only {HOMEWORK}"
+TOO_MANY = f"is an archive with too many members. Hand in only {NAME}"
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz")
 LARGEST = {".py": 1, ".ipynb": 64, **dict.fromkeys(ARCHIVES, 64)}  # megabytes; of an archive if it is in another one
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others can fill the memory before a limit is checked
@@ -44,13 +43,14 @@ KINDS = {ending: f"is a {ending} archive. Pack it as a zip" for ending in SIGNS.
 KINDS |= dict.fromkeys((".doc", ".docx", ".odt", ".rtf"), "is a Word document")
 KINDS |= dict.fromkeys((".webloc", ".url", ".lnk", ".desktop"), "is a shortcut, not the file itself")
 KINDS |= {".pdf": "is a PDF", ".hwp": "is a Hangul document", ".hwpx": "is a Hangul document"}
-# Names of the entries in downloads of Moodle, Brightspace, Blackboard, Canvas and Gradescope.
+# Names of the entries in downloads of Moodle, Brightspace, Blackboard, Canvas, and Gradescope with its list of names.
 PLATFORMS = (
     r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_(file|onlinetext)(_.*)?",
     r"(?P<number>\d+)-\d+ - (?P<name>.+?) - [^-]*\d{4}[^-]*( - .*)?",
     r".+_(?P<name>[^_]+)(?P<number>)_attempt_\d{4}(-\d\d){5}([_.].*)?",
     r"(?P<name>.+?)(_LATE)?_(?P<number>\d\d+)_\d\d+_.+",
     r"(?P<name>submission)_(?P<number>\d+)",
+    rf"(?P<name>{METADATA})(?P<number>)",
 )
 DEFINES = re.compile(rf"^(def[ \t]+)?({'|'.join(BY_NAME)})[ \t]*[(=:]", re.MULTILINE)
 
@@ -60,7 +60,6 @@ class File(NamedTuple):
 
     path: str  # in the delivery
     time: tuple  # year, month and so on, as an archive tells, else LOOSE
-    kind: str  # ".py" or ".ipynb"
     text: str
     found: dict
 
@@ -82,14 +81,8 @@ def read_delivery(path, single=False):
 
     Each entry is a submission. If entries have names of a platform's download, those of one student
     are one submission. Such a download may also be a folder or a zip in the folder. A file, or what
-    is not a class (see `_is_class`), is one submission. With `single`, everything is.
-
-    Returns
-    -------
-    submissions : list of Submission
-        Sorted by name.
-    others : list of str
-        Paths of entries that are not submissions.
+    is not a class (see `_is_class`), is one submission. With `single`, everything is. Return a list of
+    `Submission`, sorted by name, and the paths of entries that are not submissions.
     """
     path = Path(os.path.realpath(path))
     packed = not path.is_dir()
@@ -106,18 +99,17 @@ def read_delivery(path, single=False):
         groups, others = {"": (_text(path.name), "", items)}, []
         if not single and (classes or _is_class(items, packed)):
             groups, others = _group(items, classes)
-        names, taken, found = {}, set(), []
+        names, found = {}, {}
         for item in items:
             if classes and PurePosixPath(item.path).name == METADATA:
                 names |= _read_names(item)
         for _, (name, entry, own) in sorted(groups.items()):
             stem = names.get(name) or re.sub(r"(\.tar)?\.(py|zip|tar|tgz|gz)$", "", name, flags=re.IGNORECASE)
             unique = (f"{stem} ({number})" if number > 1 else stem for number in itertools.count(1))
-            name = next(name for name in unique if name.casefold() not in taken)  # some file systems ignore case
-            taken.add(name.casefold())
+            name = next(name for name in unique if name.casefold() not in found)  # some file systems ignore case
             reader = _Reader(own)
-            found.append(Submission(name, entry, reader.files, reader.problems))
-    return sorted(found), others
+            found[name.casefold()] = Submission(name, entry, reader.files, reader.problems)
+    return sorted(found.values()), others
 
 
 def _find_classes(items, within=""):
@@ -130,16 +122,12 @@ def _find_classes(items, within=""):
         parts = item.path.removeprefix(within).split("/")
         for n, part in enumerate(parts[:3]):
             folder = within + "".join(f"{name}/" for name in parts[:n])
-            if part == METADATA or _student(part):
-                students.setdefault(folder, set()).add(METADATA if part == METADATA else _student(part)[0])
+            if student := _student(part):
+                students.setdefault(folder, set()).add(student[0])
                 break
             if n < len(parts) - 1 or _ending(part) in LARGEST:
                 mixed.add(folder)
-    return {
-        folder
-        for folder, found in students.items()
-        if not folder or METADATA in found or len(found) > 1 and folder not in mixed
-    }
+    return {top for top, who in students.items() if not top or METADATA in who or len(who) > 1 and top not in mixed}
 
 
 @functools.lru_cache(100_000)
@@ -158,7 +146,7 @@ def _is_class(items, packed):
     tops = {item.path.partition("/")[0]: "/" in item.path for item in items}
     tops = {name: folder for name, folder in tops.items() if folder or _ending(name) in (*LARGEST, *KINDS)}
     several = len(tops) > 1 and all(tops.values()) and LAB.isdisjoint(tops)
-    return several if packed else HOMEWORK not in tops or not LAB >= tops.keys()
+    return several if packed else NAME not in tops or not LAB >= tops.keys()
 
 
 def _group(items, classes):
@@ -190,7 +178,7 @@ def _walk(folder, place=""):
     try:
         names = sorted(os.listdir(folder))
         if place.count("/") > DEPTH:
-            raise LoadError(f"is in more than {DEPTH} folders. Hand in only {HOMEWORK}")
+            raise LoadError(f"is in more than {DEPTH} folders. Hand in only {NAME}")
         if place and not names:
             raise LoadError("is an empty folder")
     except (LoadError, OSError) as error:
@@ -254,7 +242,7 @@ def _members(file, prefix="", take=lambda size: None):
         raise LoadError("is a Git LFS pointer, not the file itself. Fetch the file with git lfs pull")
     for name, when, opener in _zip_members(file) if start.startswith(b"PK") else _tar_members(file, start, take):
         path = PurePosixPath(name.replace("\\", "/"))
-        leads_out = path.is_absolute() or ".." in path.parts or ":" in name[:2]
+        leads_out = path.is_absolute() or ":" in name[:2]  # and "..", which is a hidden name, too
         if not (leads_out or any(map(_is_ignored, path.parts)) or len(path.parts) > DEPTH + 1):
             yield _Item(prefix + "/".join(map(_printable, path.parts)), when, opener)
 
@@ -301,14 +289,14 @@ class _Reader:
                 rank = 1 if kind in KINDS else 2
                 raise LoadError(KINDS.get(kind, "is not a Python file"))
             if kind in ARCHIVES and nested == NESTED:
-                raise LoadError(f"is an archive in {NESTED} others. Hand in only {HOMEWORK}")
+                raise LoadError(f"is an archive in {NESTED} others. Hand in only {NAME}")
             if isinstance(item.open, Exception):
                 raise item.open
             with item.open() as file:
                 if kind not in ARCHIVES or type(file) is not io.BufferedReader:  # only that can be read in any order
                     data = file.read(LARGEST[kind] << 20)
                     if file.read(1):
-                        raise LoadError(f"is larger than {LARGEST[kind]} MB. Hand in only {HOMEWORK}")
+                        raise LoadError(f"is larger than {LARGEST[kind]} MB. Hand in only {NAME}")
                     self.take(len(data))
                     file = io.BytesIO(data)
                 for member in _members(file, f"{item.path}/", self.take) if kind in ARCHIVES else ():
@@ -321,7 +309,7 @@ class _Reader:
                 found = DEFINES.search(text) and find_functions(text)
                 if not found:
                     raise LoadError("defines none of the functions" if text.strip() else "is empty")
-                self.files.append(File(item.path, item.time, kind, text, found))
+                self.files.append(File(item.path, item.time, text, found))
         except LoadError as error:
             self.problems.append((rank, f"{item.path} {error}"))
         except OSError as error:
@@ -333,4 +321,4 @@ class _Reader:
         """Count bytes. Raise LoadError above the limit."""
         self.left -= size
         if self.left < 0:
-            raise LoadError(f"is not read: the submission has more than {READ} MB. Hand in only {HOMEWORK}")
+            raise LoadError(f"is not read: the submission has more than {READ} MB. Hand in only {NAME}")

@@ -55,55 +55,45 @@ def open_log(path):
         yield graded, add
 
 
-def hash_inputs(task, text, names, plan):
+def hash_inputs(text, names, plan):
     """Return a hash of everything that decides the result of `grade_file`: its key in the log."""
-    facts = [task, text, names, plan, _hash_code(), np.__version__, sys.version]
+    code = b"\0".join(path.read_bytes() for pattern in CODE for path in sorted(ROOT.glob(pattern)))
+    facts = [text, names, plan, hashlib.sha256(code).hexdigest(), np.__version__, sys.version]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-@functools.cache
-def _hash_code():
-    files = sorted(path for pattern in CODE for path in ROOT.glob(pattern))
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+def grade_all(choices, plan, jobs, log):
+    """Grade the functions of all submissions, `jobs` files at a time. Equal files are graded once.
 
-
-def grade_all(choices, plan, jobs, log, explain=False):
-    """Grade the functions of all submissions in parallel. Equal files are graded once.
-
-    Parameters
-    ----------
-    choices : list of choose.Choice
-    plan : apart.Plan
-    jobs : int
-        Number of files that are graded at a time.
-    log : (dict, function)
-        See `open_log`. What it already has is not done again.
-    explain : bool
-        Whether `check_net` explains the functions that are wrong.
-
-    Returns
-    -------
-    list of dict
-        For each submission, a dict that maps the name of each part to its result, see `result_of`.
-        If grading failed, the state is "not graded".
+    What the log of `open_log` already has is not done again. Return for each `choose.Choice` a dict
+    that maps the name of each part to its result, see `result_of`. If grading failed, the state is
+    "not graded".
     """
-    written = {c.text: [name for name, state in c.found.items() if state == "written"] for c in choices}
-    graded = _run_all("grade", written, plan, jobs, log)
-    wrong = {
-        text: [name for name, part in parts.items() if part["wrong"] and part["state"] not in STOPPED]
-        for text, parts in (graded.items() if explain else ())
-    }
-    checks = _run_all("check", wrong, plan, jobs, log)
-    return [
-        {
-            name: {
-                **(graded.get(choice.text, {}).get(name) or _not_run(name, choice)),
-                "check": checks.get(choice.text, {}).get(name, []),
-            }
-            for name in BY_NAME
-        }
-        for choice in choices
-    ]
+    files = {c.text: [name for name, state in c.found.items() if state == "written"] for c in choices}
+    keys = {text: hash_inputs(text, names, plan) for text, names in files.items() if names}
+    graded, add = log
+    left = [text for text, key in keys.items() if key not in graded]
+    if left:
+        make_trial(plan.seed)  # cached before several threads need it
+    executor, failed = ThreadPoolExecutor(jobs), {}
+    futures = {executor.submit(grade_file, text, files[text], plan): text for text in left}
+    try:
+        for future in tqdm(as_completed(futures), total=len(futures), unit=" files", disable=None):
+            text = futures[future]
+            if error := future.exception():
+                failed[text] = {name: result_of(name, "not graded", f"Not graded: {error}") for name in files[text]}
+            else:
+                add(keys[text], future.result())
+    finally:  # start no more files, and stop those that are running
+        executor.shutdown(wait=False, cancel_futures=True)
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        while not all(future.done() for future in futures):
+            stop_workers()
+            wait(futures, timeout=0.05)
+        signal.signal(signal.SIGINT, before)
+    results = {text: failed[text] if text in failed else graded[key] for text, key in keys.items()}
+    found = [(choice, results.get(choice.text, {})) for choice in choices]
+    return [{name: parts.get(name) or _not_run(name, choice) for name in BY_NAME} for choice, parts in found]
 
 
 def _not_run(name, choice):
@@ -116,33 +106,6 @@ def _not_run(name, choice):
     return result_of(name, state, f"{name} is not written" if state != "missing" else f"{choice.file} has no {name}")
 
 
-def _run_all(task, files, plan, jobs, log):
-    """Do a task for the functions of files in parallel. Return a dict from texts to results by function."""
-    keys = {text: hash_inputs(task, text, names, plan) for text, names in files.items() if names}
-    graded, add = log
-    left = [text for text, key in keys.items() if key not in graded]
-    if left:
-        make_trial(plan.seed)  # cached before several threads need it
-    executor, failed = ThreadPoolExecutor(jobs), {}
-    futures = {executor.submit(grade_file, text, files[text], plan, task): text for text in left}
-    try:
-        for future in tqdm(as_completed(futures), total=len(futures), unit=" files", disable=None):
-            text = futures[future]
-            if error := future.exception():
-                why = f"Not graded: {error}"
-                failed[text] = {name: result_of(name, "not graded", why) for name in files[text] if task == "grade"}
-            else:
-                add(keys[text], future.result())
-    finally:  # start no more files, and stop those that are running
-        executor.shutdown(wait=False, cancel_futures=True)
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        while not all(future.done() for future in futures):
-            stop_workers()
-            wait(futures, timeout=0.05)
-        signal.signal(signal.SIGINT, before)
-    return {text: failed[text] if text in failed else graded[key] for text, key in keys.items()}
-
-
 @functools.cache
 def make_trial(seed):
     """Return for each function its cases and correct answers. `seed` is that of the hidden cases."""
@@ -151,19 +114,22 @@ def make_trial(seed):
     }
 
 
-def grade_file(text, names, plan, task="grade"):
-    """Test the named functions of a student's file with all cases, or let `check_net` explain them ("check").
+def grade_file(text, names, plan):
+    """Test the named functions of a student's file with all cases, and let `check_net` explain those that are wrong.
 
-    Return a dict by name, of `result_of` or of lists of sentences.
+    Return a dict from names to `result_of`.
     """
-    runs = run_file(task, text, names, plan)
-    return {name: _mark(name, run, plan.seed) if task == "grade" else run.notes for name, run in runs.items()}
+    runs = run_file("grade", text, names, plan)
+    graded = {name: _mark(name, run, make_trial(plan.seed)[name]) for name, run in runs.items()}
+    wrong = [name for name, result in graded.items() if result["wrong"] and result["state"] not in STOPPED]
+    for name, run in run_file("check", text, wrong, plan).items() if wrong else ():
+        graded[name]["check"] = run.notes
+    return graded
 
 
-def _mark(name, run, seed):
+def _mark(name, run, trial):
     """Compare the answers of a run with the correct ones."""
-    pairs = zip(make_trial(seed)[name], run.answers, strict=True)
-    verdicts = [(case, judge(case, got, right)) for (case, right), got in pairs]
+    verdicts = [(case, judge(case, got, right)) for (case, right), got in zip(trial, run.answers, strict=True)]
     gained = points(BY_NAME[name], verdicts)
     wrong = [(case.aspect, case.label, what) for case, what in verdicts if what]
     if not wrong:

@@ -46,16 +46,11 @@ def assemble(name, choice, parts):
     not_right = [f"{row['part'].name} {row['state']}" for row in rows if row["state"] != "right"]
     notes = dict.fromkeys(note for row in rows for note in row["notes"])
     remarks = [] if choice.reason else [f"The graded file is {choice.file}", choice.warning]
-    return {
-        "name": name,
-        "file": choice.file,
-        "warning": choice.warning,
-        "remarks": [*filter(None, remarks), *(f"{choice.file}: {note}" for note in notes)],
-        "state": ", ".join(not_right) if len(states) > 1 else rows[0]["state"],
-        "total": round(sum(row["gained"] for row in rows), 2),
-        "seconds": round(sum(row["seconds"] for row in rows), 1),
-        "parts": rows,
-    }
+    remarks = [*filter(None, remarks), *(f"{choice.file}: {note}" for note in notes)]
+    head = {"name": name, "file": choice.file, "warning": choice.warning, "remarks": remarks, "parts": rows}
+    head["state"] = ", ".join(not_right) if len(states) > 1 else rows[0]["state"]
+    total, seconds = (sum(row[key] for row in rows) for key in ("gained", "seconds"))
+    return {**head, "total": round(total, 2), "seconds": round(seconds, 1)}
 
 
 def sentences(graded, aspect):
@@ -66,10 +61,8 @@ def sentences(graded, aspect):
     for name, label, sentence in graded["wrong"]:
         if name == aspect:
             cases.setdefault(sentence, []).append(label)
-    listed = [
-        f"{sentence} ({labels[0]}{f', and {len(labels) - 1} more' if len(labels) > 1 else ''})"
-        for sentence, labels in cases.items()
-    ]
+    others = {sentence: f", and {len(labels) - 1} more" if labels[1:] else "" for sentence, labels in cases.items()}
+    listed = [f"{sentence} ({labels[0]}{others[sentence]})" for sentence, labels in cases.items()]
     more = len(listed) - SHOWN
     return listed[:SHOWN] + ([f"and {more} other case{'s' if more > 1 else ''}"] if more > 0 else [])
 
@@ -163,12 +156,6 @@ def classroom50(result):
     variables = {"classroom": "CLASSROOM", "assignment": "ASSIGNMENT", "submission": "SUBMISSION_TAG"}
     variables |= {"commit": "COMMIT_URL", "release": "RELEASE_URL", "review": "REVIEW_URL"}
     head = {name: os.environ.get(variable, "") for name, variable in variables.items()}  # set by the runner
-    return {
-        "schema": "classroom50/result/v1",
-        **head,
-        "review": head["review"] or head["commit"],
-        "datetime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "score": sum(test["score"] for test in tests),
-        "max-score": sum(test["max-score"] for test in tests),
-        "tests": tests,
-    }
+    head |= {"review": head["review"] or head["commit"], "schema": "classroom50/result/v1"}
+    head |= {key: sum(test[key] for test in tests) for key in ("score", "max-score")}
+    return {**head, "datetime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "tests": tests}
