@@ -131,12 +131,15 @@ def test_downloads_in_folders(tmp_path):
     files |= {"max/max_15_16_homework.py": forward(3), "max/max_16_17_sgd.py": forward(4), "max/homework.py": ""}
     files |= {"Li_3_assignsubmission_onlinetext_/x": "", "Bo_4_assignsubmission_file_/a.py": forward(1)}
     files |= {"Bo_4_assignsubmission_onlinetext_/x": ""}  # of somebody who has a submission
+    files |= {"s/submission_metadata.yml": "", "s/submission_7/a.py": "", "s/x.py": ""}  # the list makes it a download
     found, others = read_delivery(write(tmp_path, files))
     assert {submission.name: submission.entry for submission in found} == {
         "Bo_4": "Bo_4_assignsubmission_file_", "kim_11": "load/kim_11_12_homework.py",
-        "lee_13": "load/lee_13_14_homework.py", "max": "max",
+        "lee_13": "load/lee_13_14_homework.py", "max": "max", "submission_7": "s/submission_7", "x": "s/x.py",
     }  # fmt: skip
-    assert others == ["Li_3_assignsubmission_onlinetext_", "load/index.html", "load/notes.txt"]
+    assert others == [
+        "Li_3_assignsubmission_onlinetext_", "load/index.html", "load/notes.txt", "s/submission_metadata.yml"
+    ]  # fmt: skip
 
 
 def test_times_in_archives(tmp_path):

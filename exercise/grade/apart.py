@@ -32,15 +32,11 @@ class Plan(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Result of a run of one function: its state "finished", "timeout", "memory" or "ended" (early).
+    """Result of a run of one function."""
 
-    `answers` has for each case what `student.try_case` returned, or why there is no answer. `notes`
-    says what is wrong with the file itself, or what `check_net` says.
-    """
-
-    state: str
-    answers: list
-    notes: list
+    state: str  # "finished", "timeout", "memory" or "ended" (early)
+    answers: list  # for each case what `student.try_case` returned, or why there is no answer
+    notes: list  # what is wrong with the file itself, or what `check_net` says
     seconds: float
 
 

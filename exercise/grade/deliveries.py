@@ -167,7 +167,7 @@ def _group(items, classes):
 
 def _read_names(item):
     """Return the names of students by Gradescope's folders, which have only numbers."""
-    text, pattern = "", r"(?ms)^submission_(\d+):.*?:name: *['\"]?([^\n]*?)['\"]?\s*$"
+    text, pattern = "", r"(?ms)^submission_(\d+):(?:(?!^submission_).)*?:name: *['\"]?([^\n]*?)['\"]?\s*$"
     with contextlib.suppress(Exception), item.open() as file:
         text = file.read(LIST).decode("utf-8", "replace")
     return {f"submission_{number}": f"{_printable(name)}_{number}" for number, name in re.findall(pattern, text)}

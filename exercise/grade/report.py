@@ -11,7 +11,7 @@ from ..parts import FULL, PARTS
 
 LONGEST = 100  # bytes of a file's name without its ending
 SHOWN = 3  # different mistakes of an aspect that are listed
-FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # some spreadsheets accept full-width signs, too
+FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # starts one, also with full-width signs. An apostrophe prevents this
 COLUMNS = ["submission", "state", "total", *(part.name for part in PARTS), "seconds", "file", "warning"]
 STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff }
@@ -78,7 +78,6 @@ def make_table(results, old=""):
         raise ValueError(f"has other columns than {', '.join(COLUMNS)}")
     rows = {line[0]: line for line in lines[1:]}
     for result in results:
-        # Some spreadsheets would read a text as a formula. An apostrophe prevents this.
         texts = (result[key] for key in ("name", "file", "warning"))
         name, *texts = (f"'{text}" if text.lstrip().startswith(FORMULA) else text for text in texts)
         numbers = [f"{number:.2f}" for number in (result["total"], *(row["gained"] for row in result["parts"]))]

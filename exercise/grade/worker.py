@@ -79,10 +79,7 @@ def guard(folder, own):
 
 
 def run_part(name, folder, own, order):
-    """Do the task for a function, see `apart.run_file`. Write each answer of `student.try_case` to a separate file.
-
-    A sentence is saved under the name "says".
-    """
+    """Do the task for a function, and write each answer to a separate file. A sentence has the name "says"."""
     functions = {part.name: parts.solution(part.name) for part in parts.PARTS} if order["task"] == "check" else {}
     with open(os.path.join(folder, "homework.py"), encoding="utf-8", errors="surrogatepass") as file:
         text = file.read()
