@@ -108,7 +108,7 @@ CLASS = {
         "memory": (penalty("a = []\n    while True: a.append(np.zeros(10**7))"), "penalty memory", 90, "MemoryError"),
         "exception": (penalty("raise ValueError('<u>')"), "penalty error", 90, "ValueError: &lt;u&gt; (line "),
         "text": (penalty("return 'x'"), "penalty wrong", 90, "value must hold numbers"),
-        "value only": (penalty(VALUE), "penalty partly", 95, "What check_net says"),
+        "value only": (penalty(VALUE), "penalty partly", 95, "What check_net says:</p>\n<div><ul><li>"),
         "does not return": (penalty("x = 1"), "penalty error", 90, "Is there a `return` at the end?"),
         "Python 2": (penalty("print reg"), "penalty syntax error", 90, "This is Python 2, line "),
         "conflict": (penalty(CONFLICT), "penalty syntax error", 90, "is the mark of a merge conflict"),
@@ -164,6 +164,7 @@ def test_class(graded, name):
     assert (rows[name]["state"], float(rows[name]["total"])) == (state, total) and words in page, (rows[name], page)
     assert rows[name]["file"].endswith(file) and ("do not count" in words) <= ("do not count" in rows[name]["warning"])
     assert sum(float(rows[name][part]) for part in POINTS) == pytest.approx(total)
+    assert "check_net says" not in page or not state.endswith(("timeout", "memory", "ended"))
     assert "<u>" not in page and "<b>" not in page and "add_scaled" not in page
     result = json.loads((folder / "out" / "json" / name.lstrip("'") / "results.json").read_text(encoding="utf-8"))
     assert result["score"] == total == pytest.approx(sum(test["score"] for test in result["tests"]))
