@@ -39,12 +39,12 @@ def _compare(name, got, right, typed):
         return "" if got.all() == right.all() and np.array_equal(got, right) else f"not true: {name}"
     tolerance = TOLERANCE.get(right.dtype.itemsize, 1e-9) if right.dtype.kind == "f" else 0
     got = got.astype(np.float64)
-    difference, bad = np.abs(got - right), ~np.isfinite(got)
-    if not bad.any() and not difference.max(initial=0) > tolerance * (1 + np.abs(right).max(initial=0)):
+    difference = np.abs(got - right)
+    if difference.max(initial=0) <= tolerance * (1 + np.abs(right).max(initial=0)):  # not so if it is NaN
         return ""
-    where = np.unravel_index((bad if bad.any() else difference).argmax(), got.shape)
+    where = np.unravel_index(difference.argmax(), got.shape)  # of the first NaN, if there is one
     place = f" at {tuple(map(int, where))}" if where else ""
-    if bad.any():
+    if not np.isfinite(got[where]):
         return f"{name} is {got[where]}{place}"
     is_now, should_be = f"{got[where]:.8g}", f"{right[where]:.8g}"
     if is_now == should_be:
