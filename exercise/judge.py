@@ -8,20 +8,10 @@ TOLERANCE = {4: 1e-4, 8: 1e-9}  # relative tolerance, by bytes per number
 
 
 def judge(case, answers, expected):
-    """Compare the answers of a function with the correct ones.
+    """Compare the answers of a function in a `cases.Case` with the correct ones.
 
-    Parameters
-    ----------
-    case : cases.Case
-    answers : dict of ndarray, or str
-        What `cases.call` returned, or a sentence that says why there is no answer.
-    expected : dict of ndarray
-        What `cases.call` returns for the solution's function.
-
-    Returns
-    -------
-    str
-        Empty if the answers are right, else a sentence that says what is wrong.
+    Both are what `cases.call` returned. A sentence in place of answers says why there are none.
+    Return a sentence that says what is wrong. It is empty if nothing is.
     """
     if isinstance(answers, str):
         return answers
@@ -35,42 +25,35 @@ def judge(case, answers, expected):
 
 
 def _compare(name, got, right, typed):
-    """Say how an answer differs from the correct one. Return an empty string if it does not."""
+    """Say how an answer differs from the correct one, or return ""."""
     if got is None:
         return f"{name} is missing"
     if got.dtype.kind not in "buif":
-        return f"{name} must hold numbers, but is {_describe(got)}"
+        is_none = got.dtype == object and got.ndim == 0 and got[()] is None
+        return f"{name} must hold numbers, but is {'None' if is_none else f'of type {got.dtype}'}"
     if got.shape != right.shape:
         return f"{name} has the shape {got.shape}, not {right.shape}"
     if typed and (got.dtype.kind != right.dtype.kind or right.dtype.kind == "f" and got.dtype != right.dtype):
         return f"{name} has the type {got.dtype}, not {right.dtype}"
     if right.dtype.kind == "b":
         return "" if got.all() == right.all() and np.array_equal(got, right) else f"not true: {name}"
-    if not np.isfinite(got).all():
-        return f"{name} is {got[~np.isfinite(got)].flat[0]} at {_first(~np.isfinite(got))}".removesuffix(" at ()")
-    got, size = got.astype(np.float64), np.abs(right).max(initial=0)
     tolerance = TOLERANCE.get(right.dtype.itemsize, 1e-9) if right.dtype.kind == "f" else 0
+    got = got.astype(np.float64)
     difference = np.abs(got - right)
-    if not difference.max(initial=0) > tolerance * (1 + size):
+    if difference.max(initial=0) <= tolerance * (1 + np.abs(right).max(initial=0)):  # not so if it is NaN
         return ""
-    where = np.unravel_index(difference.argmax(), difference.shape)
+    where = np.unravel_index(difference.argmax(), got.shape)  # of the first NaN, if there is one
     place = f" at {tuple(map(int, where))}" if where else ""
+    if not np.isfinite(got[where]):
+        return f"{name} is {got[where]}{place}"
     is_now, should_be = f"{got[where]:.8g}", f"{right[where]:.8g}"
     if is_now == should_be:
         return f"{name}{place} is {is_now}, but not precisely: it differs by {difference[where]:.1g}"
     return f"{name}{place} is {is_now} and should be {should_be}{_factor(got, right, tolerance)}"
 
 
-def _describe(array):
-    return "None" if array.dtype == object and array.ndim == 0 and array[()] is None else f"of type {array.dtype}"
-
-
-def _first(mask):
-    return tuple(map(int, np.argwhere(mask)[0]))
-
-
 def _factor(got, right, tolerance):
-    """Name the factor by which all numbers are wrong. Return an empty string if there is none."""
+    """Name the factor by which all numbers are wrong, or return ""."""
     right = right.astype(np.float64)
     size = np.vdot(right, right)
     k = np.vdot(right, got) / size if right.size > 1 and size > 0 else 0
@@ -80,18 +63,9 @@ def _factor(got, right, tolerance):
 
 
 def points(part, verdicts):
-    """Count the points of a part.
+    """Return a dict from the aspects of a `parts.Part` to points: the share of right cases times the full points.
 
-    Parameters
-    ----------
-    part : parts.Part
-    verdicts : list of (cases.Case, str)
-        The cases and what `judge` says of each. A case without an answer counts as wrong.
-
-    Returns
-    -------
-    dict of str to float
-        Maps each aspect to its points: the share of right cases times the aspect's full points.
+    `verdicts` has pairs of a `cases.Case` and what `judge` says of it.
     """
     gained = {}
     for aspect, full in part.points.items():

@@ -26,14 +26,9 @@ def read(text):
     """Parse the text of a file. No code of it runs.
 
     If Python cannot compile it, it is parsed in pieces: each definition and each import with what
-    follows it. So a syntax error costs the function that has it, and not the others.
-
-    Returns
-    -------
-    statements : list of ast.stmt
-        Those that Python can compile, with their line numbers in the file.
-    problems : list of (str, set of str)
-        For each other piece, a sentence and the functions of `PARTS` that it defines.
+    follows it. So a syntax error costs the function that has it, and not the others. Return the
+    statements that Python can compile, and for each other piece a sentence and the set of functions
+    of `PARTS` that it defines.
     """
     try:
         return _compile(text), []
@@ -92,13 +87,7 @@ def load(text, folder=""):
     """Run the text of a file as the module ``homework``. Messages do not name `folder`.
 
     A statement that raises an error is left out, and so is a piece with a syntax error. Then the
-    functions beside it count.
-
-    Returns
-    -------
-    module : ModuleType
-    problems : list of str
-        A sentence for each thing that is left out.
+    functions beside it count. Return the module, and a sentence for each thing that is left out.
     """
     module = sys.modules["homework"] = ModuleType("homework")
     module.__file__ = NAME
@@ -124,8 +113,7 @@ def draw_cases(name, seed=None):
 def try_case(function, case, folder=""):
     """Call a function with the arrays of a case. Random numbers are the same in each call.
 
-    Return what `cases.call` returns, or a sentence that says why there are no answers. The sentence
-    does not name `folder`.
+    Return what `cases.call` returns, or why there are no answers, in a sentence without `folder`.
     """
     try:
         random.seed(0)
@@ -139,12 +127,10 @@ def try_case(function, case, folder=""):
 
 def describe_error(error, folder=""):
     """Say which error was raised, and in which line of the student's file. No other file is quoted."""
-    line = ""
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename == NAME:
-            line = f" (line {frame.lineno}: {(frame.line or '').strip()[:LINE]})"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == NAME][-1:]
+    line = "".join(f" (line {frame.lineno}: {(frame.line or '').strip()[:LINE]})" for frame in frames)
     try:
-        text = " ".join((str(error).replace(folder, "") if folder else str(error)).split())[:300]
+        text = " ".join(str(error).replace(folder or "\0", "").split())[:300]
     except Exception:
         text = "(its text cannot be printed)"
     return f"raises {type(error).__name__}: {text}".removesuffix(": ") + line

@@ -12,12 +12,12 @@ from test_exercise_student import solve
 
 from classifiers.layers import forward
 from exercise.cases import call
-from exercise.grade.apart import ROOT, Limits, run_file
+from exercise.grade.apart import ROOT, Plan, run_file
 from exercise.judge import judge
 from exercise.student import draw_cases
 
 CASES = draw_cases("forward")
-LIMITS = Limits(60, 2048, 600)  # a busy machine must not reach them
+LIMITS = Plan(60, 2048, 600, None)  # a busy machine must not reach them
 HEAD = "import numpy as np\n\ndef forward(params, X, mask=None):\n"
 SOLVE = """
 hidden = np.maximum(0, X @ params["W1"] + params["b1"])
@@ -52,15 +52,22 @@ def left_behind(grader=None):
     return found
 
 
+LAYERS, CASES_FILE = str(ROOT / "classifiers" / "layers.py"), str(ROOT / "exercise" / "cases.py").encode()
+BLOCKED = [  # the folders of the solution and of the teacher
+    f"open({LAYERS!r})", f"open({CASES_FILE!r}, 'rb')", f"os.open({LAYERS!r}, os.O_RDONLY)", "open('../../x', 'w')",
+    f"os.listdir({str(ROOT)!r})", "list(os.scandir('../../..'))", "os.chdir('/')", "os.remove('../../homework.py')",
+    f"os.remove({str(Path.home() / 'x')!r})", "os.mkdir('../../x')", "os.rename('x', '../../x')",
+    f"os.symlink({str(ROOT)!r}, 'x')",
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "body, state, words",
     [
+        *((f"import os\nreturn {how}", "finished", "raises PermissionError: ") for how in BLOCKED),
         ("import os\nos._exit(0)", "ended", "ended the process with the exit status 0"),
         ("import os\nos.abort()", "ended", "ended the process by signal 6"),
-        ("import sys\nsys.exit(0)", "finished", "raises SystemExit: 0"),
         ("a = []\nwhile True: a.append(np.ones(10**7))", "memory", "raises MemoryError"),
-        ("return helper(X)", "finished", "name 'helper' is not defined (line 4: return helper(X))"),
-        ("1 / 0", "finished", "raises ZeroDivisionError: division by zero (line 4: 1 / 0)"),
         ("return input()", "finished", "raises EOFError"),
         ("return X, object()", "finished", "must return numbers or arrays of numbers"),
         ("class E(Exception):\n    def __str__(self): 1 / 0\nraise E", "finished", "its text cannot be printed"),
@@ -76,7 +83,7 @@ def left_behind(grader=None):
 )
 def test_bad_function_is_stopped(body, state, words):
     """The answer says what happened, and no process is left."""
-    done = run(body, Limits(60, 600, 600))
+    done = run(body, Plan(60, 600, 600, None))
     assert done.state == state and words in done.answers[0], done.answers
     assert left_behind() == []
 
@@ -84,9 +91,9 @@ def test_bad_function_is_stopped(body, state, words):
 @pytest.mark.parametrize(
     "before, limits, words",
     [
-        ("while X[0, 0]: pass", Limits(1, 2048, 600), ["was stopped after 1 s of computing"] * 4),
-        ("import time\ntime.sleep(1000)", Limits(60, 2048, 2), ["was stopped after 2 s. Does it wait"] * 4),
-        ("while mask is not None: pass", Limits(1, 2048, 600), ["", "", "was stopped", "was stopped"]),
+        ("while X[0, 0]: pass", Plan(1, 2048, 600, None), ["was stopped after 1 s of computing"] * 4),
+        ("import time\ntime.sleep(1000)", Plan(60, 2048, 2, None), ["was stopped after 2 s. Does it wait"] * 4),
+        ("while mask is not None: pass", Plan(1, 2048, 600, None), ["", "", "was stopped", "was stopped"]),
     ],
 )
 def test_endless_function_is_stopped(before, limits, words):
@@ -95,29 +102,6 @@ def test_endless_function_is_stopped(before, limits, words):
     assert done.state == "timeout" and left_behind() == []
     for said, word in zip(verdicts(done), words, strict=True):
         assert word in said and bool(word) == bool(said)
-
-
-@pytest.mark.parametrize(
-    "how, path",
-    [
-        ("open(path)", ROOT / "classifiers" / "layers.py"),
-        ("open(path.encode(), 'rb')", ROOT / "exercise" / "cases.py"),
-        ("open(path, 'w')", "../../x"),
-        ("os.remove(path)", "../../homework.py"),
-        ("os.open(path, os.O_RDONLY)", ROOT / "README.md"),
-        ("os.listdir(path)", ROOT),
-        ("list(os.scandir(path))", "../../.."),
-        ("os.chdir(path)", "/"),
-        ("os.remove(path + '/x')", Path.home()),
-        ("os.mkdir(path + '/x')", "../.."),
-        ("os.rename('x', path)", "../../x"),
-        ("os.symlink(path, 'x')", ROOT),
-    ],
-)
-def test_other_folders_are_blocked(how, path):
-    """A function cannot use the folders of the solution and of the teacher."""
-    done = run(f"import os\npath = {str(path)!r}\nreturn {how}")
-    assert done.answers[0].startswith("raises PermissionError: "), done.answers
 
 
 @pytest.mark.parametrize(
@@ -162,16 +146,16 @@ def test_forked_child_writes_no_answer():
 
 
 @pytest.mark.parametrize(
-    "forge, message",
+    "forge",
     [
-        ("os.mkfifo('../0.npz')", "must return numbers"),  # reading a pipe without a writer would never end
-        ("os.symlink('../empty', '../0.npz')", "must return numbers"),  # would show another file
-        ("np.savez_compressed('../0.npz', hidden=np.zeros(10**6))", "must return numbers"),  # may be a zip bomb
+        "os.mkfifo('../0.npz')",  # reading a pipe without a writer would never end
+        "os.symlink('../empty', '../0.npz')",  # would show another file
+        "np.savez_compressed('../0.npz', hidden=np.zeros(10**6))",  # may be a zip bomb
     ],
 )
-def test_forged_answer_is_not_read(forge, message):
+def test_forged_answer_is_not_read(forge):
     """Pipes, links and compressed files are not what the worker writes."""
-    assert run(f"import os\n{forge}\nos._exit(0)").answers[0].startswith(message)
+    assert run(f"import os\n{forge}\nos._exit(0)").answers[0].startswith("must return numbers")
 
 
 @pytest.mark.parametrize("value", ["np.random.rand()", "__import__('random').random()", "hash('a') % 997.0"])
@@ -184,10 +168,7 @@ def test_random_numbers_are_the_same_in_each_run(value):
 @pytest.mark.parametrize(
     "text, words",
     [
-        (
-            HEAD.replace("None", "__import__('os').listdir('/')") + "    pass",
-            "raises PermissionError: reading / is not",
-        ),
+        (HEAD.replace("None", "os.listdir('/')") + "    pass", "raises PermissionError: reading / is not"),
         ("1 / 0\n", "raises ZeroDivisionError: division by zero (line 2: 1 / 0)"),
         ("x = 1\n", "forward is not defined when the file has run"),
         ("os._exit(3)\n" + HEAD, "ended the process with the exit status 3"),
@@ -197,32 +178,25 @@ def test_random_numbers_are_the_same_in_each_run(value):
 )
 def test_code_of_the_file_itself(text, words):
     """It runs with the same limits. If it defines no function, the answer says why."""
-    limits = Limits(1 if "while" in text else 60, 2048, 600)
+    limits = Plan(1 if "while" in text else 60, 2048, 600, None)
     done = run_file("grade", f"import os\n{text}", ["forward"], limits)["forward"]
     assert done.answers[0].startswith(words) and left_behind() == []
 
 
 def test_endless_file_is_run_once():
     """If the file itself does not end, the other functions are not tried."""
-    done = run_file("grade", "while True: pass", ["forward", "update"], Limits(1, 2048, 600))
+    done = run_file("grade", "while True: pass", ["forward", "update"], Plan(1, 2048, 600, None))
     assert done["forward"].state == done["update"].state == "timeout"
     assert done["forward"].seconds == done["update"].seconds
-    done = run_file("grade", f"{HEAD}    while True: pass\n", ["forward", "update"], Limits(1, 2048, 600))
+    done = run_file("grade", f"{HEAD}    while True: pass\n", ["forward", "update"], Plan(1, 2048, 600, None))
     assert (done["forward"].state, done["update"].state) == ("timeout", "finished")
 
 
-def test_problems_of_the_file():
-    """Statements that fail are named. The function counts, as far as it can."""
-    done = run(SOLVE + "\n", head="import nowhere\n" + HEAD)
-    assert not any(verdicts(done))
-    assert done.notes == ["raises ModuleNotFoundError: No module named 'nowhere' (line 1: import nowhere)"]
-
-
 def test_folder_is_empty_and_removed(tmp_path, monkeypatch):
-    """A part starts in an empty folder. It is removed, even if it is nested too deep for Python."""
+    """A part starts in an empty folder. It is removed, even if it is closed or nested too deep for Python."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert run("import os\nraise ValueError(os.listdir())").answers[0].startswith("raises ValueError: []")
-    done = run("import os\nfor _ in range(1100):\n    os.mkdir('d'), os.chdir('d')\nos._exit(0)")
+    done = run("import os\nos.mkdir('x', 0)\nfor _ in range(1100):\n    os.mkdir('d'), os.chdir('d')\nos._exit(0)")
     assert done.state == "ended" and os.listdir(tmp_path) == []
 
 
@@ -239,7 +213,7 @@ def test_folder_is_not_named(long):
 def test_check_net_of_right_and_endless_functions():
     """For both, there are no findings. No process is left."""
     assert check(solve(["forward"]), LIMITS) == []
-    assert check(f"{HEAD}    while True: pass\n", Limits(1, 2048, 600)) == []
+    assert check(f"{HEAD}    while True: pass\n", Plan(1, 2048, 600, None)) == []
     assert left_behind() == []
 
 

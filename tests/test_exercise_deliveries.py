@@ -131,35 +131,25 @@ def test_downloads_in_folders(tmp_path):
     files |= {"max/max_15_16_homework.py": forward(3), "max/max_16_17_sgd.py": forward(4), "max/homework.py": ""}
     files |= {"Li_3_assignsubmission_onlinetext_/x": "", "Bo_4_assignsubmission_file_/a.py": forward(1)}
     files |= {"Bo_4_assignsubmission_onlinetext_/x": ""}  # of somebody who has a submission
+    files |= {"s/submission_metadata.yml": "", "s/submission_7/a.py": "", "s/x.py": ""}  # the list makes it a download
     found, others = read_delivery(write(tmp_path, files))
     assert {submission.name: submission.entry for submission in found} == {
         "Bo_4": "Bo_4_assignsubmission_file_", "kim_11": "load/kim_11_12_homework.py",
-        "lee_13": "load/lee_13_14_homework.py", "max": "max",
+        "lee_13": "load/lee_13_14_homework.py", "max": "max", "submission_7": "s/submission_7", "x": "s/x.py",
     }  # fmt: skip
-    assert others == ["Li_3_assignsubmission_onlinetext_", "load/index.html", "load/notes.txt"]
+    assert others == [
+        "Li_3_assignsubmission_onlinetext_", "load/index.html", "load/notes.txt", "s/submission_metadata.yml"
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "name, content, time",
-    [
-        ("x/homework.py", forward(1), LOOSE),
-        ("G.PY", forward(1), LOOSE),
-        (
-            "mine.ZIP",
-            pack({zipfile.ZipInfo("x\\homework.py", (2024, 1, 2, 3, 4, 6)): forward(1)}),
-            (2024, 1, 2, 3, 4, 6),
-        ),
-        ("a/mine.tgz", pack_tar({"homework.py": forward(1)}), (2023, 11, 14, 22, 13, 20)),
-        ("mine.tar", pack_tar({"homework.py": forward(1)}, ""), (2023, 11, 14, 22, 13, 20)),
-        ("a.zip", pack({"b.zip": pack({"c.tar.gz": pack_tar({"homework.py.txt": forward(1)})})}), None),
-    ],
-    ids=["folder", "capitals", "zip", "tgz", "tar", "nested"],  # the times in archives differ between processes
-)
-def test_all_forms_of_a_submission(tmp_path, name, content, time):
-    """Folders, archives, archives in them and single files give the same text. Archives tell times."""
-    ((submission,), _) = read_delivery(write(tmp_path, {name: content, "x.jpg": ""}), single=True)
-    (file,) = submission.files
-    assert file.text == forward(1) and file.path.startswith(name) and time in (None, file.time)
+def test_times_in_archives(tmp_path):
+    """Archives tell times. Endings may be capitals, and separators those of Windows."""
+    name, when, text = "x\\homework.PY.txt", (2024, 1, 2, 3, 4, 6), forward(1)
+    files = {"a.ZIP": pack({zipfile.ZipInfo(name, when): text}), "b.tar": pack_tar({name: text}, ""), "x/c.PY": text}
+    ((submission,), _) = read_delivery(write(tmp_path, files), single=True)
+    found = {file.path: file.time for file in submission.files}
+    inside = name.replace("\\", "/")
+    assert found == {f"a.ZIP/{inside}": when, f"b.tar/{inside}": (2023, 11, 14, 22, 13, 20), "x/c.PY": LOOSE}
 
 
 def test_many_other_files(tmp_path):
@@ -175,9 +165,8 @@ def test_many_other_files(tmp_path):
 @posix
 def test_what_cannot_be_read(tmp_path):
     """Pipes are not read, because reading would never end. A folder without permission is said to be that."""
-    folder = write(
-        tmp_path / "b", {"homework.py": forward(1), "closed/x.py": "", "shut.py": "", "x/" * 21 + "a.py": ""}
-    )
+    files = {"homework.py": forward(1), "closed/x.py": "", "shut.py": "", "x/" * 21 + "a.py": ""}
+    folder = write(tmp_path / "b", files)
     os.mkfifo(folder / "other.py")
     for name in "closed", "shut.py":
         (folder / name).chmod(0)
@@ -220,7 +209,6 @@ DAMAGED = "is damaged, or not what its name says. Pack it again"
         ("a.zip", pack(X).replace(b"PK\x05\x06", b"PK"), "", f"a.zip {DAMAGED}"),
         ("a.zip", b"x", "", f"a.zip {DAMAGED}"),
         ("a.tar.gz", pack_tar({"0": "", **X})[:-30], "", f"a.tar.gz/x.py {DAMAGED}"),
-        ("a.tar", b"x", "", f"a.tar {DAMAGED}"),
         ("a.zip", ENCRYPTED, "", "a.zip/x.py is encrypted. Pack it without a password"),
         ("a.zip", pack(X, zipfile.ZIP_BZIP2), "", "a.zip/x.py is compressed with an unsupported method"),
         ("a.zip", pack({**OUT, ZIP_LINK: ""}), "a.zip/sgd.py", ""),
@@ -229,14 +217,10 @@ DAMAGED = "is damaged, or not what its name says. Pack it again"
         ("a.zip", pack({"a.zip": bytes(65 << 20), **X}), "a.zip/x.py", "a.zip/a.zip is larger than 64 MB"),
         ("a.tgz", pack_tar({"data": bytes(257 << 20)}), "", "a.tgz is not read: the submission has more than 256 MB"),
         ("a.zip", LONG_LIST, "", "a.zip is an archive with too many members"),
-        ("a.zip", pack({"b.zip": pack({"c.zip": pack({"d.zip": pack(X)})})}), "", "a.zip/b.zip/c.zip/d.zip is an"),
-        ("a.zip", b"7z\xbc\xaf\x27\x1c", "", "a.zip is a .7z archive. Pack it as a zip"),
         ("a.tgz", b"\xfd7zXZ", "", "a.tgz is a .xz archive. Pack it as a zip"),
         ("a.rar", b"x", "", "a.rar is a .rar archive. Pack it as a zip"),
         ("a.zip", b"version https://git-lfs.github.com/spec/v1", "", "a.zip is a Git LFS pointer, not the file itself"),
         ("a.pdf", b"x", "", "a.pdf is a PDF"),
-        ("a.url", b"x", "", "a.url is a shortcut, not the file itself"),
-        ("a.py", forward(1).encode("utf-16"), "", "a.py is saved as UTF-16"),
         ("a.py", b"<html>", "", "a.py is a web page"),
         ("a.py", b"\n", "", "a.py is empty"),
         ("a.py", b"class A:\n    def forward(self): pass\nforward(1)\n", "", "a.py defines none of the functions"),

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -23,84 +22,55 @@ THREADS = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THR
 _running = set()  # processes of `worker`
 
 
-class Limits(NamedTuple):
-    """Limits of a function: CPU time in seconds, rounded up, memory in megabytes, and duration.
+class Plan(NamedTuple):
+    """Limits of each function, and the seed of the hidden cases (None: there are none)."""
 
-    The duration stops a function that only waits. It may be generous, because a state must not
-    depend on other programs.
-    """
-
-    seconds: float = 10.0
+    seconds: float = 10.0  # of CPU time, rounded up
     megabytes: int = 2048
-    wall: float = 300.0
+    wall: float = 300.0  # on the clock. It may be generous, because a state must not depend on other programs
+    seed: int | None = 0
 
 
 class Run(NamedTuple):
-    """Result of a run of one function: its state "finished", "timeout", "memory" or "ended" (early).
+    """Result of a run of one function."""
 
-    `answers` has for each case what `cases.call` returned, or a sentence that says why there is no
-    answer. `notes` says what is wrong with the file itself, or what `check_net` says.
-    """
-
-    state: str
-    answers: list
-    notes: list
+    state: str  # "finished", "timeout", "memory" or "ended" (early)
+    answers: list  # for each case what `student.try_case` returned, or why there is no answer
+    notes: list  # what is wrong with the file itself, or what `check_net` says
     seconds: float
 
 
-def run_file(task, text, names, limits, seed=None):
-    """Run a student's file once for each of some functions.
+def run_file(task, text, names, plan):
+    """Run a student's file once for each of some functions, each with limits.
 
-    Parameters
-    ----------
-    task : {"grade", "check"}
-        Call the function with its cases, or let `check_net` check a net with this function and the
-        solution's others.
-    text : str
-        The file as it is.
-    names : list of str
-        Names of the functions.
-    limits : Limits
-        They hold for each function.
-    seed : int, optional
-        Of the cases, see `student.draw_cases`.
-
-    Returns
-    -------
-    dict of str to Run
+    The task "grade" calls a function with its cases, see `student.draw_cases`. The task "check" lets
+    `check_net` check a net with this function and the solution's others. Return a dict from the names
+    of the functions to their `Run`.
     """
     folder = Path(tempfile.mkdtemp(prefix="part-")).resolve()
     try:
         (folder / "homework.py").write_text(text, encoding="utf-8", errors="surrogatepass")
-        ends = _run_worker(folder, json.dumps({"task": task, "names": names, "seed": seed, **limits._asdict()}))
-        counts = {name: len(draw_cases(name, seed)) if task == "grade" else 0 for name in names}
-        return {name: _read_run(folder / name, counts[name], *ends[name], limits) for name in names}
-    finally:
+        order = json.dumps({"task": task, "names": names, **plan._asdict()})
+        process = subprocess.Popen(
+            [sys.executable, "-s", "-B", str(ROOT / "exercise" / "grade" / "worker.py"), str(folder), str(ROOT), order],
+            cwd=folder,
+            env=THREADS | {"EXERCISE_GRADER": str(os.getpid()), "PYTHONHASHSEED": "0"},  # fixes the order of sets
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        _running.add(process)
         try:
-            shutil.rmtree(folder)
-        except (OSError, RecursionError):  # folders without permission, or too deeply nested
-            subprocess.run(["chmod", "-R", "u+rwx", str(folder)], check=False, capture_output=True)
-            subprocess.run(["rm", "-rf", str(folder)], check=False, capture_output=True)
-
-
-def _run_worker(folder, order):
-    """Run a worker. Return its answer: a dict from functions to their exit status and duration."""
-    process = subprocess.Popen(
-        [sys.executable, "-s", "-B", str(ROOT / "exercise" / "grade" / "worker.py"), str(folder), str(ROOT), order],
-        cwd=folder,
-        env=THREADS | {"EXERCISE_GRADER": str(os.getpid()), "PYTHONHASHSEED": "0"},  # fixes the order of sets
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    _running.add(process)
-    try:
-        return json.loads(process.communicate()[0])
-    except ValueError:
-        raise ChildProcessError("the worker has ended early") from None
-    finally:
-        _running.discard(process)
+            ends = json.loads(process.communicate()[0])  # exit status and duration of each function
+        except ValueError:
+            raise ChildProcessError("the worker has ended early") from None
+        finally:
+            _running.discard(process)
+        counts = {name: len(draw_cases(name, plan.seed)) if task == "grade" else 0 for name in names}
+        return {name: _read_run(folder / name, counts[name], *ends[name], plan) for name in names}
+    finally:  # also folders without permission, or too deeply nested for Python
+        subprocess.run(["sh", "-c", 'chmod -R u+rwx "$0"; rm -rf "$0"', folder], check=False, capture_output=True)
 
 
 def stop_workers():
@@ -109,17 +79,15 @@ def stop_workers():
         process.terminate()
 
 
-def _read_run(folder, count, status, seconds, limits):
+def _read_run(folder, count, status, seconds, plan):
     """Return the `Run` of a function from what the worker has written."""
-    end = _describe_end(status, limits)
+    state, end = _describe_end(status, plan)
     answers = [_read(folder / f"{number}.npz", end) for number in range(count)]
     texts = [answer for answer in answers if isinstance(answer, str)]
     if any(answer.startswith("raises MemoryError") for answer in texts):
         state = "memory"
     elif status == 0 and end not in texts:
         state = "finished"
-    else:
-        state = "timeout" if status in (None, -signal.SIGXCPU) else "ended"
     notes = _read(folder / "notes.npz", "")
     return Run(state, answers, notes.split("\0")[:20] if isinstance(notes, str) and notes else [], round(seconds, 2))
 
@@ -145,12 +113,12 @@ def _read(path, end):
         return "must return numbers or arrays of numbers, but returns something else"
 
 
-def _describe_end(status, limits):
-    """Say why a process gave no answer."""
+def _describe_end(status, plan):
+    """Return a state, and a sentence that says why a process gave no answer."""
     if status is None:
-        return f"was stopped after {limits.wall:g} s. Does it wait for something?"
+        return "timeout", f"was stopped after {plan.wall:g} s. Does it wait for something?"
     if status == -signal.SIGXCPU:
-        return f"was stopped after {limits.seconds:g} s of computing. Is there an endless loop?"
+        return "timeout", f"was stopped after {plan.seconds:g} s of computing. Is there an endless loop?"
     if status < 0:
-        return f"ended the process by signal {-status}: too much memory, time or data, or a crash"
-    return f"ended the process with the exit status {status}"
+        return "ended", f"ended the process by signal {-status}: too much memory, time or data, or a crash"
+    return "ended", f"ended the process with the exit status {status}"

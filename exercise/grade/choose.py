@@ -4,10 +4,10 @@ import re
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from .deliveries import HOMEWORK
+from ..student import NAME
 
-SHOWN = 3  # other files that a warning names, and problems
-DATE = re.compile(r" - (\w{3})\w* (\d+), (\d{4}) (\d+?):?(\d\d) ([AP])M")  # of Brightspace
+SHOWN = 3  # problems that a reason names
+DATE = re.compile(r" - (\w{3})\w* (\d+), (\d{4}) (\d+?):?(\d\d) ([AP])M|_attempt_(\d{4}(?:-\d\d){5})")
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
@@ -31,17 +31,17 @@ def choose(submission):
     A notebook counts only if no Python file defines one of the functions. The file with the most
     written functions counts, then the newest, then the one with the fewest folders above it.
     """
-    files = [file for file in submission.files if file.kind == ".py"] or submission.files
+    files = [file for file in submission.files if not file.path.lower().endswith(".ipynb")] or submission.files
     if not files:
         least = min(rank for rank, _ in submission.problems)
-        reasons = list(dict.fromkeys(reason for rank, reason in submission.problems if rank == least))
-        return Choice(
-            submission.entry, reason=". ".join(reasons[:SHOWN]) + ("" if least == 0 else f". Hand in {HOMEWORK}")
-        )
+        reasons = list(dict.fromkeys(reason for rank, reason in submission.problems if rank == least))[:SHOWN]
+        return Choice(submission.entry, reason=". ".join(reasons + [f"Hand in {NAME}"] * (least > 0)))
     files = sorted(files, key=lambda file: (file.path.count("/"), file.path))
     files.sort(key=lambda file: (_count(file), *_age(file)), reverse=True)  # equal ones stay in order
-    others = [file.path for file in files[1:] if file.text != files[0].text and _count(file)]
-    return Choice(files[0].path, files[0].text, files[0].found, _warn(others))
+    first, *rest = files
+    others = [file.path for file in rest if file.text != first.text and _count(file)]
+    warning = f"Other files differ and do not count: {list_some(others)}" if others else ""
+    return Choice(first.path, first.text, first.found, warning)
 
 
 def _count(file):
@@ -57,23 +57,18 @@ def _age(file):
     numbers, late, dates = [], False, []
     for part in PurePosixPath(file.path).parts:
         path = PurePosixPath(part)
-        mark = r" ?\((\d{1,3})\)$" + (r"|-(\d{1,3})$" if path.suffix else "")
-        found = re.search(mark, path.stem)
-        numbers.append(int(found[1] or found[2] if path.suffix else found[1]) if found else 0)
+        found = re.search(r" ?\((\d{1,3})\)$" + (r"|-(\d{1,3})$" if path.suffix else "()"), path.stem)
+        numbers.append(int(found[1] or found[2]) if found else 0)
         late |= bool(re.search(r"(^|_)LATE(_|$)", path.stem))
-        if (found := DATE.search(part)) and found[1] in MONTHS:
-            _, day, year, hour, minute, half = found.groups()
-            dates += [int(year), MONTHS.index(found[1]), int(day), int(hour) % 12 + 12 * (half == "P"), int(minute)]
-        elif found := re.search(r"_attempt_(\d{4}(-\d\d){5})", part):
-            dates += map(int, found[1].split("-"))
-    while numbers and not numbers[-1]:
-        numbers.pop()
-    return late, dates, numbers, file.time
+        if found := DATE.search(part):
+            month, day, year, hour, minute, half, attempt = found.groups()
+            if attempt:
+                dates += map(int, attempt.split("-"))
+            elif month in MONTHS:
+                dates += [int(year), MONTHS.index(month), int(day), int(hour) % 12 + 12 * (half == "P"), int(minute)]
+    return late, dates, (numbers + 100 * [0])[:100], file.time
 
 
-def _warn(others):
-    """Return a sentence about files that do not count. It is empty if there are none."""
-    if not others:
-        return ""
-    more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-    return f"Other files differ and do not count: {', '.join(others[:SHOWN])}{more}"
+def list_some(names, most=3):
+    """Return the first names, and the number of others."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -9,6 +9,7 @@ import ctypes
 import json
 import math
 import os
+import resource
 import signal
 import sys
 import sysconfig
@@ -23,38 +24,28 @@ FORKS = 6  # with all descendants at most 2**6 processes
 FILES = 200  # that a case may open for writing
 READS = ("open", "os.listdir", "os.scandir", "os.chdir")
 WRITES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.chown", "os.link", "os.symlink")
-REFUSED = ("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.forkpty", "pty.spawn", "os.kill")
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux's prctl
+REFUSED = ("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.forkpty", "pty.spawn", "os.kill")
 REFUSED += ("os.truncate", "os.setxattr", "shutil.", "signal.pthread_kill", "socket.", "webbrowser.", "ctypes.dlopen")
 
 
 def set_limits(order):
     """Set the limits of this process and of its children."""
-    import resource
-
-    def lower(name, soft, hard=None):
-        kind = getattr(resource, name, None)
-        if kind is not None:
-            wanted, highest = (soft, soft if hard is None else hard), resource.getrlimit(kind)[1]
+    limits = {"AS": order["megabytes"] << 20, "FSIZE": 16 << 20, "NOFILE": 64, "CORE": 0}
+    limits["CPU"] = math.ceil(order["seconds"])  # at the soft limit comes SIGXCPU, which names the cause
+    for name, soft in limits.items():
+        with contextlib.suppress(AttributeError, ValueError, OSError):  # macOS lacks some, and refuses some
+            kind = getattr(resource, f"RLIMIT_{name}")
+            wanted, highest = (soft, soft + (name == "CPU")), resource.getrlimit(kind)[1]
             if highest != resource.RLIM_INFINITY:
                 wanted = tuple(min(value, highest) for value in wanted)
-            try:
-                resource.setrlimit(kind, wanted)
-            except (ValueError, OSError):  # macOS refuses some
-                pass
-
-    seconds = math.ceil(order["seconds"])
-    lower("RLIMIT_CPU", seconds, seconds + 1)  # at the soft limit comes SIGXCPU, which names the cause
-    lower("RLIMIT_AS", order["megabytes"] << 20)
-    lower("RLIMIT_FSIZE", 16 << 20)
-    lower("RLIMIT_NOFILE", 64)
-    lower("RLIMIT_CORE", 0)
+            resource.setrlimit(kind, wanted)
 
 
 def guard(folder, own):
-    """Refuse other folders, other programs, the network, and too many processes or files.
+    """Refuse other programs, the network, too many processes or files, and other folders than `folder`.
 
-    Files in `folder` can be read. Files in `own` can be written, too.
+    Files in `own` can also be written. Return what is left of processes and files.
     """
     real, join, isinstance_, string = os.path.realpath, os.path.join, isinstance, (str, bytes, os.PathLike)
     libraries = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -88,10 +79,7 @@ def guard(folder, own):
 
 
 def run_part(name, folder, own, order):
-    """Do the task for a function. Write each answer to a separate file, and also what is wrong with the student's file.
-
-    The answer of a case is one of `student.try_case`. A sentence is saved under the name "says".
-    """
+    """Do the task for a function, and write each answer to a separate file. A sentence has the name "says"."""
     functions = {part.name: parts.solution(part.name) for part in parts.PARTS} if order["task"] == "check" else {}
     with open(os.path.join(folder, "homework.py"), encoding="utf-8", errors="surrogatepass") as file:
         text = file.read()
@@ -114,13 +102,14 @@ def run_part(name, folder, own, order):
     if order["task"] == "check":
         functions[name] = getattr(module, name)
         report = check_with_random_data(FunctionNet(SimpleNamespace(**functions), *SIZES))
-        return write("notes", "\0".join(finding.replace(folder, "") for finding in report.findings))
+        problems = [finding.replace(folder, "") for finding in report.findings]
     write("notes", "\0".join(problems))
+    if order["task"] == "check":
+        return
     function = getattr(module, name, None)
     missing = problems[0] if problems else f"{name} is not defined when the file has run"
     for number, case in enumerate(student.draw_cases(name, order["seed"])):
         write(number, student.try_case(function, case, folder) if function else missing)
-    return None
 
 
 def run_child(name, folder, order):
@@ -158,12 +147,6 @@ def kill_children():
             os.waitpid(-1, 0)
 
 
-def stop(*_):
-    """End this process and its children."""
-    kill_children()
-    os._exit(1)
-
-
 if __name__ == "__main__":
     folder, root, order = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     sys.path[0] = root
@@ -180,7 +163,7 @@ if __name__ == "__main__":
     sys.argv[:] = ["grade"]
     if sys.platform == "linux":  # become the parent of processes whose parent has ended
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, lambda *_: (kill_children(), os._exit(1)))
     ends = {}
     for name in order["names"]:
         ends[name] = run_child(name, folder, order)
