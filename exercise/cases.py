@@ -7,8 +7,9 @@ import numpy as np
 CHANGES = {"penalty": ["dW1", "db1", "dW2", "db2"], "update": ["param", "velocity"]}  # in place
 # Arguments that the lab does not need after the call. A change costs only the points for types.
 SCRATCH = {"softmax_loss": ["scores"], "backward": ["hidden", "dscores"], "update": ["grad"]}
-LENGTH, OWN = "the number of rows", "every row is a row of X with its own label"  # answers of draw_minibatch
-OTHER = "other rows each time"
+LENGTH = "the number of rows"  # an answer of draw_minibatch
+# What may be wrong with its rows. These answers are True or False.
+OWN, OTHER = "a row is not a row of X with its own label", "every call returns the same rows"
 PARAMS = ("W1", "b1", "W2", "b2")
 GRADS = tuple(f'grads["{name}"]' for name in PARAMS)  # names of the answers of `penalty` and `backward`
 
@@ -123,9 +124,9 @@ def _draw_minibatch(draw_minibatch, a):
     answer[LENGTH], own = np.array(X_batch.shape[:1]), False
     if X_batch.shape[1:] == X.shape[1:] and y_batch.shape == X_batch.shape[:1]:
         own = ((X_batch[:, None] == X[None]).all(axis=2) & (y_batch[:, None] == a["y"])).any(axis=1).all()
-    answer[OWN] = own
+    answer[OWN] = not own
     again, _ = draw_minibatch(X, a["y"], int(a["batch_size"]), rng)
-    answer[OTHER] = len(np.unique(X_batch, axis=0)) > 1 and not np.array_equal(again, X_batch)
+    answer[OTHER] = len(np.unique(X_batch, axis=0)) == 1 or np.array_equal(again, X_batch)
     return answer
 
 

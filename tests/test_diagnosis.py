@@ -251,9 +251,11 @@ SENTENCES = {
     "float32 inside": "only as precise as float32|computed in float32",
     "float32 in the loss": "the loss is only as precise as float32",
 }
-SCORES_AND_MORE = {  # the gradients also contradict the net's own loss
+SCORES_ONLY = {
     "forward: no b1": "scores: b1 is missing in the forward pass",
     "forward: no b2": "scores: b2 is missing in the forward pass",
+}
+SCORES_AND_MORE = {  # the gradients also contradict the net's own loss
     "forward: b1 on W1": "scores: b1 is added to W1, not to X W1",
     "forward: ReLU on top": "scores: there is a ReLU on the scores, too",
 }
@@ -315,6 +317,13 @@ def test_each_mistake_is_named_alone(mistake):
         report = check_net(student, *data, max_checks=2, rng=seed)
         assert len(report.findings) == 1 and not report.ok, report
         assert re.search(SENTENCES[mistake], report.findings[0], re.DOTALL), (seed, report)
+
+
+@pytest.mark.parametrize("mistake", SCORES_ONLY)
+def test_bias_that_the_scores_lack(mistake):
+    """Its numeric gradient is 0. This is not a second mistake."""
+    (finding,) = check_net(Student(4, 6, 3, mistake), *make_data()).findings
+    assert re.search(SCORES_ONLY[mistake], finding)
 
 
 @pytest.mark.parametrize("mistake", SCORES_AND_MORE)

@@ -47,6 +47,7 @@ def examples():
     for mistakes in (
         *test_diagnosis.SENTENCES,
         *test_diagnosis.SCORES_AND_MORE,
+        *test_diagnosis.SCORES_ONLY,
         "log of p",
         "NaN",
         "no half",

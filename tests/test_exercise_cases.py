@@ -247,14 +247,14 @@ SENTENCES = [
         "param = param - learning_rate * grad",
         "does not change param. Change it",
     ),
-    ("draw_minibatch", "y[rows]", "y[:3]", "not true: every row is a row of X with its own label"),
+    ("draw_minibatch", "y[rows]", "y[:3]", "a row is not a row of X with its own label"),
     (
         "draw_minibatch",
         "rng.choice(len(X), batch_size)",
         "np.arange(3)",
         "the number of rows at (0,) is 3 and should be 18",
     ),
-    ("draw_minibatch", "X[rows]", "X[rows, :1]", "not true: every row is a row of X with its own label"),
+    ("draw_minibatch", "X[rows]", "X[rows, :1]", "a row is not a row of X with its own label"),
     ("backward", "hidden.T @ dscores", "hidden", 'grads["W2"] has the shape (5, 10), not (10, 3)'),
     ("backward", 'grads["W2"]', 'grads["dW2"]', 'grads["W2"] is missing'),
 ]
