@@ -106,7 +106,8 @@ def _download(folder, mirrors, sha256):
         print(f"downloading {url}", flush=True)
         try:
             _resolve(url)
-            watched = sys.stderr.isatty() or "ipykernel" in sys.modules  # in a log, the bar would be thousands of lines
+            # In a log, the bar would be thousands of lines.
+            watched = sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel")
             downloader = pooch.HTTPDownloader(progressbar=watched, chunk_size=1 << 16, timeout=TIMEOUT)
             pooch.get_logger().setLevel("WARNING")
             return pooch.retrieve(url, f"sha256:{sha256}", ARCHIVE, str(folder), downloader=downloader)
