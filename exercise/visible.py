@@ -19,10 +19,9 @@ import numpy as np
 
 from diagnosis.source import LoadError, read_source
 
-from .cases import make_cases
 from .judge import judge, points
 from .parts import BY_NAME, FULL, HOMEWORK, PARTS
-from .student import NAME, find_functions, load, try_case
+from .student import NAME, draw_cases, find_functions, load, try_case
 
 PROGRAM = "from exercise import visible; visible.test_part()"
 ANSWERS = Path(__file__).with_name("answers.npz")
@@ -100,7 +99,7 @@ def _wait(process, answer):
 def test_part():
     """Test one function in this process, and write its points and mistakes to a file."""
     folder, name = sys.argv[1:]
-    cases, verdicts, problems, wrong = make_cases(name, 0, False), [], [], {}
+    cases, verdicts, problems, wrong = draw_cases(name), [], [], {}
     with np.load(ANSWERS) as file:
         expected = [{out: file[f"{name} {n} {out}"] for out in case.outputs} for n, case in enumerate(cases)]
 

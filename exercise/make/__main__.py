@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from exercise.cases import call, make_cases
+from exercise.cases import call
 from exercise.make.gradescope import make_gradescope
 from exercise.make.homework import ROOT, make_homework, make_module
 from exercise.make.notebook import make_notebook
 from exercise.parts import PARTS, solution
+from exercise.student import draw_cases
 
 HANDOUT = Path(__file__).resolve().parent / "handout"
 NOTEBOOK = "two_layer_net.ipynb"
@@ -141,7 +142,7 @@ def make_answers():
     """Return the bytes of an ``.npz`` file with the solution's answers to the visible cases."""
     buffer, answers = io.BytesIO(), {}
     for part in PARTS:
-        for number, case in enumerate(make_cases(part.name, 0, False)):
+        for number, case in enumerate(draw_cases(part.name)):
             answer = call(part.name, solution(part.name), case.arrays)
             answers |= {f"{part.name} {number} {name}": answer[name] for name in case.outputs}
     np.savez(buffer, **answers)
