@@ -16,7 +16,6 @@ import numpy as np
 from .compat import LIBRARIES, PACKAGE, SIZES, Missing, Placeholder, SubstituteModule
 from .functions import FIRST, FunctionNet
 from .source import LINE, LoadError, decode_source, describe_syntax, read_bytes, read_cells
-from .source import read_source as read_source  # for exercise/, until it imports source.py
 
 
 def run_file(path, finder):
