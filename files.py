@@ -1,4 +1,4 @@
-"""Atomic write of a file, and safe read of saved parameters."""
+"""Atomic write of a file, safe read of saved parameters, and the kind of an output stream."""
 
 import os
 import secrets
@@ -9,6 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from checks import SHAPES, check_array, check_params
+
+
+def is_watched(stream):
+    """Tell whether somebody watches a stream, in a terminal or a notebook. If not, it is a file or a log."""
+    return stream.isatty() or type(stream).__module__.startswith("ipykernel")
 
 
 @contextmanager

@@ -5,6 +5,8 @@ import sys
 
 from tqdm import tqdm
 
+from files import is_watched
+
 
 class _Lines:
     """File that writes each state of a progress bar as a line."""
@@ -32,6 +34,6 @@ def make_bar(iterable=None, *, total, shown, **options):
     **options
         Further arguments of `tqdm`.
     """
-    if not (sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")):
+    if not is_watched(sys.stdout):
         options |= {"file": _Lines(sys.stdout), "miniters": math.ceil(total / 10), "mininterval": 0, "maxinterval": 1e9}
     return tqdm(iterable, total=total, disable=not shown, **{"file": sys.stdout, **options})

@@ -24,6 +24,7 @@ if __name__ == "__main__":  # for a script in datasets/, Python does not search 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from datasets.names import ARCHIVE, DATASETS, FOLDER, SHA256, is_complete
 from datasets.temporary import atomic_folder
+from files import is_watched
 
 CACHE = "two-layer-net"  # a folder in the user's cache
 MIRRORS = (
@@ -106,9 +107,8 @@ def _download(folder, mirrors, sha256):
         print(f"downloading {url}", flush=True)
         try:
             _resolve(url)
-            # In a log, the bar would be thousands of lines.
-            watched = sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel")
-            downloader = pooch.HTTPDownloader(progressbar=watched, chunk_size=1 << 16, timeout=TIMEOUT)
+            shown = is_watched(sys.stderr)  # in a log, the bar would be thousands of lines
+            downloader = pooch.HTTPDownloader(progressbar=shown, chunk_size=1 << 16, timeout=TIMEOUT)
             pooch.get_logger().setLevel("WARNING")
             return pooch.retrieve(url, f"sha256:{sha256}", ARCHIVE, str(folder), downloader=downloader)
         except (OSError, ValueError) as error:  # OSError: from requests; ValueError: a wrong hash
